@@ -68,6 +68,7 @@ enum class reason : std::uint8_t {
 /// What a scaler wants done.
 struct decision {
     std::uint32_t launch = 0;               ///< Workers to start now (`launch_strategy::invoke`).
+    std::uint32_t stay = 0;                 ///< How many of these fill the minimum and must not leave when idle.
     std::optional<std::uint32_t> resize{};  ///< The size the set shall have (`launch_strategy::worker_set`).
     uptime revisit = never;                 ///< Ask again after this long, whatever happens; above zero.
     uptime read = never;                    ///< Read statistics after this long; zero for now.
@@ -88,25 +89,19 @@ struct decision {
     `revisit` and `read` of the one before, so a scaler that waits for a moment keeps that moment in its state.
     Models here: `no_sync`, `rate_based`, `fleet`, `clamped`, `paced`, `breaker`.
 */
+// clang-format off
 template <class S, class Signal>
 concept Scaler = std::movable<S> && std::regular<typename S::state> &&
-    requires(const S& s, typename S::state& st, const Signal& sig, uptime now)
-{
-    {
-        s.decide(st, sig, now)
-    }
-    noexcept->std::same_as<decision>;
-};
+    requires(const S& s, typename S::state& st, const Signal& sig, uptime now) {
+        { s.decide(st, sig, now) } noexcept -> std::same_as<decision>;
+    };
+// clang-format on
 
 /// `invoke` unless the scaler says otherwise by a `static constexpr launch_strategy strategy`.
 template <class S>
 [[nodiscard]] constexpr launch_strategy strategy_of() noexcept
 {
-    if constexpr (requires {
-                      {
-                          S::strategy
-                          } -> std::convertible_to<launch_strategy>;
-                  })
+    if constexpr (requires { S::strategy; })
         return S::strategy;
     else
         return launch_strategy::invoke;

@@ -94,6 +94,7 @@ struct worker_seen {
     std::string_view identity;                    ///< `<requestID>@<functionARN>` for a worker that we started.
     uptime first_seen{};                          ///< Its first poll, as far as the source knows.
     uptime last_seen{};                           ///< Its last sign of life.
+    bool present = true;                          ///< False: it has polled and is no more.
     std::optional<std::uint32_t> busy{};          ///< Slots in use, from its heartbeat.
     std::optional<std::uint32_t> slots{};         ///< Slots in all.
     const deployment_version* version = nullptr;  ///< What it says it is; null where the source does not tell.

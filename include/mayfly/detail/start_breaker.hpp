@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <mayfly/clock.hpp>
+#include <mayfly/signal.hpp>
+
+#include <algorithm>
+#include <cstdint>
+
+namespace mayfly::detail {
+
+/// When starts that come to nothing are taken for a build that never connects.
+struct start_breaker {
+    std::uint32_t opens_after = 10;                ///< Dead starts in a row, with nobody alive.
+    uptime first_probe = std::chrono::seconds{5};  ///< Also what the wait grows by.
+    uptime longest_wait = std::chrono::seconds{60};
+
+    struct state {
+        bool open = false;
+        uptime wait{};
+        uptime next_probe{};
+        friend bool operator==(const state&, const state&) = default;
+    };
+
+    /// How many of `wish` starts may go. `revisit` is lowered to the next probe while the breaker is open.
+    [[nodiscard]] constexpr std::uint32_t admit(
+        state& st, const fleet_view& fleet, std::uint32_t wish, uptime now, uptime& revisit) const noexcept
+    {
+        if (fleet.live > 0 || fleet.given_up == 0) {
+            st = {};
+            return wish;
+        }
+        if (!st.open) {
+            if (fleet.given_up < opens_after)
+                // The nearer the breaker is, the fewer starts are put at risk at once.
+                return wish;
+            st = {.open = true, .wait = first_probe, .next_probe = later(now, first_probe)};
+        }
+        if (wish == 0)
+            return 0;
+        if (now < st.next_probe) {
+            revisit = std::min(revisit, st.next_probe - now);
+            return 0;
+        }
+        if (fleet.pending() > 0)
+            return 0;
+        st.wait = std::min(st.wait + first_probe, longest_wait);
+        st.next_probe = later(now, st.wait);
+        return 1;
+    }
+};
+
+}  // namespace mayfly::detail

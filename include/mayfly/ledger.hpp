@@ -1,0 +1,585 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <mayfly/clock.hpp>
+#include <mayfly/signal.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mayfly {
+
+/// What a ledger takes for granted until it has seen better.
+struct ledger_settings {
+    uptime useful_life = never;  ///< From a worker's first poll to the moment it stops polling; `never`: no end.
+    uptime expected_startup = std::chrono::milliseconds{600};  ///< From call to first poll, before the first was seen.
+    uptime patience = std::chrono::seconds{5};                 ///< A start is given up no sooner than this.
+    uptime remember = std::chrono::minutes{10};  ///< A worker that is gone is still recognised for this long.
+    std::uint32_t slots = 1;                     ///< Tasks one worker takes at once.
+    /// The part behind the `@` of our workers' identities. A poller named so, whose request id we do not know, is
+    /// adopted: after a restart of the controller these are the workers it had started. Empty: none is adopted.
+    std::string function{};
+
+    friend bool operator==(const ledger_settings&, const ledger_settings&) = default;
+};
+
+/// The life of one start.
+enum class start_state : std::uint8_t {
+    asked,      ///< The provider has not answered yet.
+    accepted,   ///< The provider took it; nobody has seen the worker.
+    polling,    ///< The worker has been seen and is there.
+    given_up,   ///< Accepted, not seen in time; recognised if it comes late.
+    elsewhere,  ///< The worker came, as another version than ours.
+    gone,       ///< The worker was there and is no more.
+};
+
+/// One start and what was seen of it.
+struct start_record {
+    std::uint64_t id = 0;
+    start_state state = start_state::asked;
+    std::uint32_t busy = 0;  ///< Slots in use, from its last heartbeat.
+    std::uint32_t mark = 0;  ///< The last snapshot that showed it.
+    uptime asked_at{};
+    uptime changed_at{};     ///< When it came into this state.
+    uptime ends_at = never;  ///< When it stops polling, once it was seen.
+    std::string request_id{};
+
+    friend bool operator==(const start_record&, const start_record&) = default;
+};
+
+/// What a sighting of a poller told.
+enum class sighting : std::uint8_t {
+    connected,  ///< A start of ours, seen for the first time.
+    late,       ///< The same, after it had been given up.
+    returned,   ///< It was gone and is back: the platform delivered the event once more.
+    known,      ///< Seen before.
+    adopted,    ///< Of our function, but not in the books: taken in.
+    elsewhere,  ///< A start of ours that says it is another version.
+    foreign,    ///< Not ours.
+};
+
+/// Totals over the ledger's life; they only grow.
+struct ledger_totals {
+    std::uint64_t asked = 0;
+    std::uint64_t refused = 0;
+    std::uint64_t connected = 0;
+    std::uint64_t given_up = 0;
+    std::uint64_t late = 0;
+    std::uint64_t returned = 0;
+    std::uint64_t adopted = 0;
+    std::uint64_t elsewhere = 0;
+
+    friend bool operator==(const ledger_totals&, const ledger_totals&) = default;
+};
+
+/** What was started, and what was seen of it.
+
+    Every start is in exactly one `start_state`. A start is matched to a poller by the first half of the poller's
+    identity `<requestID>@<function>`. Nothing here reads a clock: `now` is an argument and never goes back. Tolerates
+    answers and sightings in any order, twice, late, or never.
+*/
+class ledger {
+public:
+    ledger() = default;
+    explicit ledger(ledger_settings settings) : settings_(std::move(settings)) {}
+
+    /// Notes `count` starts that the provider is asked for now. Returns the id of the first; they are consecutive.
+    std::uint64_t ask(std::uint32_t count, uptime now)
+    {
+        tidy(now);
+        const std::uint64_t first = next_id_;
+        for (std::uint32_t i = 0; i < count; ++i)
+            records_.push_back({.id = next_id_++, .asked_at = now, .changed_at = now});
+        asked_ += count;
+        totals_.asked += count;
+        return first;
+    }
+
+    /// The provider's answer to the start `id`. One that was answered already, or is unknown, is left as it is.
+    void answer(std::uint64_t id, const launch_result& result, uptime now)
+    {
+        const auto r = find(id);
+        if (r == records_.end() || r->state != start_state::asked)
+            return;
+        if (result.outcome != condition::ok) {
+            refused_ = saturating_add(refused_, 1);
+            totals_.refused += 1;
+            enter(*r, start_state::gone, now);
+            return;
+        }
+        refused_ = 0;
+        r->request_id = result.request_id;
+        enter(*r, start_state::accepted, now);
+        index(static_cast<std::size_t>(r - records_.begin()));
+    }
+
+    /// A poller was seen. `own` is the version this ledger is kept for, or null to believe every poller.
+    sighting see(const worker_seen& w, const deployment_version* own, uptime now)
+    {
+        const std::string_view request = w.identity.substr(0, w.identity.find('@'));
+        start_record* r = lookup(request);
+        if (r == nullptr)
+            return adopt(w, request, own, now);
+        r->mark = mark_;
+        if (own != nullptr && w.version != nullptr && *w.version != *own) {
+            if (r->state != start_state::elsewhere) {
+                enter(*r, start_state::elsewhere, now);
+                totals_.elsewhere += 1;
+            }
+            return sighting::elsewhere;
+        }
+        if (w.slots && *w.slots > 0)
+            settings_.slots = *w.slots;
+        sighting what = sighting::known;
+        switch (r->state) {
+        case start_state::polling: break;
+        case start_state::asked:
+        case start_state::accepted:
+        case start_state::given_up:
+            what = r->state == start_state::given_up ? sighting::late : sighting::connected;
+            connected(*r, w, now);
+            break;
+        case start_state::elsewhere:
+        case start_state::gone:
+            // A worker past its end drains and may still be listed: only a fresh first poll is a return.
+            if (!w.present || w.first_seen <= r->changed_at)
+                return sighting::known;
+            what = sighting::returned;
+            totals_.returned += 1;
+            r->ends_at = later(std::min(w.first_seen, now), settings_.useful_life);
+            enter(*r, start_state::polling, now);
+            break;
+        }
+        if (r->state == start_state::polling)
+            r->busy = w.busy.value_or(0);
+        if (!w.present && r->state == start_state::polling)
+            enter(*r, start_state::gone, now);
+        return what;
+    }
+
+    /// The poller is no more. False if it was not in the books as polling.
+    bool gone(std::string_view identity, uptime now)
+    {
+        start_record* r = lookup(identity.substr(0, identity.find('@')));
+        if (r == nullptr || r->state != start_state::polling)
+            return false;
+        enter(*r, start_state::gone, now);
+        return true;
+    }
+
+    /// Takes in all that a snapshot shows: pollers, the missing ones, busy slots, the service time. True if a worker
+    /// came or went.
+    bool take(const queue_snapshot& snapshot, const deployment_version* own, uptime now)
+    {
+        ++mark_;
+        bool changed = false;
+        std::uint32_t foreign = 0;
+        for (const worker_seen& w : snapshot.workers) {
+            const sighting what = see(w, own, now);
+            changed |= what != sighting::known && what != sighting::foreign;
+            foreign += what == sighting::foreign && w.present ? 1U : 0U;
+        }
+        foreign_ = foreign;
+        if (snapshot.workers_complete)
+            changed |= sweep(now);
+        if (snapshot.busy_slots)
+            busy_ = snapshot.busy_slots;
+        else if (std::any_of(
+                     snapshot.workers.begin(), snapshot.workers.end(), [](auto& w) { return w.busy.has_value(); }))
+            busy_ = sum_busy();
+        measure_service(snapshot, now);
+        return changed;
+    }
+
+    /// Lets time pass: gives up starts that should have been seen, and lets workers go whose time is over. True if
+    /// something changed.
+    bool advance(uptime now)
+    {
+        bool changed = false;
+        const uptime patience = patience_now();
+        while (oldest_pending_ < records_.size()) {
+            start_record& r = records_[oldest_pending_];
+            if (r.state == start_state::accepted) {
+                if (later(r.asked_at, patience) > now)
+                    break;
+                give_up(r, now);
+                changed = true;
+            } else if (r.state == start_state::asked) {
+                break;
+            }
+            ++oldest_pending_;
+        }
+        if (settings_.useful_life != never) {
+            for (std::size_t i = oldest_live_; i < records_.size(); ++i) {
+                start_record& r = records_[i];
+                if (later(r.asked_at, settings_.useful_life) > now)
+                    break;
+                if (r.state == start_state::polling && r.ends_at <= now) {
+                    enter(r, start_state::gone, now);
+                    changed = true;
+                }
+            }
+            skip_dead();
+        }
+        if (!changed && live_ + asked_ + accepted_ == 0 && !records_.empty() &&
+            later(last_change_, settings_.remember) <= now) {
+            records_ = {};
+            slots_ = {};
+            oldest_pending_ = oldest_live_ = 0;
+        }
+        return changed;
+    }
+
+    /// When `advance` may next have something to do.
+    [[nodiscard]] uptime next_change() const noexcept
+    {
+        uptime at = never;
+        if (accepted_ > 0)
+            for (std::size_t i = oldest_pending_; i < records_.size(); ++i)
+                if (records_[i].state == start_state::accepted) {
+                    at = later(records_[i].asked_at, patience_now());
+                    break;
+                }
+        if (live_ > 0 && oldest_live_ < records_.size())
+            at = std::min(at, next_end());
+        if (at == never && !records_.empty() && asked_ == 0)
+            at = later(last_change_, settings_.remember);
+        return at;
+    }
+
+    /// The books in numbers. `margin` is what a replacement needs beyond a start-up: usually one reading interval.
+    [[nodiscard]] fleet_view view(uptime now, uptime margin = {}) const noexcept
+    {
+        fleet_view v;
+        v.asked = asked_;
+        v.starting = accepted_;
+        v.live = live_;
+        v.leaving = ending_before(later(now, startup() + 3 * startup_dev_ + margin));
+        v.foreign = foreign_;
+        v.given_up = dead_in_a_row_;
+        v.refused = refused_;
+        v.slots = std::max(1U, settings_.slots);
+        v.busy = busy_;
+        v.startup = startup();
+        v.startup_dev = startup_dev_;
+        v.service = service_;
+        v.failure_rate = failure_rate_;
+        v.ever_seen = totals_.connected > 0 || totals_.adopted > 0;
+        return v;
+    }
+
+    [[nodiscard]] const std::vector<start_record>& records() const noexcept { return records_; }
+    [[nodiscard]] const ledger_totals& totals() const noexcept { return totals_; }
+    [[nodiscard]] const ledger_settings& settings() const noexcept { return settings_; }
+    [[nodiscard]] uptime last_seen() const noexcept { return last_seen_; }
+
+    /// Mean time from the call to the first poll.
+    [[nodiscard]] uptime startup() const noexcept { return startups_ == 0 ? settings_.expected_startup : startup_; }
+
+    friend bool operator==(const ledger&, const ledger&) = default;
+
+private:
+    using iterator = std::vector<start_record>::iterator;
+
+    [[nodiscard]] uptime patience_now() const noexcept
+    {
+        return std::max(settings_.patience, 2 * startup() + 6 * startup_dev_);
+    }
+
+    [[nodiscard]] iterator find(std::uint64_t id) noexcept
+    {
+        const auto at = std::lower_bound(records_.begin(), records_.end(), id,
+            [](const start_record& r, std::uint64_t wanted) { return r.id < wanted; });
+        return at != records_.end() && at->id == id ? at : records_.end();
+    }
+
+    void enter(start_record& r, start_state to, uptime now) noexcept
+    {
+        count(r.state, -1);
+        count(to, +1);
+        r.state = to;
+        r.changed_at = last_change_ = now;
+        const auto at = static_cast<std::size_t>(&r - records_.data());
+        if (to == start_state::polling)
+            oldest_live_ = std::min(oldest_live_, at);
+    }
+
+    void count(start_state s, int by) noexcept
+    {
+        const auto step = static_cast<std::uint32_t>(by);  // minus one wraps to minus one
+        if (s == start_state::asked)
+            asked_ += step;
+        else if (s == start_state::accepted)
+            accepted_ += step;
+        else if (s == start_state::polling)
+            live_ += step;
+    }
+
+    void connected(start_record& r, const worker_seen& w, uptime now) noexcept
+    {
+        const bool late = r.state == start_state::given_up;
+        const uptime first = std::clamp(w.first_seen, r.asked_at, now);
+        learn_startup(first - r.asked_at);
+        if (late) {
+            totals_.late += 1;
+            failure_rate_ = std::max(0.0, failure_rate_ - failure_weight);
+        }
+        failure_rate_ -= failure_rate_ * failure_weight;
+        totals_.connected += 1;
+        newest_seen_ask_ = std::max(newest_seen_ask_, r.asked_at);
+        dead_in_a_row_ = 0;
+        last_seen_ = now;
+        r.ends_at = later(first, settings_.useful_life);
+        enter(r, start_state::polling, now);
+    }
+
+    void learn_startup(uptime sample) noexcept
+    {
+        if (startups_ == 0) {
+            startup_ = sample;
+            startup_dev_ = sample / 4;
+        } else {
+            const uptime error = sample - startup_;
+            startup_ += error / 8;
+            startup_dev_ += (std::max(error, -error) - startup_dev_) / 8;
+        }
+        startups_ = saturating_add(startups_, 1);
+    }
+
+    void give_up(start_record& r, uptime now) noexcept
+    {
+        failure_rate_ += (1 - failure_rate_) * failure_weight;
+        totals_.given_up += 1;
+        // One of a crowd that was asked for together with a worker that came is late, not a sign that nothing works.
+        if (r.asked_at > later(newest_seen_ask_, std::chrono::seconds{1}) || totals_.connected == 0)
+            dead_in_a_row_ = saturating_add(dead_in_a_row_, 1);
+        enter(r, start_state::given_up, now);
+    }
+
+    sighting adopt(const worker_seen& w, std::string_view request, const deployment_version* own, uptime now)
+    {
+        const bool ours = !settings_.function.empty() &&
+                          w.identity.size() == request.size() + 1 + settings_.function.size() &&
+                          w.identity.substr(request.size() + 1) == settings_.function;
+        if (!ours || !w.present || (own != nullptr && w.version != nullptr && *w.version != *own))
+            return sighting::foreign;
+        const uptime first = std::min(w.first_seen, now);
+        records_.push_back({.id = next_id_++,
+            .state = start_state::gone,
+            .busy = w.busy.value_or(0),
+            .mark = mark_,
+            .asked_at = first,
+            .changed_at = now,
+            .request_id = std::string{request}});
+        // Kept in the order of ids, which for an adopted worker is not the order of age: look at all from here on.
+        oldest_live_ = 0;
+        start_record& r = records_.back();
+        r.ends_at = later(first, settings_.useful_life);
+        enter(r, start_state::polling, now);
+        index(records_.size() - 1);
+        totals_.adopted += 1;
+        last_seen_ = now;
+        return sighting::adopted;
+    }
+
+    bool sweep(uptime now) noexcept
+    {
+        bool changed = false;
+        for (std::size_t i = oldest_live_; i < records_.size(); ++i) {
+            start_record& r = records_[i];
+            if (r.state == start_state::polling && r.mark != mark_) {
+                enter(r, start_state::gone, now);
+                changed = true;
+            }
+        }
+        skip_dead();
+        return changed;
+    }
+
+    void skip_dead() noexcept
+    {
+        while (oldest_live_ < records_.size() && records_[oldest_live_].state != start_state::polling)
+            ++oldest_live_;
+    }
+
+    [[nodiscard]] std::uint32_t sum_busy() const noexcept
+    {
+        std::uint32_t sum = 0;
+        for (std::size_t i = oldest_live_; i < records_.size(); ++i)
+            if (records_[i].state == start_state::polling)
+                sum = saturating_add(sum, records_[i].busy);
+        return sum;
+    }
+
+    // Little's law between two snapshots: mean busy slots x time = tasks dispatched x service time.
+    void measure_service(const queue_snapshot& snapshot, uptime now) noexcept
+    {
+        std::uint64_t dispatched = 0;
+        bool counted = false;
+        for (const auto& s : snapshot.stats)
+            if (s && s->dispatched) {
+                dispatched += *s->dispatched;
+                counted = true;
+            }
+        if (!counted || !busy_)
+            return;
+        const uptime apart = now - measured_at_;
+        // Over a longer gap the two ends say nothing about the time between.
+        if (measured_ && apart <= std::chrono::seconds{6} && dispatched >= dispatched_before_) {
+            busy_time_ += (static_cast<double>(busy_before_) + static_cast<double>(*busy_)) / 2 *
+                          static_cast<double>(apart.count());
+            tasks_ += static_cast<double>(dispatched - dispatched_before_);
+            if (tasks_ >= (service_ == uptime::zero() ? 1.0 : 8.0)) {
+                const uptime sample{std::llround(std::min(busy_time_ / tasks_, 1e15))};
+                service_ = service_ == uptime::zero() ? sample : service_ + (sample - service_) * 3 / 10;
+                busy_time_ = tasks_ = 0;
+            }
+        } else {
+            busy_time_ = tasks_ = 0;
+        }
+        measured_ = true;
+        measured_at_ = now;
+        busy_before_ = *busy_;
+        dispatched_before_ = dispatched;
+    }
+
+    [[nodiscard]] std::uint32_t ending_before(uptime horizon) const noexcept
+    {
+        std::uint32_t n = 0;
+        if (settings_.useful_life == never)
+            return n;
+        for (std::size_t i = oldest_live_; i < records_.size(); ++i) {
+            const start_record& r = records_[i];
+            if (later(r.asked_at, settings_.useful_life) > horizon)
+                break;
+            n += r.state == start_state::polling && r.ends_at <= horizon ? 1U : 0U;
+        }
+        return n;
+    }
+
+    [[nodiscard]] uptime next_end() const noexcept
+    {
+        uptime at = never;
+        for (std::size_t i = oldest_live_; i < records_.size(); ++i) {
+            const start_record& r = records_[i];
+            if (later(r.asked_at, settings_.useful_life) > at)
+                break;
+            if (r.state == start_state::polling)
+                at = std::min(at, r.ends_at);
+        }
+        return at;
+    }
+
+    // Request ids are found by an open-addressed table of positions; a vector keeps an idle ledger small.
+    [[nodiscard]] static std::size_t hash(std::string_view s) noexcept
+    {
+        std::uint64_t h = 0xcbf29ce484222325U;
+        for (char c : s)
+            h = (h ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
+        return static_cast<std::size_t>(h ^ (h >> 32));
+    }
+
+    void index(std::size_t position)
+    {
+        if ((indexed_ + 1) * 2 > slots_.size())
+            reindex(std::max<std::size_t>(16, slots_.size() * 2));
+        else
+            place(position);
+    }
+
+    void place(std::size_t position) noexcept
+    {
+        if (records_[position].request_id.empty())
+            return;
+        std::size_t at = hash(records_[position].request_id) & (slots_.size() - 1);
+        while (slots_[at] != 0)
+            at = (at + 1) & (slots_.size() - 1);
+        slots_[at] = static_cast<std::uint32_t>(position + 1);
+        ++indexed_;
+    }
+
+    void reindex(std::size_t size)
+    {
+        slots_.assign(size, 0);
+        indexed_ = 0;
+        for (std::size_t i = 0; i < records_.size(); ++i)
+            place(i);
+    }
+
+    [[nodiscard]] start_record* lookup(std::string_view request_id) noexcept
+    {
+        if (slots_.empty() || request_id.empty())
+            return nullptr;
+        for (std::size_t at = hash(request_id) & (slots_.size() - 1); slots_[at] != 0;
+             at = (at + 1) & (slots_.size() - 1))
+            if (records_[slots_[at] - 1].request_id == request_id)
+                return &records_[slots_[at] - 1];
+        return nullptr;
+    }
+
+    /// Forgets what ended long ago, so that the books stay as small as the fleet.
+    void tidy(uptime now)
+    {
+        const std::size_t alive = std::size_t{live_} + asked_ + accepted_;
+        if (records_.size() < 64 || records_.size() < 3 * alive)
+            return;
+        std::size_t ended = records_.size() - alive;
+        const std::size_t keep = std::max<std::size_t>(256, alive);
+        const auto stale = [&](const start_record& r) {
+            const bool over =
+                r.state == start_state::gone || r.state == start_state::given_up || r.state == start_state::elsewhere;
+            if (!over || (later(r.changed_at, settings_.remember) > now && ended <= keep))
+                return false;
+            --ended;
+            return true;
+        };
+        const auto from = std::remove_if(records_.begin(), records_.end(), stale);
+        if (from == records_.end())
+            return;
+        records_.erase(from, records_.end());
+        reindex(std::max<std::size_t>(16, slots_.size()));
+        oldest_pending_ = oldest_live_ = 0;
+        skip_dead();
+    }
+
+    static constexpr double failure_weight = 1.0 / 16;
+
+    ledger_settings settings_{};
+    std::vector<start_record> records_{};  // by id, which is by age but for adopted workers
+    std::vector<std::uint32_t> slots_{};
+    std::size_t indexed_ = 0;
+    std::size_t oldest_pending_ = 0;  // no record before it is asked or accepted
+    std::size_t oldest_live_ = 0;     // no record before it is polling
+    std::uint64_t next_id_ = 1;
+    std::uint32_t asked_ = 0;
+    std::uint32_t accepted_ = 0;
+    std::uint32_t live_ = 0;
+    std::uint32_t foreign_ = 0;
+    std::uint32_t refused_ = 0;
+    std::uint32_t dead_in_a_row_ = 0;
+    std::uint32_t startups_ = 0;
+    std::uint32_t mark_ = 0;
+    std::optional<std::uint32_t> busy_{};
+    uptime startup_{};
+    uptime startup_dev_{};
+    uptime service_{};
+    uptime last_seen_{};
+    uptime last_change_{};
+    uptime newest_seen_ask_{};
+    uptime measured_at_{};
+    double failure_rate_ = 0;
+    double busy_time_ = 0;
+    double tasks_ = 0;
+    std::uint64_t dispatched_before_ = 0;
+    std::uint32_t busy_before_ = 0;
+    bool measured_ = false;
+    ledger_totals totals_{};
+};
+
+}  // namespace mayfly

@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <mayfly/detail/start_breaker.hpp>
+#include <mayfly/scaler.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+namespace mayfly {
+
+namespace detail {
+
+/// Counts adds over the last five seconds in quarters of a second. Quarters begin with the first add, not with the
+/// clock, so that a shifted run counts alike.
+class add_window {
+public:
+    static constexpr uptime width = std::chrono::milliseconds{250};
+    static constexpr std::size_t buckets = 20;
+
+    constexpr void add(std::uint64_t n, uptime now) noexcept
+    {
+        roll(now);
+        constexpr std::uint64_t top = std::numeric_limits<std::uint32_t>::max();
+        count_[at_] = static_cast<std::uint32_t>(std::min(top, count_[at_] + std::min(n, top)));
+    }
+
+    /// Tasks per second: the mean of the window, or of its last half second if that is more.
+    [[nodiscard]] constexpr double rate(uptime now) noexcept
+    {
+        roll(now);
+        double sum = 0;
+        for (std::uint32_t c : count_)
+            sum += c;
+        const std::size_t before = (at_ + buckets - 1) % buckets;
+        const double recent = static_cast<double>(count_[at_]) + count_[before];
+        return std::max(sum / 5.0, recent / 0.5);
+    }
+
+    /// Adds in about the last `span`, at most the whole window.
+    [[nodiscard]] constexpr std::uint64_t within(uptime span, uptime now) noexcept
+    {
+        roll(now);
+        const auto wanted = static_cast<std::size_t>(std::max<uptime::rep>(0, span / width)) + 1;
+        std::uint64_t sum = 0;
+        for (std::size_t i = 0; i < std::min(wanted, buckets); ++i)
+            sum += count_[(at_ + buckets - i) % buckets];
+        return sum;
+    }
+
+    friend bool operator==(const add_window&, const add_window&) = default;
+
+private:
+    constexpr void roll(uptime now) noexcept
+    {
+        if (!begun_ || now - begin_ >= width * static_cast<uptime::rep>(buckets + 1)) {
+            *this = {};
+            begun_ = true;
+            begin_ = now;
+            return;
+        }
+        for (; now - begin_ >= width; begin_ += width) {
+            at_ = (at_ + 1) % buckets;
+            count_[at_] = 0;
+        }
+    }
+
+    std::array<std::uint32_t, buckets> count_{};
+    std::size_t at_ = 0;
+    uptime begin_{};
+    bool begun_ = false;
+};
+
+}  // namespace detail
+
+/** Sizes a fleet of short-lived workers from what waits, what lives and what is starting.
+
+    Starts only what will still be waiting when a worker started now is up: the backlog, less what live slots take off
+    during one start-up, less what pending starts will take. Keeps the minimum, never passes the maximum, and replaces a
+    worker before its end only if it would be missed. Rate-limited adds never count as missing workers. What the
+    started workers are told (`decision::orders`) makes them leave when idle and thin out when they are too many.
+*/
+struct fleet {
+    uptime gather =
+        std::chrono::milliseconds{50};  ///< After a decision, further unmatched adds are gathered this long.
+    uptime drain_within = std::chrono::milliseconds{500};  ///< How long a backlog may take once workers are up.
+    double spare = 2.0;  ///< Slots kept over the offered load r when renewing: this times the square root of r.
+
+    uptime read_waiting = std::chrono::seconds{1};           ///< Between snapshots while tasks wait or workers start.
+    uptime read_undecided = std::chrono::milliseconds{300};  ///< The next one, after tasks were left to live workers.
+    uptime read_alive = std::chrono::seconds{5};             ///< While workers live.
+    uptime read_idle =
+        never;  ///< While nothing does. Set it where no adds are reported: it is then the only way to see work.
+
+    uptime idle_exit = std::chrono::milliseconds{500};  ///< What the workers are told; zero turns it off.
+    double thin_spare =
+        1.0;  ///< Slots a thinning fleet keeps over the load r: this times the square root of r; zero: never thin.
+    uptime activity_timeout{};  ///< Declared upper bound of one task; zero if there is none.
+
+    uptime limited_hold = std::chrono::minutes{2};       ///< How long a queue that seems limited is grown slowly.
+    uptime ceiling_hold = std::chrono::seconds{20};      ///< How long a provider that runs no more is left alone.
+    std::uint32_t ceiling_after = 6;                     ///< Starts in a row that come to nothing beside live workers.
+    uptime longest_backoff = std::chrono::seconds{2};    ///< Between tries while the provider refuses.
+    uptime permanent_backoff = std::chrono::minutes{1};  ///< The same, if it says that trying again is no use.
+    detail::start_breaker breaker{};
+
+    struct state {
+        std::uint64_t waiting = 0;  ///< Backlog of the last snapshot and unmatched adds since.
+        std::optional<uptime> read_last{};
+        std::uint64_t added_before = 0;
+        std::uint64_t dispatched_before = 0;
+        detail::add_window adds{};
+        uptime quiet_until{};
+        uptime refused_since = never;
+        uptime retry_at{};
+        uptime backoff{};
+        uptime limited_until{};
+        uptime slow_next{};
+        uptime ceiling_until{};
+        double offered = 0;          ///< Busy slots, smoothed over 20 s.
+        double best_per_worker = 0;  ///< Best dispatch rate of one worker seen of late.
+        bool limited_now = false;
+        bool undecided = false;
+        detail::start_breaker::state breaker{};
+        friend bool operator==(const state&, const state&) = default;
+    };
+
+    [[nodiscard]] decision decide(state& st, const scaling_signal& sig, uptime now) const noexcept
+    {
+        observe(st, sig, now);
+        decision d;
+        if (sig.why == cause::added && (st.waiting == 0 || now < st.quiet_until)) {
+            d.reason = st.waiting == 0 ? reason::steady : reason::gathering;
+            if (st.waiting > 0)
+                d.revisit = st.quiet_until - now;
+        } else {
+            size(st, sig, now, d);
+        }
+        schedule_read(st, sig, now, d);
+        return d;
+    }
+
+private:
+    static constexpr double seconds(uptime t) noexcept { return static_cast<double>(t.count()) * 1e-6; }
+
+    void observe(state& st, const scaling_signal& sig, uptime now) const noexcept
+    {
+        switch (sig.why) {
+        case cause::added:
+            st.adds.add(sig.added.total(), now);
+            st.waiting += sig.added.unmatched();
+            break;
+        case cause::stats: read(st, sig, now); break;
+        case cause::launched: answered(st, sig, now); break;
+        default: break;
+        }
+    }
+
+    void read(state& st, const scaling_signal& sig, uptime now) const noexcept
+    {
+        std::uint64_t backlog = 0;
+        std::uint64_t added = 0;
+        std::uint64_t dispatched = 0;
+        bool limiter = false;
+        for (const auto& s : sig.stats) {
+            if (!s)
+                continue;
+            backlog += s->backlog;
+            added += s->added.value_or(0);
+            dispatched += s->dispatched.value_or(0);
+            limiter |= s->limiter_active;
+        }
+        const double apart = st.read_last ? seconds(now - *st.read_last) : 0;
+        // Where adds are not reported one by one, the difference of two totals stands for them.
+        if (read_idle != never && st.read_last && added > st.added_before)
+            st.adds.add(added - st.added_before, now);
+        const double busy = sig.fleet.busy.value_or(0);
+        const double slots = static_cast<double>(sig.fleet.live) * sig.fleet.slots;
+        if (apart > 0) {
+            st.offered += (busy - st.offered) * -std::expm1(-apart / 20);
+            if (sig.fleet.live > 0 && dispatched >= st.dispatched_before) {
+                const double each = static_cast<double>(dispatched - st.dispatched_before) / apart / sig.fleet.live;
+                const bool low = sig.fleet.busy && backlog > 0 && busy < 0.6 * slots && each < 0.7 * st.best_per_worker;
+                st.best_per_worker = std::max(each, st.best_per_worker * std::exp(-apart / 300));
+                st.limited_now = low;
+            }
+        }
+        st.limited_now |= limiter;
+        if (st.limited_now)
+            st.limited_until = later(now, limited_hold);
+        st.waiting = backlog;
+        st.added_before = added;
+        st.dispatched_before = dispatched;
+        st.read_last = now;
+    }
+
+    void answered(state& st, const scaling_signal& sig, uptime now) const noexcept
+    {
+        if (sig.outcome == condition::ok) {
+            st.refused_since = never;
+            st.backoff = {};
+            st.retry_at = {};
+            return;
+        }
+        if (st.refused_since == never)
+            st.refused_since = now;
+        // A single failure is simply decided again; a provider that lets nothing through is left alone for longer.
+        const uptime top = sig.outcome == condition::permanent ? permanent_backoff : longest_backoff;
+        if (sig.outcome == condition::permanent || now - st.refused_since >= std::chrono::seconds{1})
+            st.backoff = std::min(top, st.backoff == uptime::zero() ? std::chrono::milliseconds{100} : 2 * st.backoff);
+        st.retry_at = later(now, std::max(st.backoff, gather));
+    }
+
+    void size(state& st, const scaling_signal& sig, uptime now, decision& d) const noexcept
+    {
+        const fleet_view& f = sig.fleet;
+        st.undecided = false;
+
+        const std::uint32_t lasting = f.live - std::min(f.live, f.leaving);
+        const std::uint32_t coming = f.pending();
+        std::uint32_t stay = 0;
+        if (sig.wanted && saturating_add(lasting, coming) < sig.limits.min)
+            stay = sig.limits.min - lasting - coming;
+
+        const double waiting = wish_for_waiting(st, f, now);
+        std::uint32_t wish = to_count(waiting);
+        d.reason = wish > 0 ? (f.total() == 0 ? reason::missed_match : reason::backlog)
+                            : (st.waiting > 0 ? reason::covered : reason::steady);
+        if (wish > 0 && now < st.limited_until)
+            wish = grow_slowly(st, f, wish, now, d);
+        const std::uint32_t renew = wish_for_renewal(st, f);
+        if (renew > wish) {
+            wish = renew;
+            d.reason = reason::renewal;
+        }
+        if (stay > wish) {
+            wish = stay;
+            d.reason = reason::minimum;
+        }
+        st.undecided = st.waiting > 0 && wish == 0;
+        if (wish == 0) {
+            d.launch = breaker.admit(st.breaker, f, 0, now, d.revisit);
+            return;
+        }
+        const std::uint32_t granted = hold_back(st, sig, wish, now, d);
+        d.launch = granted;
+        d.held_back = wish - granted;
+        if (granted > 0) {
+            st.quiet_until = later(now, gather);
+            d.orders = orders(st, f);
+            d.stay = std::min(granted, stay);
+        }
+    }
+
+    // Section by section: what still waits when a worker started now is up, in workers.
+    [[nodiscard]] double wish_for_waiting(state& st, const fleet_view& f, uptime now) const noexcept
+    {
+        if (st.waiting == 0)
+            return 0;
+        const double k = f.slots;
+        const double service = seconds(f.service);
+        double live = f.live;
+        // Who had nothing to do for the idle time has left, seen or not.
+        if (idle_exit > uptime::zero() && idle_exit + f.service < std::chrono::seconds{4})
+            live = std::min(live, static_cast<double>(st.adds.within(idle_exit + f.service, now)));
+        const double taken_off =
+            service > 0 ? std::max(0.0, live * k / service - st.adds.rate(now)) * seconds(f.startup) : 0.0;
+        const double per_slot = service > 0 ? std::max(1.0, seconds(drain_within) / service) : 1.0;
+        const double alive = 1 - std::min(f.failure_rate, 0.9);
+        const double coming = f.pending() * k * alive * per_slot;
+        const double left = static_cast<double>(st.waiting) - taken_off - coming;
+        return left <= 0 ? 0 : std::ceil(left / (k * per_slot)) / alive;
+    }
+
+    [[nodiscard]] std::uint32_t wish_for_renewal(const state& st, const fleet_view& f) const noexcept
+    {
+        if (f.leaving == 0 || st.offered < 0.5)
+            return 0;
+        const double needed = st.offered + spare * std::sqrt(st.offered);
+        const double lasting = static_cast<double>(f.live - std::min(f.live, f.leaving) + f.pending()) * f.slots;
+        return std::min(f.leaving, to_count((needed - lasting) / f.slots));
+    }
+
+    [[nodiscard]] std::uint32_t grow_slowly(
+        state& st, const fleet_view& f, std::uint32_t wish, uptime now, decision& d) const noexcept
+    {
+        const std::uint32_t asked = wish;
+        if (f.total() == 0)
+            wish = 1;
+        else if (st.limited_now || now < st.slow_next)
+            wish = 0;
+        else {
+            wish = std::min(wish, std::max(1U, f.live / 4));
+            // A quarter per second; for fewer than four workers that is one in so many seconds.
+            st.slow_next = later(now, f.live >= 4 ? std::chrono::seconds{1} : uptime{4'000'000 / std::max(1U, f.live)});
+        }
+        if (wish < asked) {
+            d.held_back = asked - wish;
+            if (wish == 0)
+                d.reason = reason::rate_limited;
+        }
+        return wish;
+    }
+
+    [[nodiscard]] std::uint32_t hold_back(
+        state& st, const scaling_signal& sig, std::uint32_t wish, uptime now, decision& d) const noexcept
+    {
+        const fleet_view& f = sig.fleet;
+        const std::uint32_t room = sig.limits.max - std::min(sig.limits.max, f.total());
+        if (room == 0) {
+            d.reason = reason::at_maximum;
+            return 0;
+        }
+        if (now < st.retry_at) {
+            d.reason = reason::provider_backoff;
+            d.revisit = st.retry_at - now;
+            return 0;
+        }
+        const bool was_open = st.breaker.open;
+        std::uint32_t granted = breaker.admit(st.breaker, f, std::min(wish, room), now, d.revisit);
+        if (st.breaker.open) {
+            d.reason = granted > 0 && was_open ? reason::probe : reason::breaker_open;
+            return granted;
+        }
+        if (f.live > 0 && f.given_up >= ceiling_after) {
+            if (now < st.ceiling_until) {
+                d.reason = reason::provider_ceiling;
+                d.revisit = st.ceiling_until - now;
+                return 0;
+            }
+            st.ceiling_until = later(now, ceiling_hold);
+            d.reason = reason::probe;
+            granted = std::min(granted, 1U);
+        }
+        return granted;
+    }
+
+    [[nodiscard]] leave_rules orders(const state& st, const fleet_view&) const noexcept
+    {
+        leave_rules r{.idle_exit = idle_exit, .activity_timeout = activity_timeout};
+        if (thin_spare > 0) {
+            const double load = std::max(st.offered, 1.0);
+            r.thin_target = std::clamp(load / (load + thin_spare * std::sqrt(load)), 0.3, 0.9);
+        }
+        return r;
+    }
+
+    void schedule_read(state& st, const scaling_signal& sig, uptime now, decision& d) const noexcept
+    {
+        const bool starting = sig.fleet.pending() > 0 || d.launch > 0;
+        uptime period = read_idle;
+        if (st.undecided)
+            period = read_undecided;
+        else if (st.waiting > 0 || starting)
+            period = read_waiting;
+        else if (sig.fleet.live > 0)
+            period = std::min(read_alive, read_idle);
+        if (period == never)
+            return;
+        const uptime due = later(st.read_last.value_or(now), period);
+        d.read = due > now ? due - now : uptime::zero();
+        // A reading that is overdue has been asked for; failing that, it is asked for once more in a while.
+        if (d.read == uptime::zero() && st.read_last)
+            d.read = uptime{1};
+    }
+
+    [[nodiscard]] static std::uint32_t to_count(double n) noexcept
+    {
+        return n <= 0 ? 0 : static_cast<std::uint32_t>(std::min(std::ceil(n), 4e9));
+    }
+};
+
+static_assert(Scaler<fleet, scaling_signal>);
+
+}  // namespace mayfly
