@@ -8,9 +8,12 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace mayfly {
@@ -22,11 +25,16 @@ struct ledger_settings {
     uptime patience = std::chrono::seconds{5};                 ///< A start is given up no sooner than this.
     uptime remember = std::chrono::minutes{10};  ///< A worker that is gone is still recognised for this long.
     std::uint32_t slots = 1;                     ///< Tasks one worker takes at once.
-    /// The part behind the `@` of our workers' identities. A poller named so, whose request id we do not know, is
-    /// adopted: after a restart of the controller these are the workers it had started. Empty: none is adopted.
-    std::string function{};
 
     friend bool operator==(const ledger_settings&, const ledger_settings&) = default;
+};
+
+/// For whom the books are kept.
+struct ledger_owner {
+    const deployment_version* version = nullptr;  ///< Ours; null to believe every poller that it is ours.
+    /// The part behind the `@` of our workers' identities. A poller named so, whose request id we do not know, is
+    /// adopted: after a restart of the controller these are the workers it had started. Empty: none is adopted.
+    std::string_view function{};
 };
 
 /// The life of one start.
@@ -86,8 +94,13 @@ struct ledger_totals {
 */
 class ledger {
 public:
-    ledger() = default;
-    explicit ledger(ledger_settings settings) : settings_(std::move(settings)) {}
+    ledger() : ledger(ledger_settings{}) {}
+    /// `settings` is shared by all ledgers of one policy, which keeps an idle one small.
+    explicit ledger(std::shared_ptr<const ledger_settings> settings) : settings_(std::move(settings)) {}
+    explicit ledger(const ledger_settings& settings) : ledger(std::make_shared<const ledger_settings>(settings)) {}
+
+    /// Other settings from now on; what was measured stays.
+    void settle_for(std::shared_ptr<const ledger_settings> settings) noexcept { settings_ = std::move(settings); }
 
     /// Notes `count` starts that the provider is asked for now. Returns the id of the first; they are consecutive.
     std::uint64_t ask(std::uint32_t count, uptime now)
@@ -119,15 +132,15 @@ public:
         index(static_cast<std::size_t>(r - records_.begin()));
     }
 
-    /// A poller was seen. `own` is the version this ledger is kept for, or null to believe every poller.
-    sighting see(const worker_seen& w, const deployment_version* own, uptime now)
+    /// A poller was seen.
+    sighting see(const worker_seen& w, const ledger_owner& own, uptime now)
     {
         const std::string_view request = w.identity.substr(0, w.identity.find('@'));
         start_record* r = lookup(request);
         if (r == nullptr)
             return adopt(w, request, own, now);
         r->mark = mark_;
-        if (own != nullptr && w.version != nullptr && *w.version != *own) {
+        if (another_version(w, own)) {
             if (r->state != start_state::elsewhere) {
                 enter(*r, start_state::elsewhere, now);
                 totals_.elsewhere += 1;
@@ -135,7 +148,7 @@ public:
             return sighting::elsewhere;
         }
         if (w.slots && *w.slots > 0)
-            settings_.slots = *w.slots;
+            slots_seen_ = *w.slots;
         sighting what = sighting::known;
         switch (r->state) {
         case start_state::polling: break;
@@ -152,7 +165,7 @@ public:
                 return sighting::known;
             what = sighting::returned;
             totals_.returned += 1;
-            r->ends_at = later(std::min(w.first_seen, now), settings_.useful_life);
+            r->ends_at = later(std::min(w.first_seen, now), settings_->useful_life);
             enter(*r, start_state::polling, now);
             break;
         }
@@ -175,7 +188,7 @@ public:
 
     /// Takes in all that a snapshot shows: pollers, the missing ones, busy slots, the service time. True if a worker
     /// came or went.
-    bool take(const queue_snapshot& snapshot, const deployment_version* own, uptime now)
+    bool take(const queue_snapshot& snapshot, const ledger_owner& own, uptime now)
     {
         ++mark_;
         bool changed = false;
@@ -215,10 +228,10 @@ public:
             }
             ++oldest_pending_;
         }
-        if (settings_.useful_life != never) {
+        if (settings_->useful_life != never) {
             for (std::size_t i = oldest_live_; i < records_.size(); ++i) {
                 start_record& r = records_[i];
-                if (later(r.asked_at, settings_.useful_life) > now)
+                if (later(r.asked_at, settings_->useful_life) > now)
                     break;
                 if (r.state == start_state::polling && r.ends_at <= now) {
                     enter(r, start_state::gone, now);
@@ -228,9 +241,9 @@ public:
             skip_dead();
         }
         if (!changed && live_ + asked_ + accepted_ == 0 && !records_.empty() &&
-            later(last_change_, settings_.remember) <= now) {
+            later(last_change_, settings_->remember) <= now) {
             records_ = {};
-            slots_ = {};
+            table_ = {};
             oldest_pending_ = oldest_live_ = 0;
         }
         return changed;
@@ -249,7 +262,7 @@ public:
         if (live_ > 0 && oldest_live_ < records_.size())
             at = std::min(at, next_end());
         if (at == never && !records_.empty() && asked_ == 0)
-            at = later(last_change_, settings_.remember);
+            at = later(last_change_, settings_->remember);
         return at;
     }
 
@@ -264,7 +277,7 @@ public:
         v.foreign = foreign_;
         v.given_up = dead_in_a_row_;
         v.refused = refused_;
-        v.slots = std::max(1U, settings_.slots);
+        v.slots = std::max(1U, slots_seen_ > 0 ? slots_seen_ : settings_->slots);
         v.busy = busy_;
         v.startup = startup();
         v.startup_dev = startup_dev_;
@@ -276,20 +289,23 @@ public:
 
     [[nodiscard]] const std::vector<start_record>& records() const noexcept { return records_; }
     [[nodiscard]] const ledger_totals& totals() const noexcept { return totals_; }
-    [[nodiscard]] const ledger_settings& settings() const noexcept { return settings_; }
+    [[nodiscard]] const ledger_settings& settings() const noexcept { return *settings_; }
     [[nodiscard]] uptime last_seen() const noexcept { return last_seen_; }
 
     /// Mean time from the call to the first poll.
-    [[nodiscard]] uptime startup() const noexcept { return startups_ == 0 ? settings_.expected_startup : startup_; }
-
-    friend bool operator==(const ledger&, const ledger&) = default;
+    [[nodiscard]] uptime startup() const noexcept { return startups_ == 0 ? settings_->expected_startup : startup_; }
 
 private:
     using iterator = std::vector<start_record>::iterator;
 
+    [[nodiscard]] static bool another_version(const worker_seen& w, const ledger_owner& own) noexcept
+    {
+        return own.version != nullptr && w.version != nullptr && *w.version != *own.version;
+    }
+
     [[nodiscard]] uptime patience_now() const noexcept
     {
-        return std::max(settings_.patience, 2 * startup() + 6 * startup_dev_);
+        return std::max(settings_->patience, 2 * startup() + 6 * startup_dev_);
     }
 
     [[nodiscard]] iterator find(std::uint64_t id) noexcept
@@ -305,9 +321,8 @@ private:
         count(to, +1);
         r.state = to;
         r.changed_at = last_change_ = now;
-        const auto at = static_cast<std::size_t>(&r - records_.data());
         if (to == start_state::polling)
-            oldest_live_ = std::min(oldest_live_, at);
+            oldest_live_ = std::min(oldest_live_, static_cast<std::uint32_t>(&r - records_.data()));
     }
 
     void count(start_state s, int by) noexcept
@@ -335,7 +350,7 @@ private:
         newest_seen_ask_ = std::max(newest_seen_ask_, r.asked_at);
         dead_in_a_row_ = 0;
         last_seen_ = now;
-        r.ends_at = later(first, settings_.useful_life);
+        r.ends_at = later(first, settings_->useful_life);
         enter(r, start_state::polling, now);
     }
 
@@ -362,12 +377,11 @@ private:
         enter(r, start_state::given_up, now);
     }
 
-    sighting adopt(const worker_seen& w, std::string_view request, const deployment_version* own, uptime now)
+    sighting adopt(const worker_seen& w, std::string_view request, const ledger_owner& own, uptime now)
     {
-        const bool ours = !settings_.function.empty() &&
-                          w.identity.size() == request.size() + 1 + settings_.function.size() &&
-                          w.identity.substr(request.size() + 1) == settings_.function;
-        if (!ours || !w.present || (own != nullptr && w.version != nullptr && *w.version != *own))
+        const bool ours = !own.function.empty() && w.identity.size() > request.size() &&
+                          w.identity.substr(request.size() + 1) == own.function;
+        if (!ours || !w.present || another_version(w, own))
             return sighting::foreign;
         const uptime first = std::min(w.first_seen, now);
         records_.push_back({.id = next_id_++,
@@ -380,7 +394,7 @@ private:
         // Kept in the order of ids, which for an adopted worker is not the order of age: look at all from here on.
         oldest_live_ = 0;
         start_record& r = records_.back();
-        r.ends_at = later(first, settings_.useful_life);
+        r.ends_at = later(first, settings_->useful_life);
         enter(r, start_state::polling, now);
         index(records_.size() - 1);
         totals_.adopted += 1;
@@ -452,11 +466,11 @@ private:
     [[nodiscard]] std::uint32_t ending_before(uptime horizon) const noexcept
     {
         std::uint32_t n = 0;
-        if (settings_.useful_life == never)
+        if (settings_->useful_life == never)
             return n;
         for (std::size_t i = oldest_live_; i < records_.size(); ++i) {
             const start_record& r = records_[i];
-            if (later(r.asked_at, settings_.useful_life) > horizon)
+            if (later(r.asked_at, settings_->useful_life) > horizon)
                 break;
             n += r.state == start_state::polling && r.ends_at <= horizon ? 1U : 0U;
         }
@@ -468,7 +482,7 @@ private:
         uptime at = never;
         for (std::size_t i = oldest_live_; i < records_.size(); ++i) {
             const start_record& r = records_[i];
-            if (later(r.asked_at, settings_.useful_life) > at)
+            if (later(r.asked_at, settings_->useful_life) > at)
                 break;
             if (r.state == start_state::polling)
                 at = std::min(at, r.ends_at);
@@ -487,8 +501,8 @@ private:
 
     void index(std::size_t position)
     {
-        if ((indexed_ + 1) * 2 > slots_.size())
-            reindex(std::max<std::size_t>(16, slots_.size() * 2));
+        if ((indexed_ + 1) * 2 > table_.size())
+            reindex(std::max<std::size_t>(16, table_.size() * 2));
         else
             place(position);
     }
@@ -497,16 +511,16 @@ private:
     {
         if (records_[position].request_id.empty())
             return;
-        std::size_t at = hash(records_[position].request_id) & (slots_.size() - 1);
-        while (slots_[at] != 0)
-            at = (at + 1) & (slots_.size() - 1);
-        slots_[at] = static_cast<std::uint32_t>(position + 1);
+        std::size_t at = hash(records_[position].request_id) & (table_.size() - 1);
+        while (table_[at] != 0)
+            at = (at + 1) & (table_.size() - 1);
+        table_[at] = static_cast<std::uint32_t>(position + 1);
         ++indexed_;
     }
 
     void reindex(std::size_t size)
     {
-        slots_.assign(size, 0);
+        table_.assign(size, 0);
         indexed_ = 0;
         for (std::size_t i = 0; i < records_.size(); ++i)
             place(i);
@@ -514,12 +528,12 @@ private:
 
     [[nodiscard]] start_record* lookup(std::string_view request_id) noexcept
     {
-        if (slots_.empty() || request_id.empty())
+        if (table_.empty() || request_id.empty())
             return nullptr;
-        for (std::size_t at = hash(request_id) & (slots_.size() - 1); slots_[at] != 0;
-             at = (at + 1) & (slots_.size() - 1))
-            if (records_[slots_[at] - 1].request_id == request_id)
-                return &records_[slots_[at] - 1];
+        for (std::size_t at = hash(request_id) & (table_.size() - 1); table_[at] != 0;
+             at = (at + 1) & (table_.size() - 1))
+            if (records_[table_[at] - 1].request_id == request_id)
+                return &records_[table_[at] - 1];
         return nullptr;
     }
 
@@ -534,7 +548,7 @@ private:
         const auto stale = [&](const start_record& r) {
             const bool over =
                 r.state == start_state::gone || r.state == start_state::given_up || r.state == start_state::elsewhere;
-            if (!over || (later(r.changed_at, settings_.remember) > now && ended <= keep))
+            if (!over || (later(r.changed_at, settings_->remember) > now && ended <= keep))
                 return false;
             --ended;
             return true;
@@ -543,19 +557,19 @@ private:
         if (from == records_.end())
             return;
         records_.erase(from, records_.end());
-        reindex(std::max<std::size_t>(16, slots_.size()));
+        reindex(std::max<std::size_t>(16, table_.size()));
         oldest_pending_ = oldest_live_ = 0;
         skip_dead();
     }
 
     static constexpr double failure_weight = 1.0 / 16;
 
-    ledger_settings settings_{};
+    std::shared_ptr<const ledger_settings> settings_;
     std::vector<start_record> records_{};  // by id, which is by age but for adopted workers
-    std::vector<std::uint32_t> slots_{};
-    std::size_t indexed_ = 0;
-    std::size_t oldest_pending_ = 0;  // no record before it is asked or accepted
-    std::size_t oldest_live_ = 0;     // no record before it is polling
+    std::vector<std::uint32_t> table_{};
+    std::uint32_t indexed_ = 0;
+    std::uint32_t oldest_pending_ = 0;  // no record before it is asked or accepted
+    std::uint32_t oldest_live_ = 0;     // no record before it is polling
     std::uint64_t next_id_ = 1;
     std::uint32_t asked_ = 0;
     std::uint32_t accepted_ = 0;
@@ -564,6 +578,7 @@ private:
     std::uint32_t refused_ = 0;
     std::uint32_t dead_in_a_row_ = 0;
     std::uint32_t startups_ = 0;
+    std::uint32_t slots_seen_ = 0;
     std::uint32_t mark_ = 0;
     std::optional<std::uint32_t> busy_{};
     uptime startup_{};

@@ -31,6 +31,7 @@ enum class reason : std::uint8_t {
     suppressed,        ///< More workers have not raised the throughput.
     breaker_open,      ///< Starts come to nothing; a probe follows.
     provider_backoff,  ///< The provider refuses; a try follows.
+    calls_under_way,   ///< As many calls to the provider are under way as may be.
     provider_ceiling,  ///< The provider accepts, but runs no more than it does.
     not_wanted,        ///< No work can reach this version.
 
@@ -57,6 +58,7 @@ enum class reason : std::uint8_t {
     case reason::suppressed: return "suppressed";
     case reason::breaker_open: return "breaker_open";
     case reason::provider_backoff: return "provider_backoff";
+    case reason::calls_under_way: return "calls_under_way";
     case reason::provider_ceiling: return "provider_ceiling";
     case reason::not_wanted: return "not_wanted";
     case reason::steady: return "steady";

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 
 namespace mayfly {
@@ -25,8 +26,8 @@ public:
     constexpr void add(std::uint64_t n, uptime now) noexcept
     {
         roll(now);
-        constexpr std::uint64_t top = std::numeric_limits<std::uint32_t>::max();
-        count_[at_] = static_cast<std::uint32_t>(std::min(top, count_[at_] + std::min(n, top)));
+        constexpr std::uint64_t top = std::numeric_limits<std::uint16_t>::max();
+        count_[at_] = static_cast<std::uint16_t>(std::min(top, count_[at_] + std::min(n, top)));
     }
 
     /// Tasks per second: the mean of the window, or of its last half second if that is more.
@@ -34,7 +35,7 @@ public:
     {
         roll(now);
         double sum = 0;
-        for (std::uint32_t c : count_)
+        for (std::uint16_t c : count_)
             sum += c;
         const std::size_t before = (at_ + buckets - 1) % buckets;
         const double recent = static_cast<double>(count_[at_]) + count_[before];
@@ -64,13 +65,13 @@ private:
             return;
         }
         for (; now - begin_ >= width; begin_ += width) {
-            at_ = (at_ + 1) % buckets;
+            at_ = static_cast<std::uint8_t>((at_ + 1U) % buckets);
             count_[at_] = 0;
         }
     }
 
-    std::array<std::uint32_t, buckets> count_{};
-    std::size_t at_ = 0;
+    std::array<std::uint16_t, buckets> count_{};  // a flood of more is as good as the most
+    std::uint8_t at_ = 0;
     uptime begin_{};
     bool begun_ = false;
 };
@@ -363,9 +364,6 @@ private:
             return;
         const uptime due = later(st.read_last.value_or(now), period);
         d.read = due > now ? due - now : uptime::zero();
-        // A reading that is overdue has been asked for; failing that, it is asked for once more in a while.
-        if (d.read == uptime::zero() && st.read_last)
-            d.read = uptime{1};
     }
 
     [[nodiscard]] static std::uint32_t to_count(double n) noexcept

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <mayfly/error.hpp>
+#include <mayfly/launch.hpp>
+
+#include <boost/system/error_code.hpp>
+
+#include <concepts>
+#include <utility>
+
+namespace mayfly {
+
+namespace detail {
+
+/// The least completion handler, for asking a type whether it has an operation.
+template <class Result>
+struct handler_archetype {
+    handler_archetype(handler_archetype&&) = default;
+    handler_archetype(const handler_archetype&) = delete;
+    void operator()(boost::system::error_code, Result) {}
+};
+
+}  // namespace detail
+
+/** Starts single workers.
+
+    `p.async_launch(request, token)`  completes with `void(error_code, launch_report)` when the platform has answered
+   for each of `request.count` starts; `report.starts` tells them apart, and the error stands for those it does not
+   name. Accepted is enough: whether a worker comes up is seen later, by its polling as `<requestID>@<function>`.
+
+    Calls overlap. Cancellation (terminal) through the token's slot abandons the call soon. An error that compares equal
+    to `condition::throttled`, `transient` or `permanent` is treated as such, any other as transient.
+    Models: `testing::scripted_provider`, and every provider of launch strategy `invoke`.
+*/
+// clang-format off
+template <class P>
+concept LaunchesWorkers =
+    requires(P& p, launch_request request, detail::handler_archetype<launch_report> handler) {
+        p.async_launch(std::move(request), std::move(handler));
+    };
+
+/** Resizes a set of workers that the platform keeps up.
+
+    `p.async_resize(request, token)`  completes with `void(error_code, resize_report)` when the platform has taken the
+                                      new size. Otherwise as `LaunchesWorkers`.
+*/
+template <class P>
+concept ResizesWorkerSet =
+    requires(P& p, resize_request request, detail::handler_archetype<resize_report> handler) {
+        p.async_resize(std::move(request), std::move(handler));
+    };
+
+/// Puts workers into the world, in one of the two ways. A platform that can only do one does not pretend to the other.
+template <class P>
+concept ComputeProvider = std::move_constructible<P> && (LaunchesWorkers<P> || ResizesWorkerSet<P>);
+
+/// Whether the provider can do what the scaler decides.
+template <class P, launch_strategy Strategy>
+concept ProviderFor = ComputeProvider<P> &&
+    ((Strategy == launch_strategy::invoke && LaunchesWorkers<P>) ||
+     (Strategy == launch_strategy::worker_set && ResizesWorkerSet<P>));
+// clang-format on
+
+}  // namespace mayfly

@@ -1,0 +1,746 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <mayfly/detail/wake_heap.hpp>
+#include <mayfly/launch.hpp>
+#include <mayfly/ledger.hpp>
+#include <mayfly/scaler.hpp>
+#include <mayfly/signal.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace mayfly {
+
+/// Names one version in a controller. Stays invalid once the version was removed, whatever takes its place.
+struct version_handle {
+    std::uint32_t index = 0;
+    std::uint32_t generation = 0;  ///< Zero for none.
+    friend bool operator==(const version_handle&, const version_handle&) = default;
+};
+
+/// How a scaling group is run. Share one object among all groups that are run alike: it is what keeps them small.
+template <class S>
+struct group_policy {
+    S scaler{};
+    scaling_limits limits{};
+    ledger_settings workers{};
+    leave_rules orders{};     ///< For workers whose decision gives none.
+    bool bootstrap = true;    ///< Start one worker at once, so that the version gets bound to its queues.
+    std::uint32_t tries = 1;  ///< Calls for one decision, the first included; above zero.
+    uptime retry_after = std::chrono::seconds{1};
+};
+
+template <class S>
+struct group_spec {
+    std::shared_ptr<const group_policy<S>> policy{};
+    std::shared_ptr<const launch_target> target{};
+    task_types types = task_types::all();
+};
+
+template <class S>
+struct version_spec {
+    std::vector<group_spec<S>> groups{};
+    version_status status = version_status::current;
+};
+
+struct controller_options {
+    std::uint32_t calls_at_once = 256;   ///< Launches and resizes under way, over all versions.
+    std::uint32_t calls_per_group = 32;  ///< Of one group. One more decision is held back, not queued.
+    uptime read_soonest = std::chrono::milliseconds{250};  ///< Between two readings of one version.
+    uptime read_retry = std::chrono::seconds{1};           ///< After a reading failed; doubles up to `read_retry_most`.
+    uptime read_retry_most = std::chrono::minutes{1};
+    uptime replace_margin = std::chrono::seconds{1};    ///< Added to a start-up when a worker's replacement is due.
+    uptime bootstrap_retry = std::chrono::seconds{10};  ///< After a first worker was not seen; doubles likewise.
+    uptime bootstrap_retry_most = std::chrono::minutes{5};
+};
+
+/// What the machine wants done. Each action is answered once, by its id.
+struct controller_action {
+    enum class kind : std::uint8_t { launch, resize, read };
+
+    kind what = kind::read;
+    version_handle version{};
+    std::uint64_t id = 0;     ///< For `launched`, `resized`; a reading is answered by its version.
+    launch_request launch{};  ///< For `launch`.
+    resize_request resize{};  ///< For `resize`.
+};
+
+/// Something was decided, or came of it. Views are valid during the call only.
+struct controller_event {
+    enum class kind : std::uint8_t {
+        decided,      ///< A scaler was asked: `why`, `made`, `fleet`.
+        bootstrap,    ///< A first worker is started, without the scaler.
+        launched,     ///< The provider accepted `count` starts.
+        refused,      ///< The provider refused `count` starts, as `outcome` says.
+        retried,      ///< `count` refused starts are tried once more.
+        resized,      ///< The provider took the size `count`.
+        not_resized,  ///< It did not, as `outcome` says.
+        unread,       ///< Statistics could not be read, as `outcome` says.
+    };
+
+    kind what = kind::decided;
+    uptime at{};
+    version_handle version{};
+    const launch_target* target = nullptr;
+    cause why = cause::wake;
+    decision made{};
+    fleet_view fleet{};
+    std::uint32_t count = 0;
+    condition outcome = condition::ok;
+    std::string_view detail{};  ///< The provider's own words.
+};
+
+/** Drives any number of versions: signals in, actions out, one event for each decision and outcome.
+
+    A pure machine. Tell it what happened, take what it wants done with `next_action`, perform that, tell it the answer,
+    and call `advance` at `next_wake`. Never blocks and knows no clock, socket or provider. Time never goes back: an
+    earlier `now` counts as the latest one. One version's calls do not hold up another's.
+
+    @tparam S the scaler of every group. Many kinds at once: a scaler that holds a `std::variant` (see the examples).
+*/
+template <Scaler<scaling_signal> S>
+class controller_machine {
+public:
+    using observer = std::function<void(const controller_event&)>;
+
+    explicit controller_machine(controller_options options = {}, observer watch = {})
+        : options_(options), watch_(std::move(watch))
+    {}
+
+    // ---- versions
+
+    version_handle add(version_spec<S> spec, uptime now)
+    {
+        now = tick(now);
+        std::uint32_t index = 0;
+        if (free_.empty()) {
+            index = static_cast<std::uint32_t>(versions_.size());
+            versions_.emplace_back();
+        } else {
+            index = free_.back();
+            free_.pop_back();
+        }
+        entry& v = versions_[index];
+        v.generation += 1;
+        v.used = true;
+        v.status = spec.status;
+        v.groups.reserve(spec.groups.size());
+        for (group_spec<S>& g : spec.groups)
+            v.groups.emplace_back(std::move(g));
+        for (group& g : v.groups) {
+            g.bootstrap_at = g.spec.policy->bootstrap ? now : never;
+            ask(v, index, g, {.why = cause::begin}, now);
+        }
+        settle(index, now);
+        return {index, v.generation};
+    }
+
+    /// Answers to calls that are still under way are taken and dropped.
+    void remove(version_handle h)
+    {
+        entry* v = find(h);
+        if (v == nullptr)
+            return;
+        wakes_.set(h.index, never);
+        const std::uint32_t generation = v->generation;
+        *v = {};
+        v->generation = generation;
+        free_.push_back(h.index);
+    }
+
+    /// The version's place in the routing has changed. A drained version sleeps: no reading, no start.
+    void set_status(version_handle h, version_status status, uptime now)
+    {
+        now = tick(now);
+        entry* v = find(h);
+        if (v == nullptr || v->status == status)
+            return;
+        v->status = status;
+        for (group& g : v->groups)
+            ask(*v, h.index, g, {.why = cause::changed}, now);
+        settle(h.index, now);
+    }
+
+    /// Other limits or settings for one group; what is known of its workers stays.
+    void set_policy(version_handle h, std::size_t which, std::shared_ptr<const group_policy<S>> policy, uptime now)
+    {
+        now = tick(now);
+        entry* v = find(h);
+        if (v == nullptr || which >= v->groups.size())
+            return;
+        group& g = v->groups[which];
+        g.spec.policy = std::move(policy);
+        g.books.settle_for({g.spec.policy, &g.spec.policy->workers});
+        ask(*v, h.index, g, {.why = cause::changed}, now);
+        settle(h.index, now);
+    }
+
+    // ---- signals
+
+    void added(version_handle h, const task_added& tasks, uptime now)
+    {
+        now = tick(now);
+        entry* v = find(h);
+        if (v == nullptr)
+            return;
+        for (group& g : v->groups)
+            if (g.spec.types.contains(tasks.type)) {
+                ask(*v, h.index, g, {.why = cause::added, .type = tasks.type, .added = tasks.counts}, now);
+                break;
+            }
+        settle(h.index, now);
+    }
+
+    /// The answer to a `read` action, or a snapshot that came by itself.
+    void snapshot(version_handle h, const queue_snapshot& s, uptime now)
+    {
+        now = tick(now);
+        entry* v = find(h);
+        if (v == nullptr)
+            return;
+        v->reading = false;
+        v->read_failures = 0;
+        v->read_after = later(now, options_.read_soonest);
+        for (group& g : v->groups) {
+            queue_snapshot mine = s;
+            if (v->groups.size() > 1)
+                mine.busy_slots.reset();  // summed over all groups, so it is nobody's
+            for (task_type t : all_task_types)
+                if (!g.spec.types.contains(t))
+                    mine.of(t).reset();
+            g.books.take(mine, g.owner(), now);
+            ask(*v, h.index, g, {.why = cause::stats, .stats = mine.stats}, now);
+        }
+        settle(h.index, now);
+    }
+
+    /// The answer to a `read` action that failed.
+    void unread(version_handle h, condition outcome, std::string_view detail, uptime now)
+    {
+        now = tick(now);
+        entry* v = find(h);
+        if (v == nullptr)
+            return;
+        v->reading = false;
+        v->read_after = later(now, doubled(options_.read_retry, v->read_failures, options_.read_retry_most));
+        v->read_failures = saturating_add(v->read_failures, 1);
+        for (group& g : v->groups) {
+            emit({.what = controller_event::kind::unread,
+                .at = now,
+                .version = h,
+                .target = g.spec.target.get(),
+                .outcome = outcome,
+                .detail = detail});
+            ask(*v, h.index, g, {.why = cause::no_stats, .outcome = outcome}, now);
+        }
+        settle(h.index, now);
+    }
+
+    /// A poller was seen, told by something faster than a snapshot.
+    void seen(version_handle h, const worker_seen& w, uptime now)
+    {
+        now = tick(now);
+        entry* v = find(h);
+        if (v == nullptr)
+            return;
+        for (group& g : v->groups) {
+            const sighting what = g.books.see(w, g.owner(), now);
+            if (what == sighting::foreign)
+                continue;
+            if (what != sighting::known)
+                ask(*v, h.index, g, {.why = cause::workers}, now);
+            break;
+        }
+        settle(h.index, now);
+    }
+
+    void gone(version_handle h, const worker_gone& w, uptime now)
+    {
+        now = tick(now);
+        entry* v = find(h);
+        if (v == nullptr)
+            return;
+        for (group& g : v->groups)
+            if (g.books.gone(w.identity, now)) {
+                ask(*v, h.index, g, {.why = cause::workers}, now);
+                break;
+            }
+        settle(h.index, now);
+    }
+
+    // ---- answers
+
+    /// The answer to a `launch` action. Starts that `results` does not name ended as `otherwise`.
+    void launched(std::uint64_t action, std::span<const launch_result> results, condition otherwise,
+        std::string_view detail, uptime now)
+    {
+        now = tick(now);
+        std::optional<call> c = take_call(action);
+        if (!c)
+            return;
+        entry* v = find(c->version);
+        if (v == nullptr)
+            return;
+        group& g = v->groups[c->group];
+        g.calls -= 1;
+        std::uint32_t accepted = 0;
+        condition worst = condition::ok;
+        for (std::uint32_t i = 0; i < c->count; ++i) {
+            launch_result r = i < results.size() ? results[i] : launch_result{.outcome = otherwise};
+            g.books.answer(c->first + i, r, now);
+            accepted += r.outcome == condition::ok ? 1U : 0U;
+            worst = std::max(worst, r.outcome);
+        }
+        const std::uint32_t refused = c->count - accepted;
+        controller_event e{.at = now, .version = c->version, .target = g.spec.target.get(), .fleet = view(g, now)};
+        if (accepted > 0) {
+            e.what = controller_event::kind::launched;
+            e.count = accepted;
+            emit(e);
+        }
+        if (refused > 0) {
+            e.what = controller_event::kind::refused;
+            e.count = refused;
+            e.outcome = worst;
+            e.detail = detail;
+            emit(e);
+            if (c->tries > 1 && worst != condition::permanent)
+                retry_later({later(now, g.spec.policy->retry_after), c->version, c->group, refused, c->tries - 1,
+                    c->stay, c->orders});
+        }
+        ask(*v, c->version.index, g, {.why = cause::launched, .outcome = accepted > 0 ? condition::ok : worst}, now);
+        settle(c->version.index, now);
+    }
+
+    /// The answer to a `resize` action.
+    void resized(std::uint64_t action, condition outcome, std::string_view detail, uptime now)
+    {
+        now = tick(now);
+        std::optional<call> c = take_call(action);
+        if (!c)
+            return;
+        entry* v = find(c->version);
+        if (v == nullptr)
+            return;
+        group& g = v->groups[c->group];
+        g.calls -= 1;
+        emit({.what = outcome == condition::ok ? controller_event::kind::resized : controller_event::kind::not_resized,
+            .at = now,
+            .version = c->version,
+            .target = g.spec.target.get(),
+            .count = c->count,
+            .outcome = outcome,
+            .detail = detail});
+        ask(*v, c->version.index, g, {.why = cause::launched, .outcome = outcome}, now);
+        settle(c->version.index, now);
+    }
+
+    // ---- time and work
+
+    /// Does what is due. Call it at `next_wake`.
+    void advance(uptime now)
+    {
+        now = tick(now);
+        while (!retries_.empty() && retries_.front().due <= now) {
+            retry r = retries_.front();
+            std::pop_heap(retries_.begin(), retries_.end(), later_retry);
+            retries_.pop_back();
+            if (entry* v = find(r.version))
+                try_again(*v, r, now);
+        }
+        while (wakes_.soonest() <= now) {
+            const std::uint32_t index = wakes_.first();
+            wake(index, now);
+        }
+    }
+
+    /// When `advance` has something to do; `never` while only signals and answers can change anything.
+    [[nodiscard]] uptime next_wake() const noexcept
+    {
+        return std::min(wakes_.soonest(), retries_.empty() ? never : retries_.front().due);
+    }
+
+    /// The next thing to do, if there is one and a call may be made now.
+    [[nodiscard]] std::optional<controller_action> next_action()
+    {
+        if (!reads_.empty()) {
+            controller_action a{.what = controller_action::kind::read, .version = reads_.front()};
+            reads_.pop_front();
+            if (find(a.version) != nullptr)
+                return a;
+            return next_action();
+        }
+        while (!queue_.empty() && under_way_ < options_.calls_at_once) {
+            const std::uint64_t id = queue_.front();
+            queue_.pop_front();
+            call& c = calls_[static_cast<std::size_t>(id & call_mask)];
+            entry* v = find(c.version);
+            if (v == nullptr) {
+                drop_call(c);
+                continue;
+            }
+            c.performed = true;
+            ++under_way_;
+            group& g = v->groups[c.group];
+            controller_action a{.version = c.version, .id = id};
+            if (c.resize) {
+                a.what = controller_action::kind::resize;
+                a.resize = {g.spec.target, c.count};
+            } else {
+                a.what = controller_action::kind::launch;
+                a.launch = {g.spec.target, c.count, c.stay, c.first, c.orders};
+            }
+            return a;
+        }
+        return std::nullopt;
+    }
+
+    // ---- looking in
+
+    [[nodiscard]] std::size_t size() const noexcept { return versions_.size() - free_.size(); }
+    [[nodiscard]] bool contains(version_handle h) const noexcept { return find(h) != nullptr; }
+    [[nodiscard]] std::uint32_t calls_under_way() const noexcept { return under_way_; }
+
+    /// Whom the first group of a version starts, or null.
+    [[nodiscard]] std::shared_ptr<const launch_target> target(version_handle h, std::size_t which = 0) const noexcept
+    {
+        const entry* v = find(h);
+        return v == nullptr || which >= v->groups.size() ? nullptr : v->groups[which].spec.target;
+    }
+
+    /// The books of one group, or null.
+    [[nodiscard]] const ledger* books(version_handle h, std::size_t which = 0) const noexcept
+    {
+        const entry* v = find(h);
+        return v == nullptr || which >= v->groups.size() ? nullptr : &v->groups[which].books;
+    }
+
+    // ---- what a restart must not forget
+
+    /// The memory of one group: everything that cannot be seen again from outside.
+    struct memory {
+        typename S::state scaler{};
+        ledger books{};
+        bool bound = false;
+    };
+
+    [[nodiscard]] std::optional<memory> remember(version_handle h, std::size_t which = 0) const
+    {
+        const entry* v = find(h);
+        if (v == nullptr || which >= v->groups.size())
+            return std::nullopt;
+        const group& g = v->groups[which];
+        return memory{g.state, g.books, g.bootstrap_at == never};
+    }
+
+    /// Puts a memory back, usually right after `add`. Times in it are of this machine's clock: let a restarted
+    /// controller's clock go on from where the old one stood.
+    void restore(version_handle h, memory m, uptime now, std::size_t which = 0)
+    {
+        now = tick(now);
+        entry* v = find(h);
+        if (v == nullptr || which >= v->groups.size())
+            return;
+        group& g = v->groups[which];
+        g.state = std::move(m.scaler);
+        g.books = std::move(m.books);
+        g.books.settle_for({g.spec.policy, &g.spec.policy->workers});
+        if (m.bound)
+            g.bootstrap_at = never;
+        ask(*v, h.index, g, {.why = cause::begin}, now);
+        settle(h.index, now);
+    }
+
+private:
+    using scaler_state = typename S::state;
+
+    struct group {
+        explicit group(group_spec<S> s)
+            : spec(std::move(s)), books(std::shared_ptr<const ledger_settings>(spec.policy, &spec.policy->workers))
+        {}
+
+        [[nodiscard]] ledger_owner owner() const noexcept { return {&spec.target->version, spec.target->function}; }
+
+        group_spec<S> spec;
+        scaler_state state{};
+        ledger books;
+        uptime revisit_at = never;
+        uptime read_at = never;
+        uptime bootstrap_at = never;
+        std::uint32_t bootstraps = 0;
+        std::uint32_t calls = 0;
+    };
+
+    struct entry {
+        std::vector<group> groups{};
+        uptime read_after{};
+        std::uint32_t generation = 0;
+        std::uint32_t read_failures = 0;
+        version_status status = version_status::created;
+        bool used = false;
+        bool reading = false;
+    };
+
+    /// A launch or resize, from the decision to the answer.
+    struct call {
+        version_handle version{};
+        std::uint32_t group = 0;
+        std::uint32_t count = 0;
+        std::uint32_t stay = 0;
+        std::uint32_t tries = 1;
+        std::uint64_t first = 0;
+        std::uint64_t id = 0;  // zero: free
+        leave_rules orders{};
+        bool resize = false;
+        bool performed = false;
+    };
+
+    struct retry {
+        uptime due{};
+        version_handle version{};
+        std::uint32_t group = 0;
+        std::uint32_t count = 0;
+        std::uint32_t tries = 1;
+        std::uint32_t stay = 0;
+        leave_rules orders{};
+    };
+
+    static bool later_retry(const retry& a, const retry& b) noexcept { return a.due > b.due; }
+    static constexpr std::uint64_t call_mask = 0xffffffff;
+
+    [[nodiscard]] static uptime doubled(uptime first, std::uint32_t times, uptime most) noexcept
+    {
+        for (; times > 0 && first < most; --times)
+            first *= 2;
+        return std::min(first, most);
+    }
+
+    uptime tick(uptime now) noexcept { return now_ = std::max(now_, now); }
+
+    [[nodiscard]] entry* find(version_handle h) noexcept
+    {
+        const bool here =
+            h.index < versions_.size() && versions_[h.index].used && versions_[h.index].generation == h.generation;
+        return here ? &versions_[h.index] : nullptr;
+    }
+    [[nodiscard]] const entry* find(version_handle h) const noexcept
+    {
+        return const_cast<controller_machine*>(this)->find(h);
+    }
+
+    [[nodiscard]] fleet_view view(const group& g, uptime now) const noexcept
+    {
+        return g.books.view(now, options_.replace_margin);
+    }
+
+    void emit(const controller_event& e) const
+    {
+        if (watch_)
+            watch_(e);
+    }
+
+    /// Asks the scaler, and takes its decision.
+    void ask(entry& v, std::uint32_t index, group& g, scaling_signal sig, uptime now)
+    {
+        g.revisit_at = g.read_at = never;
+        if (v.status == version_status::drained)
+            return;
+        sig.limits = g.spec.policy->limits;
+        sig.wanted = receives_work(v.status);
+        sig.fleet = view(g, now);
+        decision d = g.spec.policy->scaler.decide(g.state, sig, now);
+        bound(d, sig, g);
+        g.revisit_at = later(now, std::max(d.revisit, uptime{1}));
+        g.read_at = later(now, std::max(d.read, uptime::zero()));
+        const version_handle h{index, v.generation};
+        emit({.what = controller_event::kind::decided,
+            .at = now,
+            .version = h,
+            .target = g.spec.target.get(),
+            .why = sig.why,
+            .made = d,
+            .fleet = sig.fleet});
+        if constexpr (strategy_of<S>() == launch_strategy::worker_set) {
+            if (d.resize)
+                start_call(h, v, g, {.count = *d.resize, .resize = true});
+        } else if (d.launch > 0) {
+            launch(h, v, g, d.launch, d.stay, g.spec.policy->tries, d.orders.value_or(g.spec.policy->orders), now);
+        }
+    }
+
+    /// Whatever a scaler says: never above the maximum, and no more calls at once than may be.
+    void bound(decision& d, const scaling_signal& sig, const group& g) const noexcept
+    {
+        const scaling_limits& limits = sig.limits;
+        if (d.resize)
+            d.resize = std::clamp(*d.resize, std::min(limits.min, limits.max), limits.max);
+        if (d.launch == 0 && !d.resize)
+            return;
+        std::uint32_t room = limits.max - std::min(limits.max, sig.fleet.total());
+        reason why = reason::at_maximum;
+        if (g.calls >= options_.calls_per_group) {
+            room = 0;
+            d.resize.reset();
+            why = reason::calls_under_way;
+        }
+        if (d.launch > room) {
+            d.held_back = saturating_add(d.held_back, d.launch - room);
+            d.launch = room;
+            if (room == 0)
+                d.reason = why;
+        }
+        d.stay = std::min(d.stay, d.launch);
+    }
+
+    void launch(version_handle h, entry& v, group& g, std::uint32_t count, std::uint32_t stay, std::uint32_t tries,
+        const leave_rules& orders, uptime now)
+    {
+        start_call(h, v, g,
+            {.count = count, .stay = stay, .tries = tries, .first = g.books.ask(count, now), .orders = orders});
+    }
+
+    void start_call(version_handle h, entry& v, group& g, call c)
+    {
+        std::size_t slot = calls_.size();
+        if (free_calls_.empty()) {
+            calls_.emplace_back();
+        } else {
+            slot = free_calls_.back();
+            free_calls_.pop_back();
+        }
+        c.version = h;
+        c.group = static_cast<std::uint32_t>(&g - v.groups.data());
+        c.id = (++call_count_ << 32) | slot;
+        calls_[slot] = c;
+        g.calls += 1;
+        queue_.push_back(c.id);
+    }
+
+    [[nodiscard]] std::optional<call> take_call(std::uint64_t id)
+    {
+        const auto slot = static_cast<std::size_t>(id & call_mask);
+        if (slot >= calls_.size() || calls_[slot].id != id || !calls_[slot].performed)
+            return std::nullopt;
+        const call c = calls_[slot];
+        --under_way_;
+        drop_call(calls_[slot]);
+        return c;
+    }
+
+    void drop_call(call& c)
+    {
+        free_calls_.push_back(static_cast<std::uint32_t>(&c - calls_.data()));
+        c = {};
+    }
+
+    void retry_later(retry r)
+    {
+        retries_.push_back(r);
+        std::push_heap(retries_.begin(), retries_.end(), later_retry);
+    }
+
+    void try_again(entry& v, const retry& r, uptime now)
+    {
+        group& g = v.groups[r.group];
+        const std::uint32_t room =
+            g.spec.policy->limits.max - std::min(g.spec.policy->limits.max, view(g, now).total());
+        const std::uint32_t count = std::min(r.count, room);
+        if (count == 0 || v.status == version_status::drained)
+            return;
+        emit({.what = controller_event::kind::retried,
+            .at = now,
+            .version = r.version,
+            .target = g.spec.target.get(),
+            .count = count});
+        launch(r.version, v, g, count, std::min(r.stay, count), r.tries, r.orders, now);
+    }
+
+    /// A version nobody ever polled for is bound to no queue, and no task names it: start one worker, and once more.
+    void bootstrap(entry& v, std::uint32_t index, group& g, uptime now)
+    {
+        const fleet_view f = view(g, now);
+        if (f.ever_seen || v.status == version_status::drained) {
+            g.bootstrap_at = never;
+            return;
+        }
+        g.bootstrap_at = later(now, doubled(options_.bootstrap_retry, g.bootstraps, options_.bootstrap_retry_most));
+        if (f.total() > 0 || g.spec.policy->limits.max == 0)
+            return;
+        g.bootstraps = saturating_add(g.bootstraps, 1);
+        const version_handle h{index, v.generation};
+        emit({.what = controller_event::kind::bootstrap,
+            .at = now,
+            .version = h,
+            .target = g.spec.target.get(),
+            .made = {.launch = 1, .reason = reason::bootstrap},
+            .fleet = f,
+            .count = 1});
+        if constexpr (strategy_of<S>() == launch_strategy::worker_set)
+            start_call(h, v, g, {.count = std::max(1U, g.spec.policy->limits.min), .resize = true});
+        else
+            launch(h, v, g, 1, 0, 1, g.spec.policy->orders, now);
+    }
+
+    void wake(std::uint32_t index, uptime now)
+    {
+        entry& v = versions_[index];
+        for (group& g : v.groups) {
+            if (g.books.advance(now))
+                ask(v, index, g, {.why = cause::workers}, now);
+            else if (g.revisit_at <= now)
+                ask(v, index, g, {.why = cause::wake}, now);
+            if (g.bootstrap_at <= now)
+                bootstrap(v, index, g, now);
+        }
+        settle(index, now);
+    }
+
+    /// Asks for a reading that is due, and sets the version's alarm.
+    void settle(std::uint32_t index, uptime now)
+    {
+        entry& v = versions_[index];
+        uptime at = never;
+        uptime read_at = never;
+        for (group& g : v.groups) {
+            if (g.bootstrap_at <= now)
+                bootstrap(v, index, g, now);
+            at = std::min({at, g.revisit_at, g.bootstrap_at, g.books.next_change()});
+            read_at = std::min(read_at, g.read_at);
+        }
+        if (!v.reading && read_at != never) {
+            read_at = std::max(read_at, v.read_after);
+            if (read_at <= now) {
+                v.reading = true;
+                reads_.push_back({index, v.generation});
+            } else {
+                at = std::min(at, read_at);
+            }
+        }
+        wakes_.set(index, at);
+    }
+
+    controller_options options_;
+    observer watch_;
+    std::vector<entry> versions_{};
+    std::vector<std::uint32_t> free_{};
+    detail::wake_heap wakes_{};
+    std::vector<retry> retries_{};  // a heap, soonest first
+    std::vector<call> calls_{};
+    std::vector<std::uint32_t> free_calls_{};
+    std::deque<std::uint64_t> queue_{};
+    std::deque<version_handle> reads_{};
+    std::uint64_t call_count_ = 0;
+    std::uint32_t under_way_ = 0;
+    uptime now_{};
+};
+
+}  // namespace mayfly
