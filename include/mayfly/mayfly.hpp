@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// Everything of core. The first part needs the standard library only; the second needs Boost and is left out where
+// Boost is not to be had, or not wanted: define MAYFLY_NO_ASIO for that.
+#include <mayfly/batching.hpp>
+#include <mayfly/clock.hpp>
+#include <mayfly/condition.hpp>
+#include <mayfly/deployment.hpp>
+#include <mayfly/fwd.hpp>
+#include <mayfly/leaving.hpp>
+#include <mayfly/ledger.hpp>
+#include <mayfly/scaler.hpp>
+#include <mayfly/scalers/fleet.hpp>
+#include <mayfly/scalers/metrics_poll.hpp>
+#include <mayfly/scalers/no_sync.hpp>
+#include <mayfly/signal.hpp>
+#include <mayfly/testing/random.hpp>
+#include <mayfly/testing/workload.hpp>
+#include <mayfly/testing/workload_file.hpp>
+#include <mayfly/version.hpp>
+
+#if !defined(MAYFLY_NO_ASIO) && __has_include(<boost/asio/async_result.hpp>)
+/// Defined when the parts that need Boost.Asio are here.
+#define MAYFLY_HAS_ASIO 1
+#endif
