@@ -99,8 +99,13 @@ public:
     explicit ledger(std::shared_ptr<const ledger_settings> settings) : settings_(std::move(settings)) {}
     explicit ledger(const ledger_settings& settings) : ledger(std::make_shared<const ledger_settings>(settings)) {}
 
-    /// Other settings from now on; what was measured stays.
-    void settle_for(std::shared_ptr<const ledger_settings> settings) noexcept { settings_ = std::move(settings); }
+    /// Other settings from now on. What was measured stays, and so do the ends of workers that live.
+    void settle_for(std::shared_ptr<const ledger_settings> settings) noexcept
+    {
+        if (settings->useful_life != settings_->useful_life)
+            ends_by_age_from_ = next_id_;
+        settings_ = std::move(settings);
+    }
 
     /// Notes `count` starts that the provider is asked for now. Returns the id of the first; they are consecutive.
     std::uint64_t ask(std::uint32_t count, uptime now)
@@ -127,9 +132,21 @@ public:
             return;
         }
         refused_ = 0;
+        start_record* const early = lookup(result.request_id);
         r->request_id = result.request_id;
         enter(*r, start_state::accepted, now);
+        if (early != nullptr)
+            take_over(*r, *early, now);
         index(static_cast<std::size_t>(r - records_.begin()));
+    }
+
+    /// Starts that nobody will answer any more, as after a restart: they may have been made, so they count as such
+    /// until they are given up.
+    void answers_lost(uptime now) noexcept
+    {
+        for (start_record& r : records_)
+            if (r.state == start_state::asked)
+                enter(r, start_state::accepted, now);
     }
 
     /// A poller was seen.
@@ -142,6 +159,9 @@ public:
         r->mark = mark_;
         if (another_version(w, own)) {
             if (r->state != start_state::elsewhere) {
+                // As good as none: starting more of them helps nobody.
+                if (r->state != start_state::given_up)
+                    came_to_nothing(*r);
                 enter(*r, start_state::elsewhere, now);
                 totals_.elsewhere += 1;
             }
@@ -206,6 +226,8 @@ public:
         else if (std::any_of(
                      snapshot.workers.begin(), snapshot.workers.end(), [](auto& w) { return w.busy.has_value(); }))
             busy_ = sum_busy();
+        else if (busy_ && live_ == 0)
+            busy_ = 0;
         measure_service(snapshot, now);
         return changed;
     }
@@ -216,30 +238,28 @@ public:
     {
         bool changed = false;
         const uptime patience = patience_now();
-        while (oldest_pending_ < records_.size()) {
-            start_record& r = records_[oldest_pending_];
+        while (oldest_pending_ < records_.size() && !pending(records_[oldest_pending_]))
+            ++oldest_pending_;
+        // A start without an answer holds up nobody behind it.
+        for (std::size_t i = oldest_pending_; i < records_.size(); ++i) {
+            start_record& r = records_[i];
+            if (!pending(r))
+                continue;
+            if (later(r.asked_at, patience) > now)
+                break;
             if (r.state == start_state::accepted) {
-                if (later(r.asked_at, patience) > now)
-                    break;
                 give_up(r, now);
                 changed = true;
-            } else if (r.state == start_state::asked) {
-                break;
             }
-            ++oldest_pending_;
         }
-        if (settings_->useful_life != never) {
-            for (std::size_t i = oldest_live_; i < records_.size(); ++i) {
-                start_record& r = records_[i];
-                if (later(r.asked_at, settings_->useful_life) > now)
-                    break;
-                if (r.state == start_state::polling && r.ends_at <= now) {
-                    enter(r, start_state::gone, now);
-                    changed = true;
-                }
+        for (std::size_t i = oldest_live_; i < records_.size() && !ends_after(records_[i], now); ++i) {
+            start_record& r = records_[i];
+            if (r.state == start_state::polling && r.ends_at <= now) {
+                enter(r, start_state::gone, now);
+                changed = true;
             }
-            skip_dead();
         }
+        skip_dead();
         if (!changed && live_ + asked_ + accepted_ == 0 && !records_.empty() &&
             later(last_change_, settings_->remember) <= now) {
             records_ = {};
@@ -261,7 +281,7 @@ public:
                 }
         if (live_ > 0 && oldest_live_ < records_.size())
             at = std::min(at, next_end());
-        if (at == never && !records_.empty() && asked_ == 0)
+        if (live_ + asked_ + accepted_ == 0 && !records_.empty())
             at = later(last_change_, settings_->remember);
         return at;
     }
@@ -306,6 +326,17 @@ private:
     [[nodiscard]] uptime patience_now() const noexcept
     {
         return std::max(settings_->patience, 2 * startup() + 6 * startup_dev_);
+    }
+
+    [[nodiscard]] static bool pending(const start_record& r) noexcept
+    {
+        return r.state == start_state::asked || r.state == start_state::accepted;
+    }
+
+    /// Whether this record, and each one behind it, ends after `at`.
+    [[nodiscard]] bool ends_after(const start_record& r, uptime at) const noexcept
+    {
+        return r.id >= ends_by_age_from_ && later(r.asked_at, settings_->useful_life) > at;
     }
 
     [[nodiscard]] iterator find(std::uint64_t id) noexcept
@@ -367,19 +398,38 @@ private:
         startups_ = saturating_add(startups_, 1);
     }
 
+    /// The worker was faster than the provider's answer and was adopted: it is this start's.
+    void take_over(start_record& r, start_record& early, uptime now) noexcept
+    {
+        const bool there = early.state == start_state::polling;
+        // One that has been gone since before belongs to an older start of the same name.
+        if (!there && (early.state != start_state::gone || early.asked_at < r.asked_at))
+            return;
+        connected(r, {.identity = r.request_id, .first_seen = early.asked_at}, now);
+        r.busy = early.busy;
+        r.mark = early.mark;
+        early.request_id.clear();
+        enter(there ? early : r, start_state::gone, now);
+    }
+
     void give_up(start_record& r, uptime now) noexcept
     {
-        failure_rate_ += (1 - failure_rate_) * failure_weight;
         totals_.given_up += 1;
+        came_to_nothing(r);
+        enter(r, start_state::given_up, now);
+    }
+
+    void came_to_nothing(const start_record& r) noexcept
+    {
+        failure_rate_ += (1 - failure_rate_) * failure_weight;
         // One of a crowd that was asked for together with a worker that came is late, not a sign that nothing works.
         if (r.asked_at > later(newest_seen_ask_, std::chrono::seconds{1}) || totals_.connected == 0)
             dead_in_a_row_ = saturating_add(dead_in_a_row_, 1);
-        enter(r, start_state::given_up, now);
     }
 
     sighting adopt(const worker_seen& w, std::string_view request, const ledger_owner& own, uptime now)
     {
-        const bool ours = !own.function.empty() && w.identity.size() > request.size() &&
+        const bool ours = !request.empty() && !own.function.empty() && w.identity.size() > request.size() &&
                           w.identity.substr(request.size() + 1) == own.function;
         if (!ours || !w.present || another_version(w, own))
             return sighting::foreign;
@@ -391,13 +441,13 @@ private:
             .asked_at = first,
             .changed_at = now,
             .request_id = std::string{request}});
-        // Kept in the order of ids, which for an adopted worker is not the order of age: look at all from here on.
-        oldest_live_ = 0;
+        ends_by_age_from_ = next_id_;
         start_record& r = records_.back();
         r.ends_at = later(first, settings_->useful_life);
         enter(r, start_state::polling, now);
         index(records_.size() - 1);
         totals_.adopted += 1;
+        dead_in_a_row_ = 0;
         last_seen_ = now;
         return sighting::adopted;
     }
@@ -466,12 +516,8 @@ private:
     [[nodiscard]] std::uint32_t ending_before(uptime horizon) const noexcept
     {
         std::uint32_t n = 0;
-        if (settings_->useful_life == never)
-            return n;
-        for (std::size_t i = oldest_live_; i < records_.size(); ++i) {
+        for (std::size_t i = oldest_live_; i < records_.size() && !ends_after(records_[i], horizon); ++i) {
             const start_record& r = records_[i];
-            if (later(r.asked_at, settings_->useful_life) > horizon)
-                break;
             n += r.state == start_state::polling && r.ends_at <= horizon ? 1U : 0U;
         }
         return n;
@@ -482,7 +528,8 @@ private:
         uptime at = never;
         for (std::size_t i = oldest_live_; i < records_.size(); ++i) {
             const start_record& r = records_[i];
-            if (later(r.asked_at, settings_->useful_life) > at)
+            // Not earlier than what was found, nor is any behind it.
+            if (r.id >= ends_by_age_from_ && later(r.asked_at, settings_->useful_life) >= at)
                 break;
             if (r.state == start_state::polling)
                 at = std::min(at, r.ends_at);
@@ -571,6 +618,8 @@ private:
     std::uint32_t oldest_pending_ = 0;  // no record before it is asked or accepted
     std::uint32_t oldest_live_ = 0;     // no record before it is polling
     std::uint64_t next_id_ = 1;
+    // Before this id a worker may end sooner than its asked_at tells: it was adopted, or has another useful life.
+    std::uint64_t ends_by_age_from_ = 0;
     std::uint32_t asked_ = 0;
     std::uint32_t accepted_ = 0;
     std::uint32_t live_ = 0;
