@@ -116,9 +116,18 @@ public:
         : options_(options), watch_(std::move(watch))
     {}
 
+    /// What one group must not forget over a restart: everything that cannot be seen again from outside.
+    struct memory {
+        typename S::state scaler{};
+        ledger books{};
+        bool bound = false;  ///< No first worker is needed any more.
+    };
+
     // ---- versions
 
-    version_handle add(version_spec<S> spec, uptime now)
+    /// `from` is what `remember` told before a restart. Times in it are of this machine's clock: let a restarted
+    /// controller's clock go on from where the old one stood.
+    version_handle add(version_spec<S> spec, uptime now, std::vector<memory> from = {})
     {
         now = tick(now);
         std::uint32_t index = 0;
@@ -136,8 +145,11 @@ public:
         v.groups.reserve(spec.groups.size());
         for (group_spec<S>& g : spec.groups)
             v.groups.emplace_back(std::move(g));
+        for (std::size_t i = 0; i < std::min(from.size(), v.groups.size()); ++i)
+            recall(v.groups[i], std::move(from[i]), now);
         for (group& g : v.groups) {
-            g.bootstrap_at = g.spec.policy->bootstrap ? now : never;
+            if (g.spec.policy->bootstrap && !g.bound)
+                g.bootstrap_at = now;
             ask(v, index, g, {.why = cause::begin}, now);
         }
         settle(index, now);
@@ -212,8 +224,14 @@ public:
         v->read_after = later(now, options_.read_soonest);
         for (group& g : v->groups) {
             queue_snapshot mine = s;
-            if (v->groups.size() > 1)
+            std::vector<worker_seen> workers;
+            if (v->groups.size() > 1) {
                 mine.busy_slots.reset();  // summed over all groups, so it is nobody's
+                for (const worker_seen& w : s.workers)
+                    if (!known_elsewhere(*v, g, w))
+                        workers.push_back(w);
+                mine.workers = workers;
+            }
             for (task_type t : all_task_types)
                 if (!g.spec.types.contains(t))
                     mine.of(t).reset();
@@ -253,6 +271,8 @@ public:
         if (v == nullptr)
             return;
         for (group& g : v->groups) {
+            if (known_elsewhere(*v, g, w))
+                continue;
             const sighting what = g.books.see(w, g.owner(), now);
             if (what == sighting::foreign)
                 continue;
@@ -372,12 +392,11 @@ public:
     /// The next thing to do, if there is one and a call may be made now.
     [[nodiscard]] std::optional<controller_action> next_action()
     {
-        if (!reads_.empty()) {
+        while (!reads_.empty()) {
             controller_action a{.what = controller_action::kind::read, .version = reads_.front()};
             reads_.pop_front();
             if (find(a.version) != nullptr)
                 return a;
-            return next_action();
         }
         while (!queue_.empty() && under_way_ < options_.calls_at_once) {
             const std::uint64_t id = queue_.front();
@@ -424,40 +443,14 @@ public:
         return v == nullptr || which >= v->groups.size() ? nullptr : &v->groups[which].books;
     }
 
-    // ---- what a restart must not forget
-
-    /// The memory of one group: everything that cannot be seen again from outside.
-    struct memory {
-        typename S::state scaler{};
-        ledger books{};
-        bool bound = false;
-    };
-
-    [[nodiscard]] std::optional<memory> remember(version_handle h, std::size_t which = 0) const
+    /// The memories of a version's groups, in their order, for `add`. Empty for an unknown version.
+    [[nodiscard]] std::vector<memory> remember(version_handle h) const
     {
-        const entry* v = find(h);
-        if (v == nullptr || which >= v->groups.size())
-            return std::nullopt;
-        const group& g = v->groups[which];
-        return memory{g.state, g.books, g.bootstrap_at == never};
-    }
-
-    /// Puts a memory back, usually right after `add`. Times in it are of this machine's clock: let a restarted
-    /// controller's clock go on from where the old one stood.
-    void restore(version_handle h, memory m, uptime now, std::size_t which = 0)
-    {
-        now = tick(now);
-        entry* v = find(h);
-        if (v == nullptr || which >= v->groups.size())
-            return;
-        group& g = v->groups[which];
-        g.state = std::move(m.scaler);
-        g.books = std::move(m.books);
-        g.books.settle_for({g.spec.policy, &g.spec.policy->workers});
-        if (m.bound)
-            g.bootstrap_at = never;
-        ask(*v, h.index, g, {.why = cause::begin}, now);
-        settle(h.index, now);
+        std::vector<memory> all;
+        if (const entry* v = find(h))
+            for (const group& g : v->groups)
+                all.push_back({g.state, g.books, g.bound});
+        return all;
     }
 
 private:
@@ -478,6 +471,8 @@ private:
         uptime bootstrap_at = never;
         std::uint32_t bootstraps = 0;
         std::uint32_t calls = 0;
+        std::uint32_t size = 0;  // last asked for, of a set
+        bool bound = false;
     };
 
     struct entry {
@@ -542,10 +537,26 @@ private:
         return g.books.view(now, options_.replace_margin);
     }
 
+    /// Whether the worker is in the books of another group, which then alone counts it: groups may share a function.
+    [[nodiscard]] static bool known_elsewhere(const entry& v, const group& mine, const worker_seen& w) noexcept
+    {
+        return std::any_of(
+            v.groups.begin(), v.groups.end(), [&](const group& g) { return &g != &mine && g.books.knows(w.identity); });
+    }
+
     void emit(const controller_event& e) const
     {
         if (watch_)
             watch_(e);
+    }
+
+    static void recall(group& g, memory m, uptime now)
+    {
+        g.state = std::move(m.scaler);
+        g.books = std::move(m.books);
+        g.books.settle_for({g.spec.policy, &g.spec.policy->workers});
+        g.books.answers_lost(now);
+        g.bound = m.bound;
     }
 
     /// Asks the scaler, and takes its decision.
@@ -570,8 +581,10 @@ private:
             .made = d,
             .fleet = sig.fleet});
         if constexpr (strategy_of<S>() == launch_strategy::worker_set) {
-            if (d.resize)
+            if (d.resize) {
+                g.size = *d.resize;
                 start_call(h, v, g, {.count = *d.resize, .resize = true});
+            }
         } else if (d.launch > 0) {
             launch(h, v, g, d.launch, d.stay, g.spec.policy->tries, d.orders.value_or(g.spec.policy->orders), now);
         }
@@ -654,7 +667,8 @@ private:
         const std::uint32_t room =
             g.spec.policy->limits.max - std::min(g.spec.policy->limits.max, view(g, now).total());
         const std::uint32_t count = std::min(r.count, room);
-        if (count == 0 || v.status == version_status::drained)
+        // The scaler is asked again at each answer: what finds no room is not lost with the retry.
+        if (count == 0 || v.status == version_status::drained || g.calls >= options_.calls_per_group)
             return;
         emit({.what = controller_event::kind::retried,
             .at = now,
@@ -668,8 +682,11 @@ private:
     void bootstrap(entry& v, std::uint32_t index, group& g, uptime now)
     {
         const fleet_view f = view(g, now);
-        if (f.ever_seen || v.status == version_status::drained) {
+        // The workers of a set have names of their own, which no answer told us.
+        constexpr bool is_set = strategy_of<S>() == launch_strategy::worker_set;
+        if (f.ever_seen || (is_set && f.foreign > 0) || v.status == version_status::drained) {
             g.bootstrap_at = never;
+            g.bound = true;
             return;
         }
         g.bootstrap_at = later(now, doubled(options_.bootstrap_retry, g.bootstraps, options_.bootstrap_retry_most));
@@ -677,17 +694,32 @@ private:
             return;
         g.bootstraps = saturating_add(g.bootstraps, 1);
         const version_handle h{index, v.generation};
-        emit({.what = controller_event::kind::bootstrap,
+        controller_event e{.what = controller_event::kind::bootstrap,
             .at = now,
             .version = h,
             .target = g.spec.target.get(),
             .made = {.launch = 1, .reason = reason::bootstrap},
             .fleet = f,
-            .count = 1});
-        if constexpr (strategy_of<S>() == launch_strategy::worker_set)
-            start_call(h, v, g, {.count = std::max(1U, g.spec.policy->limits.min), .resize = true});
+            .count = 1};
+        if constexpr (is_set) {
+            e.count = first_size(g);
+            e.made = {.resize = e.count, .reason = reason::bootstrap};
+        }
+        emit(e);
+        if constexpr (is_set)
+            start_call(h, v, g, {.count = e.count, .resize = true});
         else
             launch(h, v, g, 1, 0, 1, g.spec.policy->orders, now);
+    }
+
+    /// As planned, but at least one. A scaler that keeps a plan is told by `bootstrap(state)`, where it has that.
+    [[nodiscard]] static std::uint32_t first_size(group& g)
+    {
+        const group_policy<S>& policy = *g.spec.policy;
+        std::uint32_t size = g.size;
+        if constexpr (requires { policy.scaler.bootstrap(g.state); })
+            size = policy.scaler.bootstrap(g.state);
+        return std::min(std::max({1U, size, policy.limits.min}), policy.limits.max);
     }
 
     void wake(std::uint32_t index, uptime now)

@@ -307,6 +307,12 @@ public:
         return v;
     }
 
+    /// Whether the poller was started, or adopted, by these books.
+    [[nodiscard]] bool knows(std::string_view identity) const noexcept
+    {
+        return const_cast<ledger*>(this)->lookup(identity.substr(0, identity.find('@'))) != nullptr;
+    }
+
     [[nodiscard]] const std::vector<start_record>& records() const noexcept { return records_; }
     [[nodiscard]] const ledger_totals& totals() const noexcept { return totals_; }
     [[nodiscard]] const ledger_settings& settings() const noexcept { return *settings_; }
