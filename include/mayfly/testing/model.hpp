@@ -49,14 +49,16 @@ concept ModelDriver = requires(D& d, model& m, add_outcome outcome, std::uint32_
 
     - An add while a poll waits and the limiter is shut is `rate_limited`, also if others wait already.
     - An API call fails or not when it completes; the window is looked up at that moment.
-    - A start counts against `max_concurrent` from the moment it is placed to its end. A crashed or hung one never polls.
-      It is started again as if it had just been accepted, but is as old as the call; past `event_age` it is dropped.
-    - Every start by the provider is one invocation, its repetitions too. Billing of what still runs at the cut ends there.
+    - A start counts against `max_concurrent` from the moment it is placed to its end. A crashed or hung one never
+   polls. It is started again as if it had just been accepted, but is as old as the call; past `event_age` it is
+   dropped.
+    - Every start by the provider is one invocation, its repetitions too. Billing of what still runs at the cut ends
+   there.
     - A worker that could not poll before its deadline hangs. Only one that ended by itself leaves a warm environment.
     - A poll holds a slot for the task it may bring: never more polls wait than slots are free.
     - Tasks that one worker loses come back in the order of their numbers.
-    - A worker is listed until it stops polling, and once more, as gone, in the next snapshot. Tasks it still runs count as
-      busy slots until they end.
+    - A worker is listed until it stops polling, and once more, as gone, in the next snapshot. Tasks it still runs count
+   as busy slots until they end.
     - Waiting of a task that runs when the run is cut counts like any other. A task of a chain exists once it was added.
 */
 class model {
@@ -471,7 +473,8 @@ private:
         for (const start_failure& f : w.provider.start_fail) {
             if (now_ < f.from || now_ >= f.to || luck >= f.p)
                 continue;
-            const uptime end = f.how == start_failure::mode::crash ? std::min(v.begin + f.after, v.deadline) : v.deadline;
+            const uptime end =
+                f.how == start_failure::mode::crash ? std::min(v.begin + f.after, v.deadline) : v.deadline;
             return schedule(end - now_, what::broken, i);
         }
         v.first_poll = v.begin + init + connect;
@@ -479,7 +482,8 @@ private:
             return schedule(v.deadline - now_, what::broken, i);
         const uptime stop = std::max(v.deadline - w.worker.shutdown_buffer, v.first_poll);
         v.drained_by = std::min(stop + w.worker.stop_timeout, v.deadline);
-        v.rules = leaving(v.orders, w.worker.slots, {.from = v.first_poll, .stop_at = stop, .drained_by = v.drained_by});
+        v.rules =
+            leaving(v.orders, w.worker.slots, {.from = v.first_poll, .stop_at = stop, .drained_by = v.drained_by});
         schedule(v.first_poll - now_, what::connected, i);
     }
 

@@ -41,7 +41,7 @@ private:
     void advance(uptime now) noexcept
     {
         const auto due = now / step;
-        for (auto n = std::min<decltype(due)>(due - number_, buckets_.size()); n > 0; --n) {
+        for (auto n = std::min(due - number_, uptime::rep{7}); n > 0; --n) {
             at_ = (at_ + 1) % buckets_.size();
             buckets_[at_] = 0;
         }
