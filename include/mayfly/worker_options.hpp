@@ -3,6 +3,7 @@
 
 #include <mayfly/clock.hpp>
 #include <mayfly/deployment.hpp>
+#include <mayfly/detail/seconds_text.hpp>
 #include <mayfly/leaving.hpp>
 #include <mayfly/problem.hpp>
 
@@ -146,20 +147,6 @@ private:
 };
 
 namespace detail {
-
-[[nodiscard]] inline std::string seconds_text(uptime t)
-{
-    const auto ms = std::chrono::round<std::chrono::milliseconds>(t).count();
-    std::string out = std::to_string(ms / 1000);
-    if (ms < 0 && ms > -1000)
-        out.insert(out.begin(), '-');
-    if (const auto part = (ms < 0 ? -ms : ms) % 1000; part != 0) {
-        std::string digits = std::to_string(1000 + part).substr(1);
-        digits.erase(digits.find_last_not_of('0') + 1);
-        out += '.' + digits;
-    }
-    return out + " s";
-}
 
 inline void check_counts(const worker_options& o, problems& wrong)
 {
