@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <mayfly/problem.hpp>
+
 #include <array>
 #include <compare>
 #include <cstddef>
@@ -26,7 +28,10 @@ inline constexpr std::array<task_type, 3> all_task_types{task_type::workflow, ta
     return "unknown";
 }
 
-/// A set of task types, in one byte.
+/// What a specification from outside holds where it names no type, or one that is not known here. Never valid.
+inline constexpr task_type unspecified_task_type{0xFF};
+
+/// A set of task types, in one byte. It never contains an unspecified one.
 class task_types {
 public:
     constexpr task_types() = default;
@@ -51,7 +56,7 @@ public:
 private:
     static constexpr std::uint8_t bit(task_type t) noexcept
     {
-        return static_cast<std::uint8_t>(1U << static_cast<unsigned>(t));
+        return t > task_type::nexus ? std::uint8_t{0} : static_cast<std::uint8_t>(1U << static_cast<unsigned>(t));
     }
 
     std::uint8_t bits_ = 0;
@@ -65,6 +70,30 @@ struct deployment_version {
     friend auto operator<=>(const deployment_version&, const deployment_version&) = default;
     friend bool operator==(const deployment_version&, const deployment_version&) = default;
 };
+
+/// The most bytes that a Temporal server takes for a deployment name or a build id: half of its limit for an id, 1000,
+/// less a prefix. A server may be set up to take fewer; tools for Kubernetes take 63.
+inline constexpr std::size_t longest_version_name = 480;
+
+/// What a Temporal server would refuse about the two names.
+[[nodiscard]] inline problems check_names(const deployment_version& v, std::size_t longest = longest_version_name)
+{
+    problems wrong;
+    const auto check = [&](const char* field, const std::string& name, std::string_view forbidden) {
+        if (name.empty())
+            wrong.push_back({field, "", "give a name; a worker needs both a deployment and a build id"});
+        if (const auto at = name.find_first_of(forbidden); at != std::string::npos)
+            wrong.push_back({field, '"' + name + '"', std::string{"leave out '"} + name[at] + '\''});
+        if (name.starts_with("__"))
+            wrong.push_back({field, '"' + name + '"', "do not begin with \"__\"; such names are the server's own"});
+        if (name.size() > longest)
+            wrong.push_back({field, '"' + name + '"',
+                "has " + std::to_string(name.size()) + " bytes; give at most " + std::to_string(longest)});
+    };
+    check("deployment", v.deployment, ".:");
+    check("build_id", v.build_id, ":");
+    return wrong;
+}
 
 /// What happens to a running workflow when another version becomes current.
 enum class versioning_behavior : std::uint8_t {
