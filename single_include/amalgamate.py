@@ -85,7 +85,13 @@ def umbrella_problems():
         if header not in listed and not header.startswith("mayfly/detail/"):
             where = "behind" if needs_boost(header) else "before"
             problems.append(f"{header} is missing: include it {where} the gate")
+    problems += [f"{header} is used by no other header: delete it" for header in unused_details()]
     return problems
+
+
+def unused_details():
+    used = {name for header in [UMBRELLA, *all_headers()] for name in includes_of(header)}
+    return [header for header in all_headers() if header.startswith("mayfly/detail/") and header not in used]
 
 
 class Writer:
@@ -134,7 +140,7 @@ def squeezed(lines):
 def amalgamated():
     before, behind, gate = split_umbrella()
     writer = Writer()
-    for header in before:
+    for header in before + [header for header in unused_details() if not needs_boost(header)]:
         writer.add(header)
     pure = writer.take()
     for header in behind:

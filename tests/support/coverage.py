@@ -26,12 +26,13 @@ import amalgamate  # noqa: E402  (needs the path above)
 def counts(build):
     """For each header: line -> how often it ran."""
     lines = collections.defaultdict(collections.Counter)
-    runs = sorted(str(path) for path in build.rglob("*.gcda"))
-    if not runs:
-        sys.exit(f"coverage.py: no .gcda file below {build}: build with --coverage and run the tests first")
-    for run in runs:
+    # One .gcno for each object: its lines. The .gcda beside it, if the object ran: how often each did.
+    notes = sorted(str(path) for path in build.rglob("*.gcno"))
+    if not notes:
+        sys.exit(f"coverage.py: no .gcno file below {build}: build with --coverage and run the tests first")
+    for note in notes:
         output = subprocess.run(
-            ["gcov", "--json-format", "--stdout", run], cwd=build, check=True, capture_output=True, text=True
+            ["gcov", "--json-format", "--stdout", note], cwd=build, check=True, capture_output=True, text=True
         ).stdout
         for document in filter(None, output.splitlines()):
             report = json.loads(document)
