@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <mayfly/scaler.hpp>
+
+namespace mayfly::support {
+
+/// Decides what it was told to, and remembers what it was asked.
+template <launch_strategy Strategy>
+struct scripted_scaler {
+    static constexpr launch_strategy strategy = Strategy;
+
+    decision answer{};
+
+    struct state {
+        scaling_signal seen{};
+        friend bool operator==(const state&, const state&) = default;
+    };
+
+    [[nodiscard]] constexpr decision decide(state& st, const scaling_signal& sig, uptime) const noexcept
+    {
+        st.seen = sig;
+        return answer;
+    }
+};
+
+using starts = scripted_scaler<launch_strategy::invoke>;
+using sizes = scripted_scaler<launch_strategy::worker_set>;
+
+}  // namespace mayfly::support
