@@ -110,11 +110,13 @@ struct fleet {
     detail::start_breaker breaker{};
 
     struct state {
-        std::uint64_t waiting = 0;  ///< Backlog of the last snapshot and unmatched adds since.
-        std::optional<uptime> read_last{};
+        std::uint64_t waiting = 0;          ///< Backlog of the last snapshot and unmatched adds since.
+        std::optional<uptime> read_last{};  ///< The last snapshot.
+        std::optional<uptime> read_from{};  ///< From when the next one is counted; absent while none is wanted.
         std::uint64_t added_before = 0;
         std::uint64_t dispatched_before = 0;
         detail::add_window adds{};
+        uptime gathering{};
         uptime quiet_until{};
         uptime refused_since = never;
         uptime retry_at{};
@@ -196,7 +198,7 @@ private:
         st.waiting = backlog;
         st.added_before = added;
         st.dispatched_before = dispatched;
-        st.read_last = now;
+        st.read_last = st.read_from = now;
     }
 
     void answered(state& st, const scaling_signal& sig, uptime now) const noexcept
@@ -251,7 +253,9 @@ private:
         d.launch = granted;
         d.held_back = wish - granted;
         if (granted > 0) {
-            st.quiet_until = later(now, gather);
+            // A burst goes on: more is gathered at once. After a pause the next one begins anew.
+            st.gathering = now < later(st.quiet_until, gather) ? std::min(gather, 2 * st.gathering) : gather / 10;
+            st.quiet_until = later(now, st.gathering);
             d.orders = orders(st, f);
             d.stay = std::min(granted, stay);
         }
@@ -360,9 +364,15 @@ private:
             period = read_waiting;
         else if (sig.fleet.live > 0)
             period = std::min(read_alive, read_idle);
-        if (period == never)
+        if (period == never) {
+            st.read_from.reset();
             return;
-        const uptime due = later(st.read_last.value_or(now), period);
+        }
+        // A reading is due from the last one, or from the moment that there was something to see: not from now, or a
+        // stream of adds would put it off for ever.
+        if (!st.read_from)
+            st.read_from = now;
+        const uptime due = later(*st.read_from, period);
         d.read = due > now ? due - now : uptime::zero();
     }
 
