@@ -5,15 +5,27 @@
 // Boost is not to be had, or not wanted: define MAYFLY_NO_ASIO for that.
 #include <mayfly/batching.hpp>
 #include <mayfly/clock.hpp>
+#include <mayfly/compute_config.hpp>
+#include <mayfly/compute_registry.hpp>
+#include <mayfly/compute_update.hpp>
 #include <mayfly/condition.hpp>
 #include <mayfly/deployment.hpp>
 #include <mayfly/fwd.hpp>
 #include <mayfly/leaving.hpp>
 #include <mayfly/ledger.hpp>
+#include <mayfly/problem.hpp>
 #include <mayfly/scaler.hpp>
+#include <mayfly/scalers/clamped.hpp>
 #include <mayfly/scalers/fleet.hpp>
 #include <mayfly/scalers/metrics_poll.hpp>
 #include <mayfly/scalers/no_sync.hpp>
+#include <mayfly/scalers/no_sync_settings.hpp>
+#include <mayfly/scalers/paced.hpp>
+#include <mayfly/scalers/rate_based.hpp>
+#include <mayfly/scalers/rate_based_settings.hpp>
+#include <mayfly/scalers/reference_kinds.hpp>
+#include <mayfly/scalers/reference_status.hpp>
+#include <mayfly/settings.hpp>
 #include <mayfly/signal.hpp>
 #include <mayfly/testing/random.hpp>
 #include <mayfly/testing/workload.hpp>

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <limits>
 #include <optional>
+#include <type_traits>
 
 using namespace std::chrono_literals;
 using mayfly::add_counts;
@@ -19,6 +20,9 @@ using mayfly::reason;
 using mayfly::scaling_signal;
 using mayfly::task_type;
 using mayfly::uptime;
+
+// Nothing in it can allocate.
+static_assert(std::is_trivially_copyable_v<no_sync::state>);
 
 namespace {
 

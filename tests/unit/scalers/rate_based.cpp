@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <type_traits>
 
 using namespace std::chrono_literals;
 using mayfly::add_counts;
@@ -17,6 +18,9 @@ using mayfly::rate_based;
 using mayfly::reason;
 using mayfly::scaling_signal;
 using mayfly::uptime;
+
+// Nothing in it can allocate.
+static_assert(std::is_trivially_copyable_v<rate_based::state>);
 
 namespace {
 
