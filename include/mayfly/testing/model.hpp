@@ -10,10 +10,12 @@
 #include <mayfly/testing/workload.hpp>
 
 #include <algorithm>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -43,10 +45,11 @@ concept ModelDriver = requires(D& d, model& m, add_outcome outcome, std::uint32_
 /** Queue, provider and workers in simulated time. Knows no scaler.
 
     One run of one workload: construct, `run(driver)`, look at what it returns. Events of the same instant happen in the
-    order in which they were scheduled; arrivals were scheduled before everything else.
+    order in which they were scheduled.
 
     Where the description of the model leaves a choice, this is what was chosen:
 
+    - An arrival is scheduled when the one before it happens, the first one before anything else.
     - An add while a poll waits and the limiter is shut is `rate_limited`, also if others wait already.
     - An API call fails or not when it completes; the window is looked up at that moment.
     - A start counts against `max_concurrent` from the moment it is placed to its end. A crashed or hung one never
@@ -88,23 +91,17 @@ public:
     template <ModelDriver D>
     run_metrics run(D& driver)
     {
+        schedule_arrival(0);
         driver.begin(*this);
-        std::uint32_t next_arrival = 0;
         while (open_tasks_ + open_invocations_ > 0) {
-            const uptime arrival = next_arrival < plan_.arrivals ? plan_.tasks[next_arrival].arrives : never;
-            if (std::min(arrival, events_.next()) > cut_ || (arrival == never && events_.empty())) {
+            if (events_.next() > cut_) {
                 now_ = cut_;
                 break;
             }
-            if (arrival <= events_.next()) {
-                now_ = arrival;
-                add(next_arrival++, driver);
-            } else {
-                const event e = events_.pop();
-                now_ = e.at;
-                happen(e, driver);
-            }
+            const event e = events_.pop();
+            now_ = e.at;
             ++events_run_;
+            happen(e, driver);
         }
         return measure();
     }
@@ -194,6 +191,16 @@ public:
         return id;
     }
 
+    /// The ticket of the start that a worker's identity, or its first half, belongs to; 0 if it is none of the model's.
+    [[nodiscard]] static std::uint64_t ticket_of(std::string_view identity)
+    {
+        std::uint64_t ticket = 0;
+        if (identity.size() < 36)
+            return 0;
+        const auto [end, ec] = std::from_chars(identity.data() + 24, identity.data() + 36, ticket, 16);
+        return ec == std::errc{} && end == identity.data() + 36 ? ticket : 0;
+    }
+
     /// The second half of every identity.
     static constexpr std::string_view function = "arn:aws:lambda:eu-central-1:000000000000:function:simulated:1";
 
@@ -206,6 +213,7 @@ public:
 
 private:
     enum class what : std::uint8_t {
+        arrived,          // a task is added for the first time
         answered,         // an invoke call completes
         resize_answered,  // a resize call completes
         retried,          // the provider looks again for room
@@ -271,6 +279,12 @@ private:
         events_.schedule(later(now_, wait), static_cast<std::uint8_t>(w), i, invocations_[i].stamp);
     }
 
+    void schedule_arrival(std::uint32_t task)
+    {
+        if (task < plan_.arrivals)
+            events_.schedule(plan_.tasks[task].arrives, static_cast<std::uint8_t>(what::arrived), task);
+    }
+
     void schedule_task(uptime wait, what w, std::uint32_t task)
     {
         events_.schedule(later(now_, wait), static_cast<std::uint8_t>(w), task);
@@ -281,6 +295,7 @@ private:
     {
         const auto w = static_cast<what>(e.what);
         switch (w) {
+        case what::arrived: schedule_arrival(e.who + 1); return add(e.who, driver);
         case what::woken: return driver.timer(*this, e.who);
         case what::returned: return add(e.who, driver);
         case what::task_done: return task_done(e.who);
@@ -532,8 +547,10 @@ private:
         if (kept.size() > set_size_) {
             std::sort(kept.begin(), kept.end(),
                 [&](std::uint32_t a, std::uint32_t b) { return invocations_[a].ticket < invocations_[b].ticket; });
-            for (std::size_t n = set_size_; n < kept.size(); ++n) {
+            // All are marked before the first one leaves: whoever ends comes back here.
+            for (std::size_t n = set_size_; n < kept.size(); ++n)
                 invocations_[kept[n]].unwanted = true;
+            for (std::size_t n = set_size_; n < kept.size(); ++n) {
                 if (invocations_[kept[n]].polling)
                     leave(kept[n]);
             }
