@@ -245,6 +245,20 @@ TEST_CASE("no_sync: a rate that does not move suppresses starts")
     }
 }
 
+TEST_CASE("no_sync: a rate is confirmed as soon as it has stayed put for the whole time")
+{
+    no_sync s = flat;
+    s.metrics_poll_interval = 30s;
+    no_sync::state st;
+    CHECK(s.decide(st, backlog(9, 100), 1h).launch == 1);
+    CHECK(s.decide(st, backlog(9, 100), 1h + 90s - 1us).launch == 1);
+    CHECK(s.decide(st, backlog(9, 100), 1h + 120s).reason == reason::suppressed);
+
+    st = {};
+    CHECK(s.decide(st, backlog(9, 100), 1h).launch == 1);
+    CHECK(s.decide(st, backlog(9, 100), 1h + 90s).reason == reason::suppressed);
+}
+
 TEST_CASE("no_sync: a slot that cannot have been written is dropped")
 {
     using slots = no_sync::type_state;
