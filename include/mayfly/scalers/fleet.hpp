@@ -94,6 +94,8 @@ struct fleet {
     uptime read_waiting = std::chrono::seconds{1};           ///< Between snapshots while tasks wait or workers start.
     uptime read_undecided = std::chrono::milliseconds{300};  ///< The next one, after tasks were left to live workers.
     uptime read_alive = std::chrono::seconds{5};             ///< While workers live.
+    /// A task that finds nobody gets the live workers looked at, no sooner after the last look than this.
+    uptime read_soonest = std::chrono::milliseconds{250};
     uptime read_idle =
         never;  ///< While nothing does. Set it where no adds are reported: it is then the only way to see work.
 
@@ -102,7 +104,7 @@ struct fleet {
         1.0;  ///< Slots a thinning fleet keeps over the load r: this times the square root of r; zero: never thin.
     uptime activity_timeout{};  ///< Declared upper bound of one task; zero if there is none.
 
-    uptime limited_hold = std::chrono::minutes{2};       ///< How long a queue that seems limited is grown slowly.
+    uptime limited_hold = std::chrono::seconds{20};      ///< How long a queue that seems limited is grown slowly.
     uptime ceiling_hold = std::chrono::seconds{20};      ///< How long a provider that runs no more is left alone.
     std::uint32_t ceiling_after = 6;                     ///< Starts in a row that come to nothing beside live workers.
     uptime longest_backoff = std::chrono::seconds{2};    ///< Between tries while the provider refuses.
@@ -126,7 +128,7 @@ struct fleet {
         uptime ceiling_until{};
         double offered = 0;          ///< Busy slots, smoothed over 20 s.
         double best_per_worker = 0;  ///< Best dispatch rate of one worker seen of late.
-        bool limited_now = false;
+        bool suspected = false;
         bool undecided = false;
         detail::start_breaker::state breaker{};
         friend bool operator==(const state&, const state&) = default;
@@ -136,10 +138,16 @@ struct fleet {
     {
         observe(st, sig, now);
         decision d;
-        if (sig.why == cause::added && (st.waiting == 0 || now < st.quiet_until)) {
-            d.reason = st.waiting == 0 ? reason::steady : reason::gathering;
-            if (st.waiting > 0)
-                d.revisit = st.quiet_until - now;
+        if (sig.why == cause::added && st.waiting == 0) {
+            d.reason = reason::steady;
+        } else if (sig.why == cause::added && now < st.quiet_until) {
+            d.reason = reason::gathering;
+            d.revisit = st.quiet_until - now;
+        } else if (sig.why == cause::added && looks_first(st, sig, now)) {
+            d.reason = reason::gathering;
+            d.revisit = gather;
+            d.read = uptime::zero();
+            return d;
         } else {
             size(st, sig, now, d);
         }
@@ -150,12 +158,21 @@ struct fleet {
 private:
     static constexpr double seconds(uptime t) noexcept { return static_cast<double>(t.count()) * 1e-6; }
 
+    // A task that found nobody while workers should be there: they are busy, or they have left. Only a snapshot tells.
+    [[nodiscard]] bool looks_first(const state& st, const scaling_signal& sig, uptime now) const noexcept
+    {
+        return sig.added.unmatched() > 0 && sig.fleet.live > 0 && st.read_last && now - *st.read_last >= read_soonest;
+    }
+
     void observe(state& st, const scaling_signal& sig, uptime now) const noexcept
     {
         switch (sig.why) {
         case cause::added:
             st.adds.add(sig.added.total(), now);
             st.waiting += sig.added.unmatched();
+            // A poll waits, and the task may not go: that is certain.
+            if (sig.added.rate_limited > 0)
+                st.limited_until = later(now, limited_hold);
             break;
         case cause::stats: read(st, sig, now); break;
         case cause::launched: answered(st, sig, now); break;
@@ -182,23 +199,37 @@ private:
         if (read_idle != never && st.read_last && added > st.added_before)
             st.adds.add(added - st.added_before, now);
         const double busy = sig.fleet.busy.value_or(0);
-        const double slots = static_cast<double>(sig.fleet.live) * sig.fleet.slots;
         if (apart > 0) {
             st.offered += (busy - st.offered) * -std::expm1(-apart / 20);
-            if (sig.fleet.live > 0 && dispatched >= st.dispatched_before) {
-                const double each = static_cast<double>(dispatched - st.dispatched_before) / apart / sig.fleet.live;
-                const bool low = sig.fleet.busy && backlog > 0 && busy < 0.6 * slots && each < 0.7 * st.best_per_worker;
-                st.best_per_worker = std::max(each, st.best_per_worker * std::exp(-apart / 300));
-                st.limited_now = low;
-            }
+            if (read_idle != never && sig.fleet.live > 0 && dispatched >= st.dispatched_before)
+                suspect_limit(
+                    st, sig.fleet, backlog, static_cast<double>(dispatched - st.dispatched_before), apart, now);
         }
-        st.limited_now |= limiter;
-        if (st.limited_now)
+        // A limit that was seen is there for as long as tasks wait beside idle slots, also when no more are added.
+        if (limiter || (now < st.limited_until && backlog > 0 && has_idle_slots(sig.fleet)))
             st.limited_until = later(now, limited_hold);
         st.waiting = backlog;
         st.added_before = added;
         st.dispatched_before = dispatched;
         st.read_last = st.read_from = now;
+    }
+
+    [[nodiscard]] static bool has_idle_slots(const fleet_view& f) noexcept
+    {
+        return f.busy && *f.busy < 0.8 * f.live * f.slots;
+    }
+
+    // Tasks wait, slots are idle, and each worker takes less than it has been seen to: more workers are no help. One
+    // snapshot proves nothing, as workers that came a moment ago look just so.
+    void suspect_limit(state& st, const fleet_view& f, std::uint64_t backlog, double dispatched, double apart,
+        uptime now) const noexcept
+    {
+        const double each = dispatched / apart / f.live;
+        const bool low = f.busy && backlog > 0 && *f.busy < 0.6 * f.live * f.slots && each < 0.7 * st.best_per_worker;
+        st.best_per_worker = std::max(each, st.best_per_worker * std::exp(-apart / 300));
+        if (low && st.suspected)
+            st.limited_until = later(now, limited_hold);
+        st.suspected = low;
     }
 
     void answered(state& st, const scaling_signal& sig, uptime now) const noexcept
@@ -296,7 +327,7 @@ private:
         const std::uint32_t asked = wish;
         if (f.total() == 0)
             wish = 1;
-        else if (st.limited_now || now < st.slow_next)
+        else if (has_idle_slots(f) || now < st.slow_next)
             wish = 0;
         else {
             wish = std::min(wish, std::max(1U, f.live / 4));
