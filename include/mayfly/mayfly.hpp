@@ -9,8 +9,13 @@
 #include <mayfly/compute_registry.hpp>
 #include <mayfly/compute_update.hpp>
 #include <mayfly/condition.hpp>
+#include <mayfly/controller_machine.hpp>
 #include <mayfly/deployment.hpp>
 #include <mayfly/fwd.hpp>
+#include <mayfly/identity.hpp>
+#include <mayfly/invocation_machine.hpp>
+#include <mayfly/invocation_report.hpp>
+#include <mayfly/launch.hpp>
 #include <mayfly/leaving.hpp>
 #include <mayfly/ledger.hpp>
 #include <mayfly/problem.hpp>
@@ -27,12 +32,26 @@
 #include <mayfly/scalers/reference_status.hpp>
 #include <mayfly/settings.hpp>
 #include <mayfly/signal.hpp>
+#include <mayfly/testing/bounds.hpp>
+#include <mayfly/testing/eager.hpp>
+#include <mayfly/testing/event_queue.hpp>
+#include <mayfly/testing/model.hpp>
 #include <mayfly/testing/random.hpp>
+#include <mayfly/testing/run_metrics.hpp>
+#include <mayfly/testing/simulate.hpp>
+#include <mayfly/testing/task_queue.hpp>
 #include <mayfly/testing/workload.hpp>
 #include <mayfly/testing/workload_file.hpp>
 #include <mayfly/version.hpp>
+#include <mayfly/worker_options.hpp>
 
 #if !defined(MAYFLY_NO_ASIO) && __has_include(<boost/asio/async_result.hpp>)
 /// Defined when the parts that need Boost.Asio are here.
 #define MAYFLY_HAS_ASIO 1
+
+#include <mayfly/compute_provider.hpp>
+#include <mayfly/controller.hpp>
+#include <mayfly/error.hpp>
+#include <mayfly/queue_source.hpp>
+#include <mayfly/testing/manual_clock.hpp>
 #endif

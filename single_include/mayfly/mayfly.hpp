@@ -11,15 +11,27 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
+#include <functional>
 #include <initializer_list>
+#include <iterator>
 #include <limits>
+#include <list>
+#include <map>
+#include <memory>
 #include <numeric>
 #include <optional>
+#include <queue>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
+#include <variant>
 #include <vector>
 
 // mayfly/clock.hpp ----------------------------------------------------------------------------------------------------
@@ -104,6 +116,65 @@ enum class condition : std::uint8_t {
 
 }  // namespace mayfly
 
+// mayfly/problem.hpp --------------------------------------------------------------------------------------------------
+
+namespace mayfly {
+
+/// One thing that is wrong with what somebody wrote.
+struct problem {
+    std::string field{};   ///< Where, like `groups.default.provider.details.arn`.
+    std::string value{};   ///< What stands there; empty if nothing does.
+    std::string remedy{};  ///< What to do about it.
+
+    friend bool operator==(const problem&, const problem&) = default;
+};
+
+/// All that is wrong, not the first thing alone.
+using problems = std::vector<problem>;
+
+[[nodiscard]] inline std::string to_string(const problem& p)
+{
+    std::string out = p.field;
+    if (!p.value.empty())
+        out += " is " + p.value;
+    return out + ": " + p.remedy;
+}
+
+/// One problem a line.
+[[nodiscard]] inline std::string to_string(const problems& all)
+{
+    std::string out;
+    for (const problem& p : all)
+        out += (out.empty() ? "" : "\n") + to_string(p);
+    return out;
+}
+
+/// A value, or all the reasons why there is none.
+template <class T>
+class checked {
+public:
+    checked(T value) : is_{std::in_place_index<0>, std::move(value)} {}
+    /// `wrong` is not empty.
+    checked(mayfly::problems wrong) : is_{std::in_place_index<1>, std::move(wrong)} {}
+
+    [[nodiscard]] explicit operator bool() const noexcept { return is_.index() == 0; }
+    /// Only if there is a value.
+    [[nodiscard]] const T& operator*() const& noexcept { return *std::get_if<0>(&is_); }
+    [[nodiscard]] T&& operator*() && noexcept { return std::move(*std::get_if<0>(&is_)); }
+    [[nodiscard]] const T* operator->() const noexcept { return std::get_if<0>(&is_); }
+    /// Empty if there is a value.
+    [[nodiscard]] mayfly::problems problems() const
+    {
+        const auto* wrong = std::get_if<1>(&is_);
+        return wrong != nullptr ? *wrong : mayfly::problems{};
+    }
+
+private:
+    std::variant<T, mayfly::problems> is_;
+};
+
+}  // namespace mayfly
+
 // mayfly/deployment.hpp -----------------------------------------------------------------------------------------------
 
 namespace mayfly {
@@ -123,7 +194,10 @@ inline constexpr std::array<task_type, 3> all_task_types{task_type::workflow, ta
     return "unknown";
 }
 
-/// A set of task types, in one byte.
+/// What a specification from outside holds where it names no type, or one that is not known here. Never valid.
+inline constexpr task_type unspecified_task_type{0xFF};
+
+/// A set of task types, in one byte. It never contains an unspecified one.
 class task_types {
 public:
     constexpr task_types() = default;
@@ -148,7 +222,7 @@ public:
 private:
     static constexpr std::uint8_t bit(task_type t) noexcept
     {
-        return static_cast<std::uint8_t>(1U << static_cast<unsigned>(t));
+        return t > task_type::nexus ? std::uint8_t{0} : static_cast<std::uint8_t>(1U << static_cast<unsigned>(t));
     }
 
     std::uint8_t bits_ = 0;
@@ -162,6 +236,30 @@ struct deployment_version {
     friend auto operator<=>(const deployment_version&, const deployment_version&) = default;
     friend bool operator==(const deployment_version&, const deployment_version&) = default;
 };
+
+/// The most bytes that a Temporal server takes for a deployment name or a build id: half of its limit for an id, 1000,
+/// less a prefix. A server may be set up to take fewer; tools for Kubernetes take 63.
+inline constexpr std::size_t longest_version_name = 480;
+
+/// What a Temporal server would refuse about the two names.
+[[nodiscard]] inline problems check_names(const deployment_version& v, std::size_t longest = longest_version_name)
+{
+    problems wrong;
+    const auto check = [&](const char* field, const std::string& name, std::string_view forbidden) {
+        if (name.empty())
+            wrong.push_back({field, "", "give a name; a worker needs both a deployment and a build id"});
+        if (const auto at = name.find_first_of(forbidden); at != std::string::npos)
+            wrong.push_back({field, '"' + name + '"', std::string{"leave out '"} + name[at] + '\''});
+        if (name.starts_with("__"))
+            wrong.push_back({field, '"' + name + '"', "do not begin with \"__\"; such names are the server's own"});
+        if (name.size() > longest)
+            wrong.push_back({field, '"' + name + '"',
+                "has " + std::to_string(name.size()) + " bytes; give at most " + std::to_string(longest)});
+    };
+    check("deployment", v.deployment, ".:");
+    check("build_id", v.build_id, ":");
+    return wrong;
+}
 
 /// What happens to a running workflow when another version becomes current.
 enum class versioning_behavior : std::uint8_t {
@@ -494,13 +592,941 @@ private:
 
 }  // namespace mayfly
 
-// mayfly/fwd.hpp ------------------------------------------------------------------------------------------------------
+// mayfly/settings.hpp -------------------------------------------------------------------------------------------------
+
+// Settings as a configuration file or a registry carries them: names and simple values. A program that sets a scaler
+// up in code does not need this: there, settings are the fields of a struct.
 
 namespace mayfly {
 
-struct decision;
+using setting = std::variant<bool, std::int64_t, double, std::string>;
+using settings = std::map<std::string, setting, std::less<>>;
+
+/// As a user would write it; text stands in quotes.
+[[nodiscard]] inline std::string to_string(const setting& s)
+{
+    if (const auto* b = std::get_if<bool>(&s))
+        return *b ? "true" : "false";
+    if (const auto* i = std::get_if<std::int64_t>(&s))
+        return std::to_string(*i);
+    if (const auto* d = std::get_if<double>(&s)) {
+        std::array<char, 32> buffer{};
+        const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), *d).ptr;
+        return {buffer.data(), end};
+    }
+    return '"' + *std::get_if<std::string>(&s) + '"';
+}
+
+namespace detail {
+
+template <class Number>
+[[nodiscard]] std::optional<Number> number_in(std::string_view text) noexcept
+{
+    Number out{};
+    const char* const end = text.data() + text.size();
+    const auto [at, ec] = std::from_chars(text.data(), end, out);
+    return ec == std::errc{} && at == end ? std::optional{out} : std::nullopt;
+}
+
+}  // namespace detail
+
+/// A whole number, however it was carried: 5, 5.0 or "5". Nothing else is one, `true` included.
+[[nodiscard]] inline std::optional<std::int64_t> whole_number(const setting& s) noexcept
+{
+    if (const auto* i = std::get_if<std::int64_t>(&s))
+        return *i;
+    if (const auto* text = std::get_if<std::string>(&s))
+        return detail::number_in<std::int64_t>(*text);
+    const auto* d = std::get_if<double>(&s);
+    constexpr double beyond = 9223372036854775808.0;  // 2^63: the largest integer itself has no double.
+    if (d == nullptr || !(*d >= -beyond && *d < beyond) || std::trunc(*d) != *d)
+        return std::nullopt;
+    return static_cast<std::int64_t>(*d);
+}
+
+/// A finite number, however it was carried.
+[[nodiscard]] inline std::optional<double> finite_number(const setting& s) noexcept
+{
+    std::optional<double> out;
+    if (const auto* d = std::get_if<double>(&s))
+        out = *d;
+    else if (const auto* i = std::get_if<std::int64_t>(&s))
+        out = static_cast<double>(*i);
+    else if (const auto* text = std::get_if<std::string>(&s))
+        out = detail::number_in<double>(*text);
+    return out && std::isfinite(*out) ? out : std::nullopt;
+}
+
+/// Where a number may lie. `above` is not part of it, `to` is.
+struct number_range {
+    double from = 0;
+    double to = std::numeric_limits<double>::infinity();
+    bool above = false;  ///< `from` itself is too little.
+
+    [[nodiscard]] constexpr bool contains(double d) const noexcept { return (above ? d > from : d >= from) && d <= to; }
+};
+
+[[nodiscard]] inline std::string to_string(const number_range& r)
+{
+    std::string out = (r.above ? "above " : "from ") + to_string(setting{r.from});
+    if (r.to < std::numeric_limits<double>::infinity())
+        out += " to " + to_string(setting{r.to});
+    else if (!r.above)
+        out += " up";
+    return out;
+}
+
+/// Takes the fields of a struct out of settings. A field whose key is absent keeps its value.
+class settings_reader {
+public:
+    /// Field names of problems begin with `where`.
+    settings_reader(const settings& from, std::string where) : from_{from}, where_{std::move(where)} {}
+
+    template <std::integral I>
+    void whole(std::string_view key, I& into, std::int64_t least, std::int64_t most)
+    {
+        const setting* const s = find(key, std::to_string(into));
+        if (s == nullptr)
+            return;
+        const auto n = whole_number(*s);
+        if (n && *n >= least && *n <= most)
+            into = static_cast<I>(*n);
+        else
+            wrong(key, "give a whole number from " + std::to_string(least) + " to " + std::to_string(most));
+    }
+
+    void milliseconds(std::string_view key, uptime& into, std::int64_t least)
+    {
+        std::int64_t ms = std::chrono::duration_cast<std::chrono::milliseconds>(into).count();
+        whole(key, ms, least, std::chrono::duration_cast<std::chrono::milliseconds>(never).count());
+        if (from_.contains(key) && !failed(key))
+            into = std::chrono::milliseconds{ms};
+    }
+
+    void number(std::string_view key, double& into, const number_range& range)
+    {
+        const setting* const s = find(key, to_string(setting{into}));
+        if (s == nullptr)
+            return;
+        const auto d = finite_number(*s);
+        if (d && range.contains(*d))
+            into = *d;
+        else
+            wrong(key, "give a number " + to_string(range));
+    }
+
+    void text(std::string_view key, std::string& into)
+    {
+        const setting* const s = find(key, to_string(setting{into}));
+        if (s == nullptr)
+            return;
+        if (const auto* t = std::get_if<std::string>(s))
+            into = *t;
+        else
+            wrong(key, "give text");
+    }
+
+    void flag(std::string_view key, bool& into)
+    {
+        const setting* const s = find(key, to_string(setting{into}));
+        if (s == nullptr)
+            return;
+        const auto* t = std::get_if<std::string>(s);
+        if (const auto* b = std::get_if<bool>(s))
+            into = *b;
+        else if (t != nullptr && (*t == "true" || *t == "false"))
+            into = *t == "true";
+        else
+            wrong(key, "give true or false");
+    }
+
+    /// A key that has to be there, and be text that is not empty.
+    void required_text(std::string_view key, std::string& into)
+    {
+        text(key, into);
+        if (into.empty() && !failed(key))
+            wrong(key, "is required");
+    }
+
+    /// A rule over several keys, of which the first is to blame. Keys that are wrong by themselves are left in peace.
+    void require(bool holds, std::initializer_list<std::string_view> keys, std::string remedy)
+    {
+        if (holds || std::any_of(keys.begin(), keys.end(), [this](std::string_view k) { return failed(k); }))
+            return;
+        for (auto k = keys.begin() + 1; k < keys.end(); ++k)
+            remedy += (k == keys.begin() + 1 ? " (" : ", ") + std::string{*k} + " is " + in_effect(*k);
+        add(*keys.begin(), in_effect(*keys.begin()), keys.size() > 1 ? remedy + ')' : remedy);
+    }
+
+    /// All problems, unknown keys among them. Call it last.
+    [[nodiscard]] problems finish()
+    {
+        for (const auto& [key, value] : from_) {
+            if (known(key) != known_.end())
+                continue;
+            std::string names;
+            for (const auto& k : known_)
+                names += (names.empty() ? "" : ", ") + k.first;
+            add(key, to_string(value),
+                names.empty() ? "there are no settings here; remove it" : "unknown; the settings are " + names);
+        }
+        return std::move(found_);
+    }
+
+private:
+    using known_keys = std::vector<std::pair<std::string, std::string>>;
+
+    [[nodiscard]] const setting* find(std::string_view key, std::string otherwise)
+    {
+        if (known(key) == known_.end())
+            known_.emplace_back(key, std::move(otherwise));
+        const auto at = from_.find(key);
+        return at == from_.end() ? nullptr : &at->second;
+    }
+
+    [[nodiscard]] known_keys::const_iterator known(std::string_view key) const
+    {
+        return std::find_if(known_.begin(), known_.end(), [key](const auto& k) { return k.first == key; });
+    }
+
+    [[nodiscard]] std::string in_effect(std::string_view key) const
+    {
+        if (const auto at = from_.find(key); at != from_.end())
+            return to_string(at->second);
+        const auto at = known(key);
+        return at == known_.end() ? std::string{} : at->second + ", the default";
+    }
+
+    [[nodiscard]] bool failed(std::string_view key) const
+    {
+        return std::find(failed_.begin(), failed_.end(), key) != failed_.end();
+    }
+
+    void wrong(std::string_view key, std::string remedy)
+    {
+        const auto at = from_.find(key);
+        add(key, at == from_.end() ? std::string{} : to_string(at->second), std::move(remedy));
+        failed_.emplace_back(key);
+    }
+
+    void add(std::string_view key, std::string value, std::string remedy)
+    {
+        std::string field = where_;
+        if (!field.empty())
+            field += '.';
+        found_.push_back({field.append(key), std::move(value), std::move(remedy)});
+    }
+
+    const settings& from_;
+    std::string where_;
+    known_keys known_;  // With their defaults.
+    std::vector<std::string> failed_;
+    problems found_;
+};
+
+/// What can be read from settings: somewhere beside `T`, there is `void read_settings(settings_reader&, T&)`.
+template <class T>
+concept FromSettings = std::default_initializable<T> && requires(settings_reader& from, T& into)
+{
+    read_settings(from, into);
+};
+
+/// A `T` with the given settings and defaults for all others, or every problem with them.
+template <FromSettings T>
+[[nodiscard]] checked<T> from_settings(const settings& from, std::string where = {})
+{
+    T out{};
+    settings_reader reader{from, std::move(where)};
+    read_settings(reader, out);
+    problems wrong = reader.finish();
+    if (!wrong.empty())
+        return wrong;
+    return out;
+}
+
+/// What is wrong with these settings for a `T`. Its address serves as a table's entry.
+template <FromSettings T>
+[[nodiscard]] problems check_settings(const settings& from, const std::string& where)
+{
+    return from_settings<T>(from, where).problems();
+}
 
 }  // namespace mayfly
+
+// mayfly/compute_registry.hpp -----------------------------------------------------------------------------------------
+
+// Which providers and scalers a host program has, as plain tables. Specifications are checked against them.
+
+namespace mayfly {
+
+/// Finds what is wrong with the details of a provider or scaler. Field names of problems begin with the second
+/// argument.
+using details_check = problems(const settings&, const std::string&);
+
+/// How firmly a provider's details name the code that will run.
+enum class code_binding : std::uint8_t {
+    fixed,     ///< One published state of it, for ever.
+    floating,  ///< Whatever is deployed last: no version is named, or "the latest".
+    movable,   ///< A name that somebody can point at something else.
+};
+
+/// The code behind a scaling group, in the provider's own words.
+struct code_reference {
+    std::string field{};  ///< The key of the details that names it, like `arn`.
+    std::string code{};   ///< Its name; the same name is the same code. Empty: cannot be told.
+    code_binding binding = code_binding::fixed;
+};
+
+/// A way to put workers into the world, as far as a specification needs to know it.
+struct provider_kind {
+    std::string_view type;
+    launch_strategy strategy = launch_strategy::invoke;
+    bool enabled = true;
+    bool remote = false;                                    ///< Reached through a Nexus endpoint.
+    details_check* check = nullptr;                         ///< Null: any details will do.
+    code_reference (*classify)(const settings&) = nullptr;  ///< Null: nothing is known about code.
+};
+
+/// An algorithm, as far as a specification needs to know it.
+struct scaler_kind {
+    std::string_view type;
+    launch_strategy strategy = launch_strategy::invoke;
+    bool enabled = true;
+    details_check* check = nullptr;  ///< Null: any details will do.
+};
+
+/// The tables of a host program, which outlive this view of them.
+struct compute_registry {
+    std::span<const provider_kind> providers{};
+    std::span<const scaler_kind> scalers{};
+    std::string_view default_invoke_scaler = "no-sync";         ///< For a group that names none.
+    std::string_view default_worker_set_scaler = "rate-based";  ///< Likewise, if its provider resizes a set.
+
+    [[nodiscard]] const provider_kind* provider(std::string_view type) const noexcept { return find(providers, type); }
+    [[nodiscard]] const scaler_kind* scaler(std::string_view type) const noexcept { return find(scalers, type); }
+    [[nodiscard]] std::string_view default_scaler(launch_strategy s) const noexcept
+    {
+        return s == launch_strategy::invoke ? default_invoke_scaler : default_worker_set_scaler;
+    }
+
+private:
+    template <class Kind>
+    [[nodiscard]] static const Kind* find(std::span<const Kind> kinds, std::string_view type) noexcept
+    {
+        const auto at = std::find_if(kinds.begin(), kinds.end(), [type](const Kind& k) { return k.type == type; });
+        return at == kinds.end() ? nullptr : &*at;
+    }
+};
+
+}  // namespace mayfly
+
+// mayfly/compute_config.hpp -------------------------------------------------------------------------------------------
+
+namespace mayfly {
+
+struct provider_spec {
+    std::string type{};
+    settings details{};
+    std::string nexus_endpoint{};
+
+    friend bool operator==(const provider_spec&, const provider_spec&) = default;
+};
+
+struct scaler_spec {
+    std::string type{};  ///< Empty: as fits the provider.
+    settings details{};
+
+    friend bool operator==(const scaler_spec&, const scaler_spec&) = default;
+};
+
+/// Who serves which tasks of a version. As written by a user: everything may be missing or wrong.
+struct scaling_group {
+    std::vector<task_type> types{};      ///< Empty: the catch-all, for whatever no other group names.
+    std::vector<std::string> regions{};  ///< Empty: wherever no group of that region serves the type.
+    std::optional<provider_spec> provider{};
+    std::optional<scaler_spec> scaler{};
+    scaling_limits limits{};
+
+    friend bool operator==(const scaling_group&, const scaling_group&) = default;
+};
+
+/// How the workers of one version come to be. Without groups there are none: such a version is never started.
+struct compute_config {
+    std::map<std::string, scaling_group, std::less<>> groups{};
+
+    friend bool operator==(const compute_config&, const compute_config&) = default;
+};
+
+/// The id of the group that serves a type on a host in `region` (empty for a host without one): a group of that region
+/// that names the type, else the region's catch-all, else the same among groups without regions. Null if none does.
+[[nodiscard]] inline const std::string* serving_group(
+    const compute_config& config, task_type type, std::string_view region = {}) noexcept
+{
+    const std::string* best = nullptr;
+    int best_rank = 4;
+    for (const auto& [id, g] : config.groups) {
+        const bool here = std::find(g.regions.begin(), g.regions.end(), region) != g.regions.end();
+        const bool named = std::find(g.types.begin(), g.types.end(), type) != g.types.end();
+        if ((!here && !g.regions.empty()) || (!named && !g.types.empty()))
+            continue;
+        const int rank = (here ? 0 : 2) + (named ? 0 : 1);
+        if (rank < best_rank) {
+            best_rank = rank;
+            best = &id;
+        }
+    }
+    return best;
+}
+
+/// The types that a group really serves there.
+[[nodiscard]] inline task_types effective_types(
+    const compute_config& config, std::string_view group, std::string_view region = {}) noexcept
+{
+    task_types out;
+    for (task_type t : all_task_types)
+        if (const std::string* const id = serving_group(config, t, region); id != nullptr && *id == group)
+            out.insert(t);
+    return out;
+}
+
+/// The algorithm of a group: its own, or the default of its provider; empty if neither is known.
+[[nodiscard]] inline std::string_view effective_scaler(const scaling_group& g, const compute_registry& known) noexcept
+{
+    if (g.scaler && !g.scaler->type.empty())
+        return g.scaler->type;
+    const provider_kind* const p = g.provider ? known.provider(g.provider->type) : nullptr;
+    return p != nullptr ? known.default_scaler(p->strategy) : std::string_view{};
+}
+
+/// Errors forbid; warnings only tell.
+struct findings {
+    problems errors{};
+    problems warnings{};
+
+    friend bool operator==(const findings&, const findings&) = default;
+};
+
+namespace detail {
+
+/// Goes through one configuration and gathers what is wrong.
+class config_check {
+public:
+    config_check(const compute_config& config, const compute_registry& known) : config_{config}, known_{known} {}
+
+    [[nodiscard]] findings run() &&
+    {
+        if (config_.groups.empty())
+            error("groups", "", "give at least one scaling group");
+        for (const auto& [id, g] : config_.groups) {
+            at_ = "groups." + id;
+            if (id.empty())
+                error("groups", "\"\"", "give every group a name");
+            types(g);
+            regions(g);
+            compute(g);
+            limits(g.limits);
+        }
+        std::set<std::string_view> scopes{""};
+        for (const auto& [id, g] : config_.groups)
+            scopes.insert(g.regions.begin(), g.regions.end());
+        for (std::string_view scope : scopes)
+            unique(scope);
+        return std::move(found_);
+    }
+
+private:
+    void error(std::string field, std::string value, std::string remedy)
+    {
+        found_.errors.push_back({std::move(field), std::move(value), std::move(remedy)});
+    }
+
+    [[nodiscard]] static std::string quoted(std::string_view text) { return '"' + std::string{text} + '"'; }
+
+    template <class Kind>
+    [[nodiscard]] static std::string names(std::span<const Kind> kinds)
+    {
+        std::string out;
+        for (const Kind& k : kinds)
+            if (k.enabled)
+                out += (out.empty() ? "" : ", ") + std::string{k.type};
+        return out.empty() ? "none" : out;
+    }
+
+    void types(const scaling_group& g)
+    {
+        for (std::size_t i = 0; i < g.types.size(); ++i) {
+            const std::string field = at_ + ".task_types[" + std::to_string(i) + ']';
+            const task_type t = g.types[i];
+            if (!task_types::all().contains(t))
+                error(field, "unspecified", "give workflow, activity or nexus");
+            else if (std::find(g.types.begin(), g.types.begin() + static_cast<std::ptrdiff_t>(i), t) !=
+                     g.types.begin() + static_cast<std::ptrdiff_t>(i))
+                error(field, std::string{to_string(t)}, "name each type once");
+        }
+    }
+
+    void regions(const scaling_group& g)
+    {
+        std::set<std::string_view> seen;
+        for (std::size_t i = 0; i < g.regions.size(); ++i) {
+            const std::string& r = g.regions[i];
+            const std::string field = at_ + ".regions[" + std::to_string(i) + ']';
+            if (!region_id(r))
+                error(field, quoted(r), "write it like aws-us-east-1: lower case letters, digits and single hyphens");
+            else if (!seen.insert(r).second)
+                error(field, quoted(r), "name each region once");
+        }
+    }
+
+    [[nodiscard]] static bool region_id(std::string_view r) noexcept
+    {
+        const auto part = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+        return r.find('-') != std::string_view::npos && r.find("--") == std::string_view::npos && r.front() != '-' &&
+               r.back() != '-' && std::all_of(r.begin(), r.end(), [&](char c) { return c == '-' || part(c); });
+    }
+
+    void compute(const scaling_group& g)
+    {
+        const provider_kind* const p = provider(g);
+        const scaler_spec chosen = g.scaler.value_or(scaler_spec{});
+        const std::string type{effective_scaler(g, known_)};
+        if (type.empty())
+            return;  // The provider is not known, so its default is not either, and that is said already.
+        const std::string field = at_ + ".scaler.type";
+        const std::string value = quoted(type) + (chosen.type.empty() ? ", the default" : "");
+        const scaler_kind* const s = known_.scaler(type);
+        if (s == nullptr || !s->enabled) {
+            error(field, value,
+                (s == nullptr ? "not known here; give one of: " : "not enabled here; give one of: ") +
+                    names(known_.scalers));
+            return;
+        }
+        if (p != nullptr && p->strategy != s->strategy)
+            error(field, value, mismatch(*p, *s));
+        if (s->check != nullptr)
+            append(s->check(chosen.details, at_ + ".scaler.details"));
+    }
+
+    [[nodiscard]] static std::string mismatch(const provider_kind& p, const scaler_kind& s)
+    {
+        const auto does = [](launch_strategy l) {
+            return l == launch_strategy::invoke ? std::string{"starts single workers"} : "sizes a worker set";
+        };
+        return does(s.strategy) + ", but provider \"" + std::string{p.type} + "\" " + does(p.strategy) +
+               "; choose an algorithm that does too";
+    }
+
+    [[nodiscard]] const provider_kind* provider(const scaling_group& g)
+    {
+        const std::string field = at_ + ".provider";
+        if (!g.provider) {
+            error(field, "", "give a provider; known are: " + names(known_.providers));
+            return nullptr;
+        }
+        const provider_kind* const p = known_.provider(g.provider->type);
+        if (p == nullptr || !p->enabled) {
+            error(field + ".type", quoted(g.provider->type),
+                (p == nullptr ? "not known here; give one of: " : "not enabled here; give one of: ") +
+                    names(known_.providers));
+            return p;
+        }
+        if (!g.provider->nexus_endpoint.empty() && !p->remote)
+            error(field + ".nexus_endpoint", quoted(g.provider->nexus_endpoint),
+                "remove it; provider \"" + g.provider->type + "\" is not reached through an endpoint");
+        if (p->check != nullptr)
+            append(p->check(g.provider->details, field + ".details"));
+        return p;
+    }
+
+    void limits(const scaling_limits& l)
+    {
+        if (l.max == 0)
+            error(at_ + ".limits.max", "0", "give at least 1; with 0 no worker would ever start");
+        else if (l.min > l.max)
+            error(at_ + ".limits.min", std::to_string(l.min),
+                "give at most limits.max, which is " + std::to_string(l.max));
+    }
+
+    void append(problems more) { std::move(more.begin(), more.end(), std::back_inserter(found_.errors)); }
+
+    // Where the groups of one region, or those without regions, get into each other's way.
+    void unique(std::string_view scope)
+    {
+        const std::string where = scope.empty() ? "" : " in region " + std::string{scope};
+        const std::string* catch_all = nullptr;
+        std::map<task_type, const std::string*> claimed;
+        for (const auto& [id, g] : config_.groups) {
+            const bool here = scope.empty() ? g.regions.empty()
+                                            : std::find(g.regions.begin(), g.regions.end(), scope) != g.regions.end();
+            if (!here)
+                continue;
+            const std::string field = "groups." + id + ".task_types";
+            if (g.types.empty() && catch_all != nullptr)
+                error(
+                    field, "empty", "name types; group \"" + *catch_all + "\" already takes whatever is left" + where);
+            if (g.types.empty() && catch_all == nullptr)
+                catch_all = &id;
+            for (task_type t : g.types)
+                if (const auto [at, first] = claimed.emplace(t, &id);
+                    !first && *at->second != id && task_types::all().contains(t))
+                    error(field, std::string{to_string(t)},
+                        "name it in one group only; group \"" + *at->second + "\" already does" + where);
+        }
+        if (catch_all != nullptr && effective_types(config_, *catch_all, scope).empty())
+            found_.warnings.push_back({"groups." + *catch_all + ".task_types", "empty",
+                "nothing is left for this group" + where + ", so it never starts a worker; name types or remove it"});
+    }
+
+    const compute_config& config_;
+    const compute_registry& known_;
+    std::string at_;
+    findings found_;
+};
+
+}  // namespace detail
+
+/// Everything that can be told without asking anybody: all errors, and what is allowed but surely not meant.
+[[nodiscard]] inline findings check(const compute_config& config, const compute_registry& known)
+{
+    return detail::config_check{config, known}.run();
+}
+
+/// A version and its configuration, to compare with.
+struct configured_version {
+    const deployment_version* version = nullptr;
+    const compute_config* config = nullptr;
+};
+
+/** Warnings about which code runs under which name. One build id shall stand for one published state of the code.
+
+    `others` are the versions known so far, and may hold this one as it was before a change.
+*/
+[[nodiscard]] inline problems check_code(const deployment_version& version, const compute_config& config,
+    std::span<const configured_version> others, const compute_registry& known)
+{
+    const auto reference = [&known](const scaling_group& g) {
+        const provider_kind* const p = g.provider ? known.provider(g.provider->type) : nullptr;
+        return p != nullptr && p->classify != nullptr ? p->classify(g.provider->details) : code_reference{};
+    };
+    problems out;
+    for (const auto& [id, g] : config.groups) {
+        const code_reference here = reference(g);
+        if (here.code.empty())
+            continue;
+        const std::string field = "groups." + id + ".provider.details." + here.field;
+        const auto warn = [&](std::string remedy) { out.push_back({field, '"' + here.code + '"', std::move(remedy)}); };
+        if (here.binding == code_binding::floating)
+            warn("names no published version, so the next deployment changes the code behind this build id; name one");
+        if (here.binding == code_binding::movable)
+            warn("can be pointed at other code, which then runs under this build id; name a published version");
+        for (const configured_version& o : others) {
+            if (o.version->deployment != version.deployment)
+                continue;
+            if (*o.version == version) {
+                const auto before = o.config->groups.find(id);
+                if (before == o.config->groups.end())
+                    continue;
+                const code_reference was = reference(before->second);
+                if (!was.code.empty() && was.code != here.code)
+                    warn("was \"" + was.code + "\": the code changes under build id \"" + version.build_id +
+                         "\"; give new code a new build id");
+            } else if (std::any_of(o.config->groups.begin(), o.config->groups.end(),
+                           [&](const auto& other) { return reference(other.second).code == here.code; })) {
+                warn("is also the code of build id \"" + o.version->build_id +
+                     "\"; publish a version of the code for each build id");
+            }
+        }
+    }
+    return out;
+}
+
+}  // namespace mayfly
+
+// mayfly/compute_update.hpp -------------------------------------------------------------------------------------------
+
+namespace mayfly {
+
+/// What shall become of one group.
+struct group_change {
+    scaling_group group{};
+    /// Which of its fields count: `task_queue_types`, `provider`, `provider.type`, `provider.details`,
+    /// `provider.nexus_endpoint`, `scaler`, `scaler.type`, `scaler.details`, and of our own `region_ids` and `limits`.
+    /// A group that exists keeps all others; a group that does not is taken whole.
+    std::vector<std::string> mask{};
+};
+
+/// A change to a version's configuration. Changes come first: a group in both lists ends up removed.
+struct compute_update {
+    std::map<std::string, group_change, std::less<>> change{};
+    std::vector<std::string> remove{};
+    std::string conflict_token{};  ///< Of the record that the change was made for; empty: whatever is there.
+    std::string request_id{};      ///< The same id again changes nothing; empty: every update counts.
+};
+
+/// What is kept of a version's configuration.
+struct compute_record {
+    compute_config config{};
+    std::uint64_t revision = 1;
+    std::vector<std::string> requests{};  ///< The last ids, newest last.
+
+    static constexpr std::size_t remembered_requests = 16;
+
+    [[nodiscard]] std::string conflict_token() const { return std::to_string(revision); }
+    friend bool operator==(const compute_record&, const compute_record&) = default;
+};
+
+/// What an update comes to. Nothing is stored yet: the providers may have to agree first, and workers to be started.
+struct update_plan {
+    enum class verdict : std::uint8_t {
+        create,               ///< `record` is the version's first.
+        change,               ///< `record` takes the place of the one before.
+        end,                  ///< No group is left: forget the record, at once.
+        nothing,              ///< All is as it shall be.
+        invalid_argument,     ///< `found.errors` say why.
+        failed_precondition,  ///< Likewise; the update may be right at another time.
+    };
+
+    verdict what = verdict::nothing;
+    compute_record record{};  ///< For `create` and `change`.
+    findings found{};
+    std::vector<std::string> reset{};  ///< Groups whose algorithm is another one now: its state is to be forgotten.
+
+    [[nodiscard]] bool refused() const noexcept
+    {
+        return what == verdict::invalid_argument || what == verdict::failed_precondition;
+    }
+};
+
+[[nodiscard]] constexpr std::string_view to_string(update_plan::verdict v) noexcept
+{
+    switch (v) {
+    case update_plan::verdict::create: return "create";
+    case update_plan::verdict::change: return "change";
+    case update_plan::verdict::end: return "end";
+    case update_plan::verdict::nothing: return "nothing";
+    case update_plan::verdict::invalid_argument: return "invalid_argument";
+    case update_plan::verdict::failed_precondition: return "failed_precondition";
+    }
+    return "unknown";
+}
+
+namespace detail {
+
+inline constexpr std::array<std::string_view, 10> mask_paths{"task_queue_types", "provider", "provider.type",
+    "provider.details", "provider.nexus_endpoint", "scaler", "scaler.type", "scaler.details", "region_ids", "limits"};
+
+/// Copies one named field. False if it cannot be copied from there.
+[[nodiscard]] inline bool copy_field(scaling_group& into, const scaling_group& from, std::string_view path)
+{
+    const auto provider = [&]() -> provider_spec& { return into.provider ? *into.provider : into.provider.emplace(); };
+    const auto scaler = [&]() -> scaler_spec& { return into.scaler ? *into.scaler : into.scaler.emplace(); };
+    const provider_spec given = from.provider.value_or(provider_spec{});
+
+    if (path == "task_queue_types")
+        into.types = from.types;
+    else if (path == "region_ids")
+        into.regions = from.regions;
+    else if (path == "limits")
+        into.limits = from.limits;
+    else if (path == "provider")
+        into.provider = from.provider;
+    else if (path == "provider.type")
+        provider().type = given.type;
+    else if (path == "provider.details")
+        provider().details = given.details;
+    else if (path == "provider.nexus_endpoint")
+        provider().nexus_endpoint = given.nexus_endpoint;
+    else if (path == "scaler")
+        into.scaler = from.scaler;
+    else if (!from.scaler)
+        return false;
+    else if (path == "scaler.type")
+        scaler().type = from.scaler->type;
+    else
+        scaler().details = from.scaler->details;
+    return true;
+}
+
+inline void apply_change(scaling_group& into, const std::string& id, const group_change& change, problems& wrong)
+{
+    for (std::size_t i = 0; i < change.mask.size(); ++i) {
+        const std::string& path = change.mask[i];
+        const std::string field = "groups." + id + ".mask[" + std::to_string(i) + ']';
+        if (std::find(mask_paths.begin(), mask_paths.end(), path) == mask_paths.end()) {
+            std::string names;
+            for (std::string_view p : mask_paths)
+                names += (names.empty() ? "" : ", ") + std::string{p};
+            wrong.push_back({field, '"' + path + '"', "unknown; the paths are " + names});
+        } else if (!copy_field(into, change.group, path)) {
+            wrong.push_back({field, '"' + path + '"', "give the scaler that the path speaks of"});
+        }
+    }
+}
+
+}  // namespace detail
+
+/** Works out what an update makes of what is stored. `stored` is null for a version without a configuration.
+
+    Pure: it neither stores nor asks anybody. Whoever stores the result has to make sure that the record is still the
+    one that was given here.
+*/
+[[nodiscard]] inline update_plan plan_update(
+    const compute_record* stored, const compute_update& update, const compute_registry& known)
+{
+    using verdict = update_plan::verdict;
+    const auto refuse = [](verdict why, problems errors) {
+        return update_plan{.what = why, .found = {.errors = std::move(errors)}};
+    };
+
+    if (stored != nullptr && !update.request_id.empty() &&
+        std::find(stored->requests.begin(), stored->requests.end(), update.request_id) != stored->requests.end())
+        return {};
+    if (update.change.empty() && update.remove.empty())
+        return refuse(verdict::failed_precondition, {{"update", "empty", "name groups to change or to remove"}});
+    if (!update.conflict_token.empty() && stored == nullptr)
+        return refuse(verdict::failed_precondition, {{"conflict_token", '"' + update.conflict_token + '"',
+                                                        "leave it out; the version has no configuration yet"}});
+    if (!update.conflict_token.empty() && update.conflict_token != stored->conflict_token())
+        return refuse(verdict::failed_precondition,
+            {{"conflict_token", '"' + update.conflict_token + '"',
+                "the configuration was changed in the meantime; read it again and make the change on top of that"}});
+
+    update_plan plan;
+    compute_record& next = plan.record;
+    if (stored != nullptr)
+        next = *stored;
+    for (const auto& [id, change] : update.change) {
+        const auto at = next.config.groups.find(id);
+        if (at == next.config.groups.end())
+            next.config.groups.emplace(id, change.group);
+        else
+            detail::apply_change(at->second, id, change, plan.found.errors);
+    }
+    for (const std::string& id : update.remove)
+        if (next.config.groups.erase(id) == 0)
+            plan.found.warnings.push_back({"remove", '"' + id + '"', "there is no such group; nothing was removed"});
+    if (!plan.found.errors.empty())
+        return refuse(verdict::invalid_argument, std::move(plan.found.errors));
+
+    const compute_config before = stored != nullptr ? stored->config : compute_config{};
+    if (next.config == before) {
+        plan.record = {};
+        return plan;
+    }
+    if (next.config.groups.empty()) {
+        plan.what = verdict::end;
+        plan.record = {};
+        return plan;
+    }
+
+    findings found = check(next.config, known);
+    if (!found.errors.empty())
+        return refuse(verdict::invalid_argument, std::move(found.errors));
+    plan.found.warnings.insert(plan.found.warnings.end(), found.warnings.begin(), found.warnings.end());
+
+    plan.what = stored != nullptr ? verdict::change : verdict::create;
+    if (stored != nullptr)
+        ++next.revision;
+    if (!update.request_id.empty()) {
+        next.requests.push_back(update.request_id);
+        if (next.requests.size() > compute_record::remembered_requests)
+            next.requests.erase(next.requests.begin());
+    }
+    for (const auto& [id, g] : next.config.groups)
+        if (const auto old = before.groups.find(id);
+            old != before.groups.end() && effective_scaler(old->second, known) != effective_scaler(g, known))
+            plan.reset.push_back(id);
+    return plan;
+}
+
+}  // namespace mayfly
+
+// mayfly/detail/wake_heap.hpp -----------------------------------------------------------------------------------------
+
+namespace mayfly::detail {
+
+/// One alarm for each of many sleepers, soonest first. A sleeper without an alarm takes four bytes.
+class wake_heap {
+public:
+    [[nodiscard]] uptime soonest() const noexcept { return heap_.empty() ? never : heap_.front().at; }
+    /// Whose alarm is the soonest; there must be one.
+    [[nodiscard]] std::uint32_t first() const noexcept { return heap_.front().who; }
+
+    /// Sets, moves, or with `never` takes away the alarm of `who`.
+    void set(std::uint32_t who, uptime at)
+    {
+        if (who >= place_.size())
+            place_.resize(std::size_t{who} + 1, none);
+        std::uint32_t i = place_[who];
+        if (at == never) {
+            if (i != none)
+                remove(i);
+            return;
+        }
+        if (i == none) {
+            i = static_cast<std::uint32_t>(heap_.size());
+            heap_.push_back({at, who});
+            place_[who] = i;
+        } else if (heap_[i].at == at) {
+            return;
+        }
+        heap_[i].at = at;
+        sift_down(sift_up(i));
+    }
+
+private:
+    struct alarm {
+        uptime at{};
+        std::uint32_t who = 0;
+    };
+    static constexpr std::uint32_t none = 0xffffffff;
+
+    void remove(std::uint32_t i) noexcept
+    {
+        place_[heap_[i].who] = none;
+        const alarm last = heap_.back();
+        heap_.pop_back();
+        if (i == heap_.size())
+            return;
+        heap_[i] = last;
+        place_[last.who] = i;
+        sift_down(sift_up(i));
+    }
+
+    void exchange(std::uint32_t a, std::uint32_t b) noexcept
+    {
+        std::swap(heap_[a], heap_[b]);
+        place_[heap_[a].who] = a;
+        place_[heap_[b].who] = b;
+    }
+
+    std::uint32_t sift_up(std::uint32_t i) noexcept
+    {
+        for (; i > 0 && heap_[i].at < heap_[(i - 1) / 2].at; i = (i - 1) / 2)
+            exchange(i, (i - 1) / 2);
+        return i;
+    }
+
+    void sift_down(std::uint32_t i) noexcept
+    {
+        for (;;) {
+            std::size_t child = std::size_t{2} * i + 1;
+            if (child >= heap_.size())
+                return;
+            if (child + 1 < heap_.size() && heap_[child + 1].at < heap_[child].at)
+                ++child;
+            if (heap_[i].at <= heap_[child].at)
+                return;
+            exchange(i, static_cast<std::uint32_t>(child));
+            i = static_cast<std::uint32_t>(child);
+        }
+    }
+
+    std::vector<alarm> heap_{};
+    std::vector<std::uint32_t> place_{};
+};
+
+}  // namespace mayfly::detail
 
 // mayfly/leaving.hpp --------------------------------------------------------------------------------------------------
 
@@ -702,6 +1728,52 @@ private:
 
 }  // namespace mayfly
 
+// mayfly/launch.hpp ---------------------------------------------------------------------------------------------------
+
+// What passes between a controller and a provider.
+
+namespace mayfly {
+
+/// Whom to start: one scaling group of one version. Shared, so that it outlives a version removed in mid-call.
+struct launch_target {
+    deployment_version version{};
+    std::string group = "default";
+    /// The part behind the `@` in the identity of its workers, usually the function's name at the platform. With it the
+    /// controller takes in workers it does not know, which is how its books come back after a restart.
+    std::string function{};
+};
+
+/// "Start `count` more."
+struct launch_request {
+    std::shared_ptr<const launch_target> target{};
+    std::uint32_t count = 1;         ///< Above zero.
+    std::uint32_t stay = 0;          ///< The first so many fill the minimum: they must not leave when idle.
+    std::uint64_t first_launch = 0;  ///< Our ids of the starts are this one and those that follow.
+    leave_rules orders{};            ///< What the workers are told.
+};
+
+/// How it went, start by start.
+struct launch_report {
+    struct start {
+        condition outcome = condition::ok;
+        std::string request_id{};  ///< The platform's id of an accepted start.
+    };
+    std::vector<start> starts{};  ///< In order; one that is missing counts as the call's own error.
+    std::string detail{};         ///< The platform's own words about a failure.
+};
+
+/// "Be `size`."
+struct resize_request {
+    std::shared_ptr<const launch_target> target{};
+    std::uint32_t size = 0;
+};
+
+struct resize_report {
+    std::string detail{};  ///< The platform's own words about a failure.
+};
+
+}  // namespace mayfly
+
 // mayfly/ledger.hpp ---------------------------------------------------------------------------------------------------
 
 namespace mayfly {
@@ -713,11 +1785,16 @@ struct ledger_settings {
     uptime patience = std::chrono::seconds{5};                 ///< A start is given up no sooner than this.
     uptime remember = std::chrono::minutes{10};  ///< A worker that is gone is still recognised for this long.
     std::uint32_t slots = 1;                     ///< Tasks one worker takes at once.
-    /// The part behind the `@` of our workers' identities. A poller named so, whose request id we do not know, is
-    /// adopted: after a restart of the controller these are the workers it had started. Empty: none is adopted.
-    std::string function{};
 
     friend bool operator==(const ledger_settings&, const ledger_settings&) = default;
+};
+
+/// For whom the books are kept.
+struct ledger_owner {
+    const deployment_version* version = nullptr;  ///< Ours; null to believe every poller that it is ours.
+    /// The part behind the `@` of our workers' identities. A poller named so, whose request id we do not know, is
+    /// adopted: after a restart of the controller these are the workers it had started. Empty: none is adopted.
+    std::string_view function{};
 };
 
 /// The life of one start.
@@ -777,8 +1854,18 @@ struct ledger_totals {
 */
 class ledger {
 public:
-    ledger() = default;
-    explicit ledger(ledger_settings settings) : settings_(std::move(settings)) {}
+    ledger() : ledger(ledger_settings{}) {}
+    /// `settings` is shared by all ledgers of one policy, which keeps an idle one small.
+    explicit ledger(std::shared_ptr<const ledger_settings> settings) : settings_(std::move(settings)) {}
+    explicit ledger(const ledger_settings& settings) : ledger(std::make_shared<const ledger_settings>(settings)) {}
+
+    /// Other settings from now on. What was measured stays, and so do the ends of workers that live.
+    void settle_for(std::shared_ptr<const ledger_settings> settings) noexcept
+    {
+        if (settings->useful_life != settings_->useful_life)
+            ends_by_age_from_ = next_id_;
+        settings_ = std::move(settings);
+    }
 
     /// Notes `count` starts that the provider is asked for now. Returns the id of the first; they are consecutive.
     std::uint64_t ask(std::uint32_t count, uptime now)
@@ -805,28 +1892,43 @@ public:
             return;
         }
         refused_ = 0;
+        start_record* const early = lookup(result.request_id);
         r->request_id = result.request_id;
         enter(*r, start_state::accepted, now);
+        if (early != nullptr)
+            take_over(*r, *early, now);
         index(static_cast<std::size_t>(r - records_.begin()));
     }
 
-    /// A poller was seen. `own` is the version this ledger is kept for, or null to believe every poller.
-    sighting see(const worker_seen& w, const deployment_version* own, uptime now)
+    /// Starts that nobody will answer any more, as after a restart: they may have been made, so they count as such
+    /// until they are given up.
+    void answers_lost(uptime now) noexcept
+    {
+        for (start_record& r : records_)
+            if (r.state == start_state::asked)
+                enter(r, start_state::accepted, now);
+    }
+
+    /// A poller was seen.
+    sighting see(const worker_seen& w, const ledger_owner& own, uptime now)
     {
         const std::string_view request = w.identity.substr(0, w.identity.find('@'));
         start_record* r = lookup(request);
         if (r == nullptr)
             return adopt(w, request, own, now);
         r->mark = mark_;
-        if (own != nullptr && w.version != nullptr && *w.version != *own) {
+        if (another_version(w, own)) {
             if (r->state != start_state::elsewhere) {
+                // As good as none: starting more of them helps nobody.
+                if (r->state != start_state::given_up)
+                    came_to_nothing(*r);
                 enter(*r, start_state::elsewhere, now);
                 totals_.elsewhere += 1;
             }
             return sighting::elsewhere;
         }
         if (w.slots && *w.slots > 0)
-            settings_.slots = *w.slots;
+            slots_seen_ = *w.slots;
         sighting what = sighting::known;
         switch (r->state) {
         case start_state::polling: break;
@@ -843,7 +1945,7 @@ public:
                 return sighting::known;
             what = sighting::returned;
             totals_.returned += 1;
-            r->ends_at = later(std::min(w.first_seen, now), settings_.useful_life);
+            r->ends_at = later(std::min(w.first_seen, now), settings_->useful_life);
             enter(*r, start_state::polling, now);
             break;
         }
@@ -866,7 +1968,7 @@ public:
 
     /// Takes in all that a snapshot shows: pollers, the missing ones, busy slots, the service time. True if a worker
     /// came or went.
-    bool take(const queue_snapshot& snapshot, const deployment_version* own, uptime now)
+    bool take(const queue_snapshot& snapshot, const ledger_owner& own, uptime now)
     {
         ++mark_;
         bool changed = false;
@@ -884,6 +1986,8 @@ public:
         else if (std::any_of(
                      snapshot.workers.begin(), snapshot.workers.end(), [](auto& w) { return w.busy.has_value(); }))
             busy_ = sum_busy();
+        else if (busy_ && live_ == 0)
+            busy_ = 0;
         measure_service(snapshot, now);
         return changed;
     }
@@ -894,34 +1998,32 @@ public:
     {
         bool changed = false;
         const uptime patience = patience_now();
-        while (oldest_pending_ < records_.size()) {
-            start_record& r = records_[oldest_pending_];
+        while (oldest_pending_ < records_.size() && !pending(records_[oldest_pending_]))
+            ++oldest_pending_;
+        // A start without an answer holds up nobody behind it.
+        for (std::size_t i = oldest_pending_; i < records_.size(); ++i) {
+            start_record& r = records_[i];
+            if (!pending(r))
+                continue;
+            if (later(r.asked_at, patience) > now)
+                break;
             if (r.state == start_state::accepted) {
-                if (later(r.asked_at, patience) > now)
-                    break;
                 give_up(r, now);
                 changed = true;
-            } else if (r.state == start_state::asked) {
-                break;
             }
-            ++oldest_pending_;
         }
-        if (settings_.useful_life != never) {
-            for (std::size_t i = oldest_live_; i < records_.size(); ++i) {
-                start_record& r = records_[i];
-                if (later(r.asked_at, settings_.useful_life) > now)
-                    break;
-                if (r.state == start_state::polling && r.ends_at <= now) {
-                    enter(r, start_state::gone, now);
-                    changed = true;
-                }
+        for (std::size_t i = oldest_live_; i < records_.size() && !ends_after(records_[i], now); ++i) {
+            start_record& r = records_[i];
+            if (r.state == start_state::polling && r.ends_at <= now) {
+                enter(r, start_state::gone, now);
+                changed = true;
             }
-            skip_dead();
         }
+        skip_dead();
         if (!changed && live_ + asked_ + accepted_ == 0 && !records_.empty() &&
-            later(last_change_, settings_.remember) <= now) {
+            later(last_change_, settings_->remember) <= now) {
             records_ = {};
-            slots_ = {};
+            table_ = {};
             oldest_pending_ = oldest_live_ = 0;
         }
         return changed;
@@ -939,8 +2041,8 @@ public:
                 }
         if (live_ > 0 && oldest_live_ < records_.size())
             at = std::min(at, next_end());
-        if (at == never && !records_.empty() && asked_ == 0)
-            at = later(last_change_, settings_.remember);
+        if (live_ + asked_ + accepted_ == 0 && !records_.empty())
+            at = later(last_change_, settings_->remember);
         return at;
     }
 
@@ -955,7 +2057,7 @@ public:
         v.foreign = foreign_;
         v.given_up = dead_in_a_row_;
         v.refused = refused_;
-        v.slots = std::max(1U, settings_.slots);
+        v.slots = std::max(1U, slots_seen_ > 0 ? slots_seen_ : settings_->slots);
         v.busy = busy_;
         v.startup = startup();
         v.startup_dev = startup_dev_;
@@ -965,22 +2067,42 @@ public:
         return v;
     }
 
+    /// Whether the poller was started, or adopted, by these books.
+    [[nodiscard]] bool knows(std::string_view identity) const noexcept
+    {
+        return const_cast<ledger*>(this)->lookup(identity.substr(0, identity.find('@'))) != nullptr;
+    }
+
     [[nodiscard]] const std::vector<start_record>& records() const noexcept { return records_; }
     [[nodiscard]] const ledger_totals& totals() const noexcept { return totals_; }
-    [[nodiscard]] const ledger_settings& settings() const noexcept { return settings_; }
+    [[nodiscard]] const ledger_settings& settings() const noexcept { return *settings_; }
     [[nodiscard]] uptime last_seen() const noexcept { return last_seen_; }
 
     /// Mean time from the call to the first poll.
-    [[nodiscard]] uptime startup() const noexcept { return startups_ == 0 ? settings_.expected_startup : startup_; }
-
-    friend bool operator==(const ledger&, const ledger&) = default;
+    [[nodiscard]] uptime startup() const noexcept { return startups_ == 0 ? settings_->expected_startup : startup_; }
 
 private:
     using iterator = std::vector<start_record>::iterator;
 
+    [[nodiscard]] static bool another_version(const worker_seen& w, const ledger_owner& own) noexcept
+    {
+        return own.version != nullptr && w.version != nullptr && *w.version != *own.version;
+    }
+
     [[nodiscard]] uptime patience_now() const noexcept
     {
-        return std::max(settings_.patience, 2 * startup() + 6 * startup_dev_);
+        return std::max(settings_->patience, 2 * startup() + 6 * startup_dev_);
+    }
+
+    [[nodiscard]] static bool pending(const start_record& r) noexcept
+    {
+        return r.state == start_state::asked || r.state == start_state::accepted;
+    }
+
+    /// Whether this record, and each one behind it, ends after `at`.
+    [[nodiscard]] bool ends_after(const start_record& r, uptime at) const noexcept
+    {
+        return r.id >= ends_by_age_from_ && later(r.asked_at, settings_->useful_life) > at;
     }
 
     [[nodiscard]] iterator find(std::uint64_t id) noexcept
@@ -996,9 +2118,8 @@ private:
         count(to, +1);
         r.state = to;
         r.changed_at = last_change_ = now;
-        const auto at = static_cast<std::size_t>(&r - records_.data());
         if (to == start_state::polling)
-            oldest_live_ = std::min(oldest_live_, at);
+            oldest_live_ = std::min(oldest_live_, static_cast<std::uint32_t>(&r - records_.data()));
     }
 
     void count(start_state s, int by) noexcept
@@ -1026,7 +2147,7 @@ private:
         newest_seen_ask_ = std::max(newest_seen_ask_, r.asked_at);
         dead_in_a_row_ = 0;
         last_seen_ = now;
-        r.ends_at = later(first, settings_.useful_life);
+        r.ends_at = later(first, settings_->useful_life);
         enter(r, start_state::polling, now);
     }
 
@@ -1043,22 +2164,40 @@ private:
         startups_ = saturating_add(startups_, 1);
     }
 
+    /// The worker was faster than the provider's answer and was adopted: it is this start's.
+    void take_over(start_record& r, start_record& early, uptime now) noexcept
+    {
+        const bool there = early.state == start_state::polling;
+        // One that has been gone since before belongs to an older start of the same name.
+        if (!there && (early.state != start_state::gone || early.asked_at < r.asked_at))
+            return;
+        connected(r, {.identity = r.request_id, .first_seen = early.asked_at}, now);
+        r.busy = early.busy;
+        r.mark = early.mark;
+        early.request_id.clear();
+        enter(there ? early : r, start_state::gone, now);
+    }
+
     void give_up(start_record& r, uptime now) noexcept
     {
-        failure_rate_ += (1 - failure_rate_) * failure_weight;
         totals_.given_up += 1;
-        // One of a crowd that was asked for together with a worker that came is late, not a sign that nothing works.
-        if (r.asked_at > later(newest_seen_ask_, std::chrono::seconds{1}) || totals_.connected == 0)
-            dead_in_a_row_ = saturating_add(dead_in_a_row_, 1);
+        came_to_nothing(r);
         enter(r, start_state::given_up, now);
     }
 
-    sighting adopt(const worker_seen& w, std::string_view request, const deployment_version* own, uptime now)
+    void came_to_nothing(const start_record& r) noexcept
     {
-        const bool ours = !settings_.function.empty() &&
-                          w.identity.size() == request.size() + 1 + settings_.function.size() &&
-                          w.identity.substr(request.size() + 1) == settings_.function;
-        if (!ours || !w.present || (own != nullptr && w.version != nullptr && *w.version != *own))
+        failure_rate_ += (1 - failure_rate_) * failure_weight;
+        // One of a crowd that was asked for together with a worker that came is late, not a sign that nothing works.
+        if (r.asked_at > later(newest_seen_ask_, std::chrono::seconds{1}) || totals_.connected == 0)
+            dead_in_a_row_ = saturating_add(dead_in_a_row_, 1);
+    }
+
+    sighting adopt(const worker_seen& w, std::string_view request, const ledger_owner& own, uptime now)
+    {
+        const bool ours = !request.empty() && !own.function.empty() && w.identity.size() > request.size() &&
+                          w.identity.substr(request.size() + 1) == own.function;
+        if (!ours || !w.present || another_version(w, own))
             return sighting::foreign;
         const uptime first = std::min(w.first_seen, now);
         records_.push_back({.id = next_id_++,
@@ -1068,13 +2207,13 @@ private:
             .asked_at = first,
             .changed_at = now,
             .request_id = std::string{request}});
-        // Kept in the order of ids, which for an adopted worker is not the order of age: look at all from here on.
-        oldest_live_ = 0;
+        ends_by_age_from_ = next_id_;
         start_record& r = records_.back();
-        r.ends_at = later(first, settings_.useful_life);
+        r.ends_at = later(first, settings_->useful_life);
         enter(r, start_state::polling, now);
         index(records_.size() - 1);
         totals_.adopted += 1;
+        dead_in_a_row_ = 0;
         last_seen_ = now;
         return sighting::adopted;
     }
@@ -1143,12 +2282,8 @@ private:
     [[nodiscard]] std::uint32_t ending_before(uptime horizon) const noexcept
     {
         std::uint32_t n = 0;
-        if (settings_.useful_life == never)
-            return n;
-        for (std::size_t i = oldest_live_; i < records_.size(); ++i) {
+        for (std::size_t i = oldest_live_; i < records_.size() && !ends_after(records_[i], horizon); ++i) {
             const start_record& r = records_[i];
-            if (later(r.asked_at, settings_.useful_life) > horizon)
-                break;
             n += r.state == start_state::polling && r.ends_at <= horizon ? 1U : 0U;
         }
         return n;
@@ -1159,7 +2294,8 @@ private:
         uptime at = never;
         for (std::size_t i = oldest_live_; i < records_.size(); ++i) {
             const start_record& r = records_[i];
-            if (later(r.asked_at, settings_.useful_life) > at)
+            // Not earlier than what was found, nor is any behind it.
+            if (r.id >= ends_by_age_from_ && later(r.asked_at, settings_->useful_life) >= at)
                 break;
             if (r.state == start_state::polling)
                 at = std::min(at, r.ends_at);
@@ -1178,8 +2314,8 @@ private:
 
     void index(std::size_t position)
     {
-        if ((indexed_ + 1) * 2 > slots_.size())
-            reindex(std::max<std::size_t>(16, slots_.size() * 2));
+        if ((indexed_ + 1) * 2 > table_.size())
+            reindex(std::max<std::size_t>(16, table_.size() * 2));
         else
             place(position);
     }
@@ -1188,16 +2324,16 @@ private:
     {
         if (records_[position].request_id.empty())
             return;
-        std::size_t at = hash(records_[position].request_id) & (slots_.size() - 1);
-        while (slots_[at] != 0)
-            at = (at + 1) & (slots_.size() - 1);
-        slots_[at] = static_cast<std::uint32_t>(position + 1);
+        std::size_t at = hash(records_[position].request_id) & (table_.size() - 1);
+        while (table_[at] != 0)
+            at = (at + 1) & (table_.size() - 1);
+        table_[at] = static_cast<std::uint32_t>(position + 1);
         ++indexed_;
     }
 
     void reindex(std::size_t size)
     {
-        slots_.assign(size, 0);
+        table_.assign(size, 0);
         indexed_ = 0;
         for (std::size_t i = 0; i < records_.size(); ++i)
             place(i);
@@ -1205,12 +2341,12 @@ private:
 
     [[nodiscard]] start_record* lookup(std::string_view request_id) noexcept
     {
-        if (slots_.empty() || request_id.empty())
+        if (table_.empty() || request_id.empty())
             return nullptr;
-        for (std::size_t at = hash(request_id) & (slots_.size() - 1); slots_[at] != 0;
-             at = (at + 1) & (slots_.size() - 1))
-            if (records_[slots_[at] - 1].request_id == request_id)
-                return &records_[slots_[at] - 1];
+        for (std::size_t at = hash(request_id) & (table_.size() - 1); table_[at] != 0;
+             at = (at + 1) & (table_.size() - 1))
+            if (records_[table_[at] - 1].request_id == request_id)
+                return &records_[table_[at] - 1];
         return nullptr;
     }
 
@@ -1225,7 +2361,7 @@ private:
         const auto stale = [&](const start_record& r) {
             const bool over =
                 r.state == start_state::gone || r.state == start_state::given_up || r.state == start_state::elsewhere;
-            if (!over || (later(r.changed_at, settings_.remember) > now && ended <= keep))
+            if (!over || (later(r.changed_at, settings_->remember) > now && ended <= keep))
                 return false;
             --ended;
             return true;
@@ -1234,20 +2370,22 @@ private:
         if (from == records_.end())
             return;
         records_.erase(from, records_.end());
-        reindex(std::max<std::size_t>(16, slots_.size()));
+        reindex(std::max<std::size_t>(16, table_.size()));
         oldest_pending_ = oldest_live_ = 0;
         skip_dead();
     }
 
     static constexpr double failure_weight = 1.0 / 16;
 
-    ledger_settings settings_{};
+    std::shared_ptr<const ledger_settings> settings_;
     std::vector<start_record> records_{};  // by id, which is by age but for adopted workers
-    std::vector<std::uint32_t> slots_{};
-    std::size_t indexed_ = 0;
-    std::size_t oldest_pending_ = 0;  // no record before it is asked or accepted
-    std::size_t oldest_live_ = 0;     // no record before it is polling
+    std::vector<std::uint32_t> table_{};
+    std::uint32_t indexed_ = 0;
+    std::uint32_t oldest_pending_ = 0;  // no record before it is asked or accepted
+    std::uint32_t oldest_live_ = 0;     // no record before it is polling
     std::uint64_t next_id_ = 1;
+    // Before this id a worker may end sooner than its asked_at tells: it was adopted, or has another useful life.
+    std::uint64_t ends_by_age_from_ = 0;
     std::uint32_t asked_ = 0;
     std::uint32_t accepted_ = 0;
     std::uint32_t live_ = 0;
@@ -1255,6 +2393,7 @@ private:
     std::uint32_t refused_ = 0;
     std::uint32_t dead_in_a_row_ = 0;
     std::uint32_t startups_ = 0;
+    std::uint32_t slots_seen_ = 0;
     std::uint32_t mark_ = 0;
     std::optional<std::uint32_t> busy_{};
     uptime startup_{};
@@ -1298,6 +2437,7 @@ enum class reason : std::uint8_t {
     suppressed,        ///< More workers have not raised the throughput.
     breaker_open,      ///< Starts come to nothing; a probe follows.
     provider_backoff,  ///< The provider refuses; a try follows.
+    calls_under_way,   ///< As many calls to the provider are under way as may be.
     provider_ceiling,  ///< The provider accepts, but runs no more than it does.
     not_wanted,        ///< No work can reach this version.
 
@@ -1324,6 +2464,7 @@ enum class reason : std::uint8_t {
     case reason::suppressed: return "suppressed";
     case reason::breaker_open: return "breaker_open";
     case reason::provider_backoff: return "provider_backoff";
+    case reason::calls_under_way: return "calls_under_way";
     case reason::provider_ceiling: return "provider_ceiling";
     case reason::not_wanted: return "not_wanted";
     case reason::steady: return "steady";
@@ -1373,6 +2514,1571 @@ template <class S>
     else
         return launch_strategy::invoke;
 }
+
+}  // namespace mayfly
+
+// mayfly/controller_machine.hpp ---------------------------------------------------------------------------------------
+
+namespace mayfly {
+
+/// Names one version in a controller. Stays invalid once the version was removed, whatever takes its place.
+struct version_handle {
+    std::uint32_t index = 0;
+    std::uint32_t generation = 0;  ///< Zero for none.
+    friend bool operator==(const version_handle&, const version_handle&) = default;
+};
+
+/// How a scaling group is run. Share one object among all groups that are run alike: it is what keeps them small.
+template <class S>
+struct group_policy {
+    S scaler{};
+    scaling_limits limits{};
+    ledger_settings workers{};
+    leave_rules orders{};     ///< For workers whose decision gives none.
+    bool bootstrap = true;    ///< Start one worker at once, so that the version gets bound to its queues.
+    std::uint32_t tries = 1;  ///< Calls for one decision, the first included; above zero.
+    uptime retry_after = std::chrono::seconds{1};
+};
+
+template <class S>
+struct group_spec {
+    std::shared_ptr<const group_policy<S>> policy{};
+    std::shared_ptr<const launch_target> target{};
+    task_types types = task_types::all();
+};
+
+template <class S>
+struct version_spec {
+    std::vector<group_spec<S>> groups{};
+    version_status status = version_status::current;
+};
+
+struct controller_options {
+    std::uint32_t calls_at_once = 256;   ///< Launches and resizes under way, over all versions.
+    std::uint32_t calls_per_group = 32;  ///< Of one group. One more decision is held back, not queued.
+    uptime read_soonest = std::chrono::milliseconds{250};  ///< Between two readings of one version.
+    uptime read_retry = std::chrono::seconds{1};           ///< After a reading failed; doubles up to `read_retry_most`.
+    uptime read_retry_most = std::chrono::minutes{1};
+    uptime replace_margin = std::chrono::seconds{1};    ///< Added to a start-up when a worker's replacement is due.
+    uptime bootstrap_retry = std::chrono::seconds{10};  ///< After a first worker was not seen; doubles likewise.
+    uptime bootstrap_retry_most = std::chrono::minutes{5};
+};
+
+/// What the machine wants done. Each action is answered once, by its id.
+struct controller_action {
+    enum class kind : std::uint8_t { launch, resize, read };
+
+    kind what = kind::read;
+    version_handle version{};
+    std::uint64_t id = 0;     ///< For `launched`, `resized`; a reading is answered by its version.
+    launch_request launch{};  ///< For `launch`.
+    resize_request resize{};  ///< For `resize`.
+};
+
+/// Something was decided, or came of it. Views are valid during the call only.
+struct controller_event {
+    enum class kind : std::uint8_t {
+        decided,      ///< A scaler was asked: `why`, `made`, `fleet`.
+        bootstrap,    ///< A first worker is started, without the scaler.
+        launched,     ///< The provider accepted `count` starts.
+        refused,      ///< The provider refused `count` starts, as `outcome` says.
+        retried,      ///< `count` refused starts are tried once more.
+        resized,      ///< The provider took the size `count`.
+        not_resized,  ///< It did not, as `outcome` says.
+        unread,       ///< Statistics could not be read, as `outcome` says.
+    };
+
+    kind what = kind::decided;
+    uptime at{};
+    version_handle version{};
+    const launch_target* target = nullptr;
+    cause why = cause::wake;
+    decision made{};
+    fleet_view fleet{};
+    std::uint32_t count = 0;
+    condition outcome = condition::ok;
+    std::string_view detail{};  ///< The provider's own words.
+};
+
+/** Drives any number of versions: signals in, actions out, one event for each decision and outcome.
+
+    A pure machine. Tell it what happened, take what it wants done with `next_action`, perform that, tell it the answer,
+    and call `advance` at `next_wake`. Never blocks and knows no clock, socket or provider. Time never goes back: an
+    earlier `now` counts as the latest one. One version's calls do not hold up another's.
+
+    @tparam S the scaler of every group. Many kinds at once: a scaler that holds a `std::variant` (see the examples).
+*/
+template <Scaler<scaling_signal> S>
+class controller_machine {
+public:
+    using observer = std::function<void(const controller_event&)>;
+
+    explicit controller_machine(controller_options options = {}, observer watch = {})
+        : options_(options), watch_(std::move(watch))
+    {}
+
+    /// What one group must not forget over a restart: everything that cannot be seen again from outside.
+    struct memory {
+        typename S::state scaler{};
+        ledger books{};
+        bool bound = false;  ///< No first worker is needed any more.
+    };
+
+    // ---- versions
+
+    /// `from` is what `remember` told before a restart. Times in it are of this machine's clock: let a restarted
+    /// controller's clock go on from where the old one stood.
+    version_handle add(version_spec<S> spec, uptime now, std::vector<memory> from = {})
+    {
+        now = tick(now);
+        std::uint32_t index = 0;
+        if (free_.empty()) {
+            index = static_cast<std::uint32_t>(versions_.size());
+            versions_.emplace_back();
+        } else {
+            index = free_.back();
+            free_.pop_back();
+        }
+        entry& v = versions_[index];
+        v.generation += 1;
+        v.used = true;
+        v.status = spec.status;
+        v.groups.reserve(spec.groups.size());
+        for (group_spec<S>& g : spec.groups)
+            v.groups.emplace_back(std::move(g));
+        for (std::size_t i = 0; i < std::min(from.size(), v.groups.size()); ++i)
+            recall(v.groups[i], std::move(from[i]), now);
+        for (group& g : v.groups) {
+            if (g.spec.policy->bootstrap && !g.bound)
+                g.bootstrap_at = now;
+            ask(v, index, g, {.why = cause::begin}, now);
+        }
+        settle(index, now);
+        return {index, v.generation};
+    }
+
+    /// Answers to calls that are still under way are taken and dropped.
+    void remove(version_handle h)
+    {
+        entry* v = find(h);
+        if (v == nullptr)
+            return;
+        wakes_.set(h.index, never);
+        const std::uint32_t generation = v->generation;
+        *v = {};
+        v->generation = generation;
+        free_.push_back(h.index);
+    }
+
+    /// The version's place in the routing has changed. A drained version sleeps: no reading, no start.
+    void set_status(version_handle h, version_status status, uptime now)
+    {
+        now = tick(now);
+        entry* v = find(h);
+        if (v == nullptr || v->status == status)
+            return;
+        v->status = status;
+        for (group& g : v->groups)
+            ask(*v, h.index, g, {.why = cause::changed}, now);
+        settle(h.index, now);
+    }
+
+    /// Other limits or settings for one group; what is known of its workers stays.
+    void set_policy(version_handle h, std::size_t which, std::shared_ptr<const group_policy<S>> policy, uptime now)
+    {
+        now = tick(now);
+        entry* v = find(h);
+        if (v == nullptr || which >= v->groups.size())
+            return;
+        group& g = v->groups[which];
+        g.spec.policy = std::move(policy);
+        g.books.settle_for({g.spec.policy, &g.spec.policy->workers});
+        ask(*v, h.index, g, {.why = cause::changed}, now);
+        settle(h.index, now);
+    }
+
+    // ---- signals
+
+    void added(version_handle h, const task_added& tasks, uptime now)
+    {
+        now = tick(now);
+        entry* v = find(h);
+        if (v == nullptr)
+            return;
+        for (group& g : v->groups)
+            if (g.spec.types.contains(tasks.type)) {
+                ask(*v, h.index, g, {.why = cause::added, .type = tasks.type, .added = tasks.counts}, now);
+                break;
+            }
+        settle(h.index, now);
+    }
+
+    /// The answer to a `read` action, or a snapshot that came by itself.
+    void snapshot(version_handle h, const queue_snapshot& s, uptime now)
+    {
+        now = tick(now);
+        entry* v = find(h);
+        if (v == nullptr)
+            return;
+        v->reading = false;
+        v->read_failures = 0;
+        v->read_after = later(now, options_.read_soonest);
+        for (group& g : v->groups) {
+            queue_snapshot mine = s;
+            std::vector<worker_seen> workers;
+            if (v->groups.size() > 1) {
+                mine.busy_slots.reset();  // summed over all groups, so it is nobody's
+                for (const worker_seen& w : s.workers)
+                    if (!known_elsewhere(*v, g, w))
+                        workers.push_back(w);
+                mine.workers = workers;
+            }
+            for (task_type t : all_task_types)
+                if (!g.spec.types.contains(t))
+                    mine.of(t).reset();
+            g.books.take(mine, g.owner(), now);
+            ask(*v, h.index, g, {.why = cause::stats, .stats = mine.stats}, now);
+        }
+        settle(h.index, now);
+    }
+
+    /// The answer to a `read` action that failed.
+    void unread(version_handle h, condition outcome, std::string_view detail, uptime now)
+    {
+        now = tick(now);
+        entry* v = find(h);
+        if (v == nullptr)
+            return;
+        v->reading = false;
+        v->read_after = later(now, doubled(options_.read_retry, v->read_failures, options_.read_retry_most));
+        v->read_failures = saturating_add(v->read_failures, 1);
+        for (group& g : v->groups) {
+            emit({.what = controller_event::kind::unread,
+                .at = now,
+                .version = h,
+                .target = g.spec.target.get(),
+                .outcome = outcome,
+                .detail = detail});
+            ask(*v, h.index, g, {.why = cause::no_stats, .outcome = outcome}, now);
+        }
+        settle(h.index, now);
+    }
+
+    /// A poller was seen, told by something faster than a snapshot.
+    void seen(version_handle h, const worker_seen& w, uptime now)
+    {
+        now = tick(now);
+        entry* v = find(h);
+        if (v == nullptr)
+            return;
+        for (group& g : v->groups) {
+            if (known_elsewhere(*v, g, w))
+                continue;
+            const sighting what = g.books.see(w, g.owner(), now);
+            if (what == sighting::foreign)
+                continue;
+            if (what != sighting::known)
+                ask(*v, h.index, g, {.why = cause::workers}, now);
+            break;
+        }
+        settle(h.index, now);
+    }
+
+    void gone(version_handle h, const worker_gone& w, uptime now)
+    {
+        now = tick(now);
+        entry* v = find(h);
+        if (v == nullptr)
+            return;
+        for (group& g : v->groups)
+            if (g.books.gone(w.identity, now)) {
+                ask(*v, h.index, g, {.why = cause::workers}, now);
+                break;
+            }
+        settle(h.index, now);
+    }
+
+    // ---- answers
+
+    /// The answer to a `launch` action. Starts that `results` does not name ended as `otherwise`.
+    void launched(std::uint64_t action, std::span<const launch_result> results, condition otherwise,
+        std::string_view detail, uptime now)
+    {
+        now = tick(now);
+        std::optional<call> c = take_call(action);
+        if (!c)
+            return;
+        entry* v = find(c->version);
+        if (v == nullptr)
+            return;
+        group& g = v->groups[c->group];
+        g.calls -= 1;
+        std::uint32_t accepted = 0;
+        condition worst = condition::ok;
+        for (std::uint32_t i = 0; i < c->count; ++i) {
+            launch_result r = i < results.size() ? results[i] : launch_result{.outcome = otherwise};
+            g.books.answer(c->first + i, r, now);
+            accepted += r.outcome == condition::ok ? 1U : 0U;
+            worst = std::max(worst, r.outcome);
+        }
+        const std::uint32_t refused = c->count - accepted;
+        controller_event e{.at = now, .version = c->version, .target = g.spec.target.get(), .fleet = view(g, now)};
+        if (accepted > 0) {
+            e.what = controller_event::kind::launched;
+            e.count = accepted;
+            emit(e);
+        }
+        if (refused > 0) {
+            e.what = controller_event::kind::refused;
+            e.count = refused;
+            e.outcome = worst;
+            e.detail = detail;
+            emit(e);
+            if (c->tries > 1 && worst != condition::permanent)
+                retry_later({later(now, g.spec.policy->retry_after), c->version, c->group, refused, c->tries - 1,
+                    c->stay, c->orders});
+        }
+        ask(*v, c->version.index, g, {.why = cause::launched, .outcome = accepted > 0 ? condition::ok : worst}, now);
+        settle(c->version.index, now);
+    }
+
+    /// The answer to a `resize` action.
+    void resized(std::uint64_t action, condition outcome, std::string_view detail, uptime now)
+    {
+        now = tick(now);
+        std::optional<call> c = take_call(action);
+        if (!c)
+            return;
+        entry* v = find(c->version);
+        if (v == nullptr)
+            return;
+        group& g = v->groups[c->group];
+        g.calls -= 1;
+        emit({.what = outcome == condition::ok ? controller_event::kind::resized : controller_event::kind::not_resized,
+            .at = now,
+            .version = c->version,
+            .target = g.spec.target.get(),
+            .count = c->count,
+            .outcome = outcome,
+            .detail = detail});
+        ask(*v, c->version.index, g, {.why = cause::launched, .outcome = outcome}, now);
+        settle(c->version.index, now);
+    }
+
+    // ---- time and work
+
+    /// Does what is due. Call it at `next_wake`.
+    void advance(uptime now)
+    {
+        now = tick(now);
+        while (!retries_.empty() && retries_.front().due <= now) {
+            retry r = retries_.front();
+            std::pop_heap(retries_.begin(), retries_.end(), later_retry);
+            retries_.pop_back();
+            if (entry* v = find(r.version))
+                try_again(*v, r, now);
+        }
+        while (wakes_.soonest() <= now) {
+            const std::uint32_t index = wakes_.first();
+            wake(index, now);
+        }
+    }
+
+    /// When `advance` has something to do; `never` while only signals and answers can change anything.
+    [[nodiscard]] uptime next_wake() const noexcept
+    {
+        return std::min(wakes_.soonest(), retries_.empty() ? never : retries_.front().due);
+    }
+
+    /// The next thing to do, if there is one and a call may be made now.
+    [[nodiscard]] std::optional<controller_action> next_action()
+    {
+        while (!reads_.empty()) {
+            controller_action a{.what = controller_action::kind::read, .version = reads_.front()};
+            reads_.pop_front();
+            if (find(a.version) != nullptr)
+                return a;
+        }
+        while (!queue_.empty() && under_way_ < options_.calls_at_once) {
+            const std::uint64_t id = queue_.front();
+            queue_.pop_front();
+            call& c = calls_[static_cast<std::size_t>(id & call_mask)];
+            entry* v = find(c.version);
+            if (v == nullptr) {
+                drop_call(c);
+                continue;
+            }
+            c.performed = true;
+            ++under_way_;
+            group& g = v->groups[c.group];
+            controller_action a{.version = c.version, .id = id};
+            if (c.resize) {
+                a.what = controller_action::kind::resize;
+                a.resize = {g.spec.target, c.count};
+            } else {
+                a.what = controller_action::kind::launch;
+                a.launch = {g.spec.target, c.count, c.stay, c.first, c.orders};
+            }
+            return a;
+        }
+        return std::nullopt;
+    }
+
+    // ---- looking in
+
+    [[nodiscard]] std::size_t size() const noexcept { return versions_.size() - free_.size(); }
+    [[nodiscard]] bool contains(version_handle h) const noexcept { return find(h) != nullptr; }
+    [[nodiscard]] std::uint32_t calls_under_way() const noexcept { return under_way_; }
+
+    /// Whom the first group of a version starts, or null.
+    [[nodiscard]] std::shared_ptr<const launch_target> target(version_handle h, std::size_t which = 0) const noexcept
+    {
+        const entry* v = find(h);
+        return v == nullptr || which >= v->groups.size() ? nullptr : v->groups[which].spec.target;
+    }
+
+    /// The books of one group, or null.
+    [[nodiscard]] const ledger* books(version_handle h, std::size_t which = 0) const noexcept
+    {
+        const entry* v = find(h);
+        return v == nullptr || which >= v->groups.size() ? nullptr : &v->groups[which].books;
+    }
+
+    /// The memories of a version's groups, in their order, for `add`. Empty for an unknown version.
+    [[nodiscard]] std::vector<memory> remember(version_handle h) const
+    {
+        std::vector<memory> all;
+        if (const entry* v = find(h))
+            for (const group& g : v->groups)
+                all.push_back({g.state, g.books, g.bound});
+        return all;
+    }
+
+private:
+    using scaler_state = typename S::state;
+
+    struct group {
+        explicit group(group_spec<S> s)
+            : spec(std::move(s)), books(std::shared_ptr<const ledger_settings>(spec.policy, &spec.policy->workers))
+        {}
+
+        [[nodiscard]] ledger_owner owner() const noexcept { return {&spec.target->version, spec.target->function}; }
+
+        group_spec<S> spec;
+        scaler_state state{};
+        ledger books;
+        uptime revisit_at = never;
+        uptime read_at = never;
+        uptime bootstrap_at = never;
+        std::uint32_t bootstraps = 0;
+        std::uint32_t calls = 0;
+        std::uint32_t size = 0;  // last asked for, of a set
+        bool bound = false;
+    };
+
+    struct entry {
+        std::vector<group> groups{};
+        uptime read_after{};
+        std::uint32_t generation = 0;
+        std::uint32_t read_failures = 0;
+        version_status status = version_status::created;
+        bool used = false;
+        bool reading = false;
+    };
+
+    /// A launch or resize, from the decision to the answer.
+    struct call {
+        version_handle version{};
+        std::uint32_t group = 0;
+        std::uint32_t count = 0;
+        std::uint32_t stay = 0;
+        std::uint32_t tries = 1;
+        std::uint64_t first = 0;
+        std::uint64_t id = 0;  // zero: free
+        leave_rules orders{};
+        bool resize = false;
+        bool performed = false;
+    };
+
+    struct retry {
+        uptime due{};
+        version_handle version{};
+        std::uint32_t group = 0;
+        std::uint32_t count = 0;
+        std::uint32_t tries = 1;
+        std::uint32_t stay = 0;
+        leave_rules orders{};
+    };
+
+    static bool later_retry(const retry& a, const retry& b) noexcept { return a.due > b.due; }
+    static constexpr std::uint64_t call_mask = 0xffffffff;
+
+    [[nodiscard]] static uptime doubled(uptime first, std::uint32_t times, uptime most) noexcept
+    {
+        for (; times > 0 && first < most; --times)
+            first *= 2;
+        return std::min(first, most);
+    }
+
+    uptime tick(uptime now) noexcept { return now_ = std::max(now_, now); }
+
+    [[nodiscard]] entry* find(version_handle h) noexcept
+    {
+        const bool here =
+            h.index < versions_.size() && versions_[h.index].used && versions_[h.index].generation == h.generation;
+        return here ? &versions_[h.index] : nullptr;
+    }
+    [[nodiscard]] const entry* find(version_handle h) const noexcept
+    {
+        return const_cast<controller_machine*>(this)->find(h);
+    }
+
+    [[nodiscard]] fleet_view view(const group& g, uptime now) const noexcept
+    {
+        return g.books.view(now, options_.replace_margin);
+    }
+
+    /// Whether the worker is in the books of another group, which then alone counts it: groups may share a function.
+    [[nodiscard]] static bool known_elsewhere(const entry& v, const group& mine, const worker_seen& w) noexcept
+    {
+        return std::any_of(
+            v.groups.begin(), v.groups.end(), [&](const group& g) { return &g != &mine && g.books.knows(w.identity); });
+    }
+
+    void emit(const controller_event& e) const
+    {
+        if (watch_)
+            watch_(e);
+    }
+
+    static void recall(group& g, memory m, uptime now)
+    {
+        g.state = std::move(m.scaler);
+        g.books = std::move(m.books);
+        g.books.settle_for({g.spec.policy, &g.spec.policy->workers});
+        g.books.answers_lost(now);
+        g.bound = m.bound;
+    }
+
+    /// Asks the scaler, and takes its decision.
+    void ask(entry& v, std::uint32_t index, group& g, scaling_signal sig, uptime now)
+    {
+        g.revisit_at = g.read_at = never;
+        if (v.status == version_status::drained)
+            return;
+        sig.limits = g.spec.policy->limits;
+        sig.wanted = receives_work(v.status);
+        sig.fleet = view(g, now);
+        decision d = g.spec.policy->scaler.decide(g.state, sig, now);
+        bound(d, sig, g);
+        g.revisit_at = later(now, std::max(d.revisit, uptime{1}));
+        g.read_at = later(now, std::max(d.read, uptime::zero()));
+        const version_handle h{index, v.generation};
+        emit({.what = controller_event::kind::decided,
+            .at = now,
+            .version = h,
+            .target = g.spec.target.get(),
+            .why = sig.why,
+            .made = d,
+            .fleet = sig.fleet});
+        if constexpr (strategy_of<S>() == launch_strategy::worker_set) {
+            if (d.resize) {
+                g.size = *d.resize;
+                start_call(h, v, g, {.count = *d.resize, .resize = true});
+            }
+        } else if (d.launch > 0) {
+            launch(h, v, g, d.launch, d.stay, g.spec.policy->tries, d.orders.value_or(g.spec.policy->orders), now);
+        }
+    }
+
+    /// Whatever a scaler says: never above the maximum, and no more calls at once than may be.
+    void bound(decision& d, const scaling_signal& sig, const group& g) const noexcept
+    {
+        const scaling_limits& limits = sig.limits;
+        if (d.resize)
+            d.resize = std::clamp(*d.resize, std::min(limits.min, limits.max), limits.max);
+        if (d.launch == 0 && !d.resize)
+            return;
+        std::uint32_t room = limits.max - std::min(limits.max, sig.fleet.total());
+        reason why = reason::at_maximum;
+        if (g.calls >= options_.calls_per_group) {
+            room = 0;
+            d.resize.reset();
+            why = reason::calls_under_way;
+        }
+        if (d.launch > room) {
+            d.held_back = saturating_add(d.held_back, d.launch - room);
+            d.launch = room;
+            if (room == 0)
+                d.reason = why;
+        }
+        d.stay = std::min(d.stay, d.launch);
+    }
+
+    void launch(version_handle h, entry& v, group& g, std::uint32_t count, std::uint32_t stay, std::uint32_t tries,
+        const leave_rules& orders, uptime now)
+    {
+        start_call(h, v, g,
+            {.count = count, .stay = stay, .tries = tries, .first = g.books.ask(count, now), .orders = orders});
+    }
+
+    void start_call(version_handle h, entry& v, group& g, call c)
+    {
+        std::size_t slot = calls_.size();
+        if (free_calls_.empty()) {
+            calls_.emplace_back();
+        } else {
+            slot = free_calls_.back();
+            free_calls_.pop_back();
+        }
+        c.version = h;
+        c.group = static_cast<std::uint32_t>(&g - v.groups.data());
+        c.id = (++call_count_ << 32) | slot;
+        calls_[slot] = c;
+        g.calls += 1;
+        queue_.push_back(c.id);
+    }
+
+    [[nodiscard]] std::optional<call> take_call(std::uint64_t id)
+    {
+        const auto slot = static_cast<std::size_t>(id & call_mask);
+        if (slot >= calls_.size() || calls_[slot].id != id || !calls_[slot].performed)
+            return std::nullopt;
+        const call c = calls_[slot];
+        --under_way_;
+        drop_call(calls_[slot]);
+        return c;
+    }
+
+    void drop_call(call& c)
+    {
+        free_calls_.push_back(static_cast<std::uint32_t>(&c - calls_.data()));
+        c = {};
+    }
+
+    void retry_later(retry r)
+    {
+        retries_.push_back(r);
+        std::push_heap(retries_.begin(), retries_.end(), later_retry);
+    }
+
+    void try_again(entry& v, const retry& r, uptime now)
+    {
+        group& g = v.groups[r.group];
+        const std::uint32_t room =
+            g.spec.policy->limits.max - std::min(g.spec.policy->limits.max, view(g, now).total());
+        const std::uint32_t count = std::min(r.count, room);
+        // The scaler is asked again at each answer: what finds no room is not lost with the retry.
+        if (count == 0 || v.status == version_status::drained || g.calls >= options_.calls_per_group)
+            return;
+        emit({.what = controller_event::kind::retried,
+            .at = now,
+            .version = r.version,
+            .target = g.spec.target.get(),
+            .count = count});
+        launch(r.version, v, g, count, std::min(r.stay, count), r.tries, r.orders, now);
+    }
+
+    /// A version nobody ever polled for is bound to no queue, and no task names it: start one worker, and once more.
+    void bootstrap(entry& v, std::uint32_t index, group& g, uptime now)
+    {
+        const fleet_view f = view(g, now);
+        // The workers of a set have names of their own, which no answer told us.
+        constexpr bool is_set = strategy_of<S>() == launch_strategy::worker_set;
+        if (f.ever_seen || (is_set && f.foreign > 0) || v.status == version_status::drained) {
+            g.bootstrap_at = never;
+            g.bound = true;
+            return;
+        }
+        g.bootstrap_at = later(now, doubled(options_.bootstrap_retry, g.bootstraps, options_.bootstrap_retry_most));
+        if (f.total() > 0 || g.spec.policy->limits.max == 0)
+            return;
+        g.bootstraps = saturating_add(g.bootstraps, 1);
+        const version_handle h{index, v.generation};
+        controller_event e{.what = controller_event::kind::bootstrap,
+            .at = now,
+            .version = h,
+            .target = g.spec.target.get(),
+            .made = {.launch = 1, .reason = reason::bootstrap},
+            .fleet = f,
+            .count = 1};
+        if constexpr (is_set) {
+            e.count = first_size(g);
+            e.made = {.resize = e.count, .reason = reason::bootstrap};
+        }
+        emit(e);
+        if constexpr (is_set)
+            start_call(h, v, g, {.count = e.count, .resize = true});
+        else
+            launch(h, v, g, 1, 0, 1, g.spec.policy->orders, now);
+    }
+
+    /// As planned, but at least one. A scaler that keeps a plan is told by `bootstrap(state)`, where it has that.
+    [[nodiscard]] static std::uint32_t first_size(group& g)
+    {
+        const group_policy<S>& policy = *g.spec.policy;
+        std::uint32_t size = g.size;
+        if constexpr (requires { policy.scaler.bootstrap(g.state); })
+            size = policy.scaler.bootstrap(g.state);
+        return std::min(std::max({1U, size, policy.limits.min}), policy.limits.max);
+    }
+
+    void wake(std::uint32_t index, uptime now)
+    {
+        entry& v = versions_[index];
+        for (group& g : v.groups) {
+            if (g.books.advance(now))
+                ask(v, index, g, {.why = cause::workers}, now);
+            else if (g.revisit_at <= now)
+                ask(v, index, g, {.why = cause::wake}, now);
+            if (g.bootstrap_at <= now)
+                bootstrap(v, index, g, now);
+        }
+        settle(index, now);
+    }
+
+    /// Asks for a reading that is due, and sets the version's alarm.
+    void settle(std::uint32_t index, uptime now)
+    {
+        entry& v = versions_[index];
+        uptime at = never;
+        uptime read_at = never;
+        for (group& g : v.groups) {
+            if (g.bootstrap_at <= now)
+                bootstrap(v, index, g, now);
+            at = std::min({at, g.revisit_at, g.bootstrap_at, g.books.next_change()});
+            read_at = std::min(read_at, g.read_at);
+        }
+        if (!v.reading && read_at != never) {
+            read_at = std::max(read_at, v.read_after);
+            if (read_at <= now) {
+                v.reading = true;
+                reads_.push_back({index, v.generation});
+            } else {
+                at = std::min(at, read_at);
+            }
+        }
+        wakes_.set(index, at);
+    }
+
+    controller_options options_;
+    observer watch_;
+    std::vector<entry> versions_{};
+    std::vector<std::uint32_t> free_{};
+    detail::wake_heap wakes_{};
+    std::vector<retry> retries_{};  // a heap, soonest first
+    std::vector<call> calls_{};
+    std::vector<std::uint32_t> free_calls_{};
+    std::deque<std::uint64_t> queue_{};
+    std::deque<version_handle> reads_{};
+    std::uint64_t call_count_ = 0;
+    std::uint32_t under_way_ = 0;
+    uptime now_{};
+};
+
+}  // namespace mayfly
+
+// mayfly/fwd.hpp ------------------------------------------------------------------------------------------------------
+
+namespace mayfly {
+
+struct decision;
+
+}  // namespace mayfly
+
+// mayfly/identity.hpp -------------------------------------------------------------------------------------------------
+
+namespace mayfly {
+
+/// `<request id>@<function>`, by which a controller finds the worker it started among the pollers of a queue. The
+/// function is the name it was invoked by, with its version or alias. A missing part becomes `unknown`.
+[[nodiscard]] inline std::string invocation_identity(std::string_view request_id, std::string_view function)
+{
+    constexpr std::string_view missing = "unknown";
+    std::string out{request_id.empty() ? missing : request_id};
+    out += '@';
+    out += function.empty() ? missing : function;
+    return out;
+}
+
+/// The identity a worker polls with: the user's own if there is one. Empty outside of any function: then the client's
+/// own default stands.
+[[nodiscard]] inline std::string worker_identity(
+    std::string_view own, std::string_view request_id, std::string_view function)
+{
+    if (!own.empty() || (request_id.empty() && function.empty()))
+        return std::string{own};
+    return invocation_identity(request_id, function);
+}
+
+}  // namespace mayfly
+
+// mayfly/detail/seconds_text.hpp --------------------------------------------------------------------------------------
+
+namespace mayfly::detail {
+
+/// A time for people, to the millisecond: `7 s`, `0.25 s`, `-1.5 s`.
+[[nodiscard]] inline std::string seconds_text(uptime t)
+{
+    const auto ms = std::chrono::round<std::chrono::milliseconds>(t).count();
+    std::string out = std::to_string(ms / 1000);
+    if (ms < 0 && ms > -1000)
+        out.insert(out.begin(), '-');
+    if (const auto part = (ms < 0 ? -ms : ms) % 1000; part != 0) {
+        std::string digits = std::to_string(1000 + part).substr(1);
+        digits.erase(digits.find_last_not_of('0') + 1);
+        out += '.' + digits;
+    }
+    return out + " s";
+}
+
+}  // namespace mayfly::detail
+
+// mayfly/detail/json_write.hpp ----------------------------------------------------------------------------------------
+
+namespace mayfly::detail {
+
+/// Length of the well-formed UTF-8 sequence at the start of `s`, or zero. `s` is not empty.
+[[nodiscard]] constexpr std::size_t utf8_sequence(std::string_view s) noexcept
+{
+    const auto at = [&s](std::size_t i) { return i < s.size() ? static_cast<unsigned char>(s[i]) : 0U; };
+    const auto tail = [&at](std::size_t i) { return (at(i) & 0xC0U) == 0x80; };
+    const unsigned a = at(0);
+    const unsigned b = at(1);
+    if (a < 0x80)
+        return 1;
+    if (a >= 0xC2 && a < 0xE0)
+        return tail(1) ? 2 : 0;
+    // The second byte also tells overlong forms, surrogates and what lies beyond U+10FFFF.
+    if (a >= 0xE0 && a < 0xF0) {
+        const bool ok = (a != 0xE0 || b >= 0xA0) && (a != 0xED || b < 0xA0);
+        return ok && tail(1) && tail(2) ? 3 : 0;
+    }
+    if (a >= 0xF0 && a < 0xF5) {
+        const bool ok = (a != 0xF0 || b >= 0x90) && (a != 0xF4 || b < 0x90);
+        return ok && tail(1) && tail(2) && tail(3) ? 4 : 0;
+    }
+    return 0;
+}
+
+/// Appends `s` in quotes. Bytes that are not UTF-8 become U+FFFD, so that the result is JSON whatever comes in.
+inline void append_json_string(std::string& out, std::string_view s)
+{
+    constexpr std::string_view hex = "0123456789abcdef";
+    out += '"';
+    while (!s.empty()) {
+        const auto c = static_cast<unsigned char>(s.front());
+        const std::size_t length = utf8_sequence(s);
+        switch (c) {
+        case '"': out += "\\\""; break;
+        case '\\': out += "\\\\"; break;
+        case '\n': out += "\\n"; break;
+        case '\r': out += "\\r"; break;
+        case '\t': out += "\\t"; break;
+        default:
+            if (c < 0x20 || c == 0x7F) {
+                out += "\\u00";
+                out += hex[c >> 4U];
+                out += hex[c & 0xFU];
+            } else if (length == 0) {
+                out += "\xEF\xBF\xBD";
+            } else {
+                out += s.substr(0, length);
+            }
+        }
+        s.remove_prefix(length == 0 ? 1 : length);
+    }
+    out += '"';
+}
+
+/** Writes one JSON text to the end of a string, without spaces or line ends.
+
+    Commas are put where they belong. The caller sees to it that what is begun is ended and that every value in an
+   object has a name.
+*/
+class json_writer {
+public:
+    explicit json_writer(std::string& out) noexcept : out_{&out} {}
+
+    json_writer& begin_object() { return open('{'); }
+    json_writer& end_object() { return close('}'); }
+    json_writer& begin_array() { return open('['); }
+    json_writer& end_array() { return close(']'); }
+
+    json_writer& key(std::string_view name)
+    {
+        comma();
+        append_json_string(*out_, name);
+        *out_ += ':';
+        first_ = true;
+        return *this;
+    }
+
+    json_writer& value(std::string_view s)
+    {
+        comma();
+        append_json_string(*out_, s);
+        return *this;
+    }
+    json_writer& value(const char* s) { return value(std::string_view{s}); }  // else a pointer would be a bool
+    json_writer& value(std::same_as<bool> auto b) { return raw(b ? "true" : "false"); }
+    json_writer& value(std::nullptr_t) { return raw("null"); }
+
+    template <std::integral Integer>
+        requires(!std::same_as<Integer, bool> && !std::same_as<Integer, char>)
+    json_writer& value(Integer i) { return number(i); }
+
+    /// The shortest text that reads back as the same number. JSON has no NaN and no infinity: these become null.
+    json_writer& value(double d) { return std::isfinite(d) ? number(d) : raw("null"); }
+
+    /// A value that is JSON already.
+    json_writer& raw(std::string_view json)
+    {
+        comma();
+        *out_ += json;
+        return *this;
+    }
+
+    template <class T>
+    json_writer& member(std::string_view name, const T& v)
+    {
+        return key(name).value(v);
+    }
+
+private:
+    template <class Number>
+    json_writer& number(Number n)
+    {
+        std::array<char, 32> text{};
+        const auto end = std::to_chars(text.data(), text.data() + text.size(), n).ptr;
+        return raw({text.data(), static_cast<std::size_t>(end - text.data())});
+    }
+
+    json_writer& open(char c)
+    {
+        comma();
+        *out_ += c;
+        first_ = true;
+        return *this;
+    }
+    json_writer& close(char c)
+    {
+        *out_ += c;
+        first_ = false;
+        return *this;
+    }
+    void comma()
+    {
+        if (!first_)
+            *out_ += ',';
+        first_ = false;
+    }
+
+    std::string* out_;
+    bool first_ = true;
+};
+
+}  // namespace mayfly::detail
+
+// mayfly/invocation_report.hpp ----------------------------------------------------------------------------------------
+
+namespace mayfly {
+
+/// Why an invocation ended.
+enum class invocation_end : std::uint8_t {
+    running,           ///< It has not.
+    deadline,          ///< Its time was used up: the normal end.
+    activity_timeout,  ///< A task that starts now could not finish.
+    idle,              ///< Nothing was left to do.
+    thinned,           ///< The fleet was larger than its load.
+    cancelled,         ///< Somebody stopped it while it polled.
+    // From here on: failures.
+    deadline_too_near,  ///< Too little time to begin with; nothing was done.
+    stopped,            ///< Cancelled before it could poll.
+    connect_failed,     ///< The queue could not be reached.
+    start_failed,       ///< The queue did not let the worker in.
+    worker_failed,      ///< The worker broke down while polling.
+};
+
+[[nodiscard]] constexpr std::string_view to_string(invocation_end e) noexcept
+{
+    switch (e) {
+    case invocation_end::running: return "running";
+    case invocation_end::deadline: return "deadline";
+    case invocation_end::activity_timeout: return "activity_timeout";
+    case invocation_end::idle: return "idle";
+    case invocation_end::thinned: return "thinned";
+    case invocation_end::cancelled: return "cancelled";
+    case invocation_end::deadline_too_near: return "deadline_too_near";
+    case invocation_end::stopped: return "stopped";
+    case invocation_end::connect_failed: return "connect_failed";
+    case invocation_end::start_failed: return "start_failed";
+    case invocation_end::worker_failed: return "worker_failed";
+    }
+    return "unknown";
+}
+
+[[nodiscard]] constexpr bool failed(invocation_end e) noexcept
+{
+    return e >= invocation_end::deadline_too_near;
+}
+
+[[nodiscard]] constexpr invocation_end end_for(leave_reason r) noexcept
+{
+    switch (r) {
+    case leave_reason::none: return invocation_end::running;
+    case leave_reason::deadline: return invocation_end::deadline;
+    case leave_reason::activity_timeout: return invocation_end::activity_timeout;
+    case leave_reason::idle: return invocation_end::idle;
+    case leave_reason::thinned: return invocation_end::thinned;
+    }
+    return invocation_end::deadline;
+}
+
+/// What a worker is doing, and has done since it started.
+struct worker_activity {
+    std::array<std::uint64_t, all_task_types.size()> received{};  ///< Tasks taken from the queue, by `task_type`.
+    std::uint64_t completed = 0;                                  ///< Tasks whose result was reported.
+    std::uint32_t busy = 0;                                       ///< Tasks running now, local activities included.
+    bool waiting = true;  ///< Every poller waits at the queue: none is on its way with a task, or trying to reconnect.
+    double load = 0;      ///< Share of slots in use, in [0, 1], of the task type that has the fewest left.
+
+    [[nodiscard]] constexpr std::uint64_t received_in_all() const noexcept
+    {
+        std::uint64_t sum = 0;
+        for (const std::uint64_t n : received)
+            sum += n;
+        return sum;
+    }
+    friend bool operator==(const worker_activity&, const worker_activity&) = default;
+};
+
+/// How an invocation went.
+struct invocation_report {
+    invocation_end end = invocation_end::running;
+    std::string identity{};               ///< As which the worker polled.
+    std::string error{};                  ///< What failed, in words; empty if nothing did.
+    std::vector<std::string> warnings{};  ///< What went wrong without changing the result.
+    worker_activity work{};               ///< As of the moment the worker was stopped.
+    uptime connect{};                     ///< Time spent connecting and starting.
+    uptime poll{};                        ///< Polling.
+    uptime drain{};                       ///< Waiting for running tasks.
+    uptime hooks{};                       ///< In the shutdown hooks.
+    uptime close{};                       ///< Closing the client.
+    std::size_t hooks_run = 0;            ///< Hooks begun.
+    std::size_t hooks_failed = 0;         ///< Of these: failed, threw, or were not done in time.
+
+    friend bool operator==(const invocation_report&, const invocation_report&) = default;
+};
+
+/// The report as one JSON object in one line. Times are in seconds.
+[[nodiscard]] inline std::string to_json(const invocation_report& r)
+{
+    const auto seconds = [](uptime t) { return std::chrono::duration<double>(t).count(); };
+    std::string out;
+    detail::json_writer w(out);
+    w.begin_object().member("end", to_string(r.end)).member("ok", !failed(r.end)).member("identity", r.identity);
+    if (!r.error.empty())
+        w.member("error", r.error);
+    w.key("tasks").begin_object();
+    for (const task_type t : all_task_types)
+        w.member(to_string(t), r.work.received[static_cast<std::size_t>(t)]);
+    w.member("completed", r.work.completed).member("unfinished", r.work.busy).end_object();
+    w.key("seconds")
+        .begin_object()
+        .member("connect", seconds(r.connect))
+        .member("poll", seconds(r.poll))
+        .member("drain", seconds(r.drain))
+        .member("hooks", seconds(r.hooks))
+        .member("close", seconds(r.close))
+        .end_object();
+    w.key("hooks").begin_object().member("run", r.hooks_run).member("failed", r.hooks_failed).end_object();
+    w.key("warnings").begin_array();
+    for (const std::string& text : r.warnings)
+        w.value(text);
+    w.end_array().end_object();
+    return out;
+}
+
+}  // namespace mayfly
+
+// mayfly/invocation_machine.hpp ---------------------------------------------------------------------------------------
+
+namespace mayfly {
+
+/// What is known when an invocation begins. Times count from its arrival.
+struct invocation_plan {
+    uptime deadline = never;                                 ///< `never` outside of a function.
+    uptime shutdown_buffer = std::chrono::seconds{7};        ///< Polling stops this much before the deadline.
+    uptime stop_timeout = std::chrono::seconds{5};           ///< The longest wait for running tasks after that.
+    uptime hook_allowance = std::chrono::seconds{2};         ///< Draining never reaches into this last part.
+    uptime exit_allowance = std::chrono::milliseconds{200};  ///< Nor hooks into this one: to close and to report.
+    leave_rules rules{};                                     ///< When to leave before the deadline.
+    std::string target{};                                    ///< Where the queue is, for messages.
+    std::string identity{};
+    std::vector<std::string> hooks{};  ///< Names of the shutdown hooks, in order.
+};
+
+/// Less than this between arrival and the moment to stop polling is worth a warning; `least_polling` or less is
+/// refused.
+inline constexpr uptime little_polling = std::chrono::seconds{5};
+
+/// Something that happened to an invocation.
+struct invocation_event {
+    enum kind : std::uint8_t {
+        begin,
+        connected,
+        connect_failed,
+        started,
+        start_failed,
+        changed,        ///< `activity` is new.
+        worker_failed,  ///< For good.
+        drained,        ///< No task runs and no poll is under way. With words: something went wrong on the way.
+        worker_stopped,
+        hook_done,
+        hook_failed,
+        client_closed,
+        close_failed,
+        cancelled,  ///< Somebody asks for the end. Whatever is waited for now is cut short; what follows still happens.
+        timer,      ///< The time given with the last action has come.
+    };
+
+    kind what = timer;
+    std::string_view words{};    ///< Of a failure.
+    worker_activity activity{};  ///< For `changed` and `worker_stopped`.
+    double u = 0;                ///< Uniform in [0, 1), for `changed`, `started` and `timer`.
+};
+
+/// What to do next.
+struct invocation_action {
+    enum kind : std::uint8_t {
+        wait,     ///< Nothing new; what was begun goes on.
+        connect,  ///< Get a client.
+        start,    ///< Make a worker of it, and start it.
+        poll,     ///< Report the next change of its activity.
+        drain,    ///< Stop polling, wait for running tasks.
+        stop,     ///< Stop the worker at once and for good. `worker_stopped` follows immediately.
+        hook,     ///< Run hook number `index`.
+        close,    ///< Close the client.
+        finish,   ///< The report is complete.
+    };
+
+    kind what = wait;
+    uptime until = never;   ///< Then send `timer`. For anything but `poll`, what is under way is to be done by then.
+    std::size_t index = 0;  ///< For `hook`.
+
+    friend bool operator==(const invocation_action&, const invocation_action&) = default;
+};
+
+/** The life of one worker in one function invocation: check the deadline, connect, start, poll, drain, run the hooks,
+   close.
+
+    Each event is answered by one action. An action that is not `wait` ends what was under way before, whether or not it
+    has ended by itself; an event that no longer fits is ignored. The order is fixed: no poll follows a drain, the
+   worker has stopped before the first hook, hooks run in their order, and every client is closed once, at the end. Only
+   an invocation without time to work ends without its hooks.
+*/
+class invocation_machine {
+public:
+    explicit invocation_machine(invocation_plan plan) : plan_{std::move(plan)}
+    {
+        report_.identity = plan_.identity;
+        if (plan_.deadline != never)
+            stop_at_ = plan_.deadline - plan_.shutdown_buffer;
+    }
+
+    invocation_action on(const invocation_event& e, uptime now)
+    {
+        switch (step_) {
+        case step::none: return e.what == invocation_event::begin ? begin(now) : idle();
+        case step::connecting: return connecting(e, now);
+        case step::starting: return starting(e, now);
+        case step::polling: return polling(e, now);
+        case step::draining: return draining(e, now);
+        case step::stopping: return stopping(e, now);
+        case step::hooks: return hooks(e, now);
+        case step::closing: return closing(e, now);
+        case step::done: break;
+        }
+        return idle();
+    }
+
+    /// Complete after `finish`; before that, what is known so far.
+    [[nodiscard]] const invocation_report& report() const noexcept { return report_; }
+
+private:
+    enum class step : std::uint8_t { none, connecting, starting, polling, draining, stopping, hooks, closing, done };
+    using event = invocation_event;
+    using action = invocation_action;
+
+    invocation_action begin(uptime now)
+    {
+        if (stop_at_ != never) {
+            const uptime work = stop_at_ - now;
+            if (work <= least_polling) {
+                end(invocation_end::deadline_too_near, too_near(work, now));
+                return enter(step::done, now, action::finish);
+            }
+            if (work < little_polling)
+                warn(too_near(work, now));
+        }
+        return enter(step::connecting, now, action::connect, stop_at_);
+    }
+
+    invocation_action connecting(const event& e, uptime now)
+    {
+        switch (e.what) {
+        case event::connected:
+            has_client_ = true;
+            if (now < stop_at_)
+                return enter(step::starting, now, action::start, stop_at_);
+            // A worker that may not poll is not started: its first poll could take a task that it then loses.
+            warn("connecting took all the time there was to poll");
+            end(invocation_end::deadline);
+            return begin_hooks(now);
+        case event::connect_failed:
+            end(invocation_end::connect_failed, "connecting to " + plan_.target + " failed: " + std::string(e.words));
+            return begin_hooks(now);
+        case event::timer:
+            if (now < until_)
+                break;
+            end(invocation_end::connect_failed, "connecting to " + plan_.target +
+                                                    " took longer than there was time to poll, " +
+                                                    detail::seconds_text(now - mark_));
+            return begin_hooks(now);
+        case event::cancelled: end(invocation_end::stopped, "cancelled while connecting"); return begin_hooks(now);
+        default: break;
+        }
+        return idle();
+    }
+
+    invocation_action starting(const event& e, uptime now)
+    {
+        switch (e.what) {
+        case event::started: return begin_polling(e, now);
+        case event::start_failed:
+            end(invocation_end::start_failed, "starting the worker failed: " + std::string(e.words));
+            return enter(step::stopping, now, action::stop);
+        case event::timer:
+            if (now < until_)
+                break;
+            end(invocation_end::start_failed, "the worker did not start while there was time to poll");
+            return enter(step::stopping, now, action::stop);
+        case event::cancelled:
+            end(invocation_end::stopped, "cancelled while the worker started");
+            return enter(step::stopping, now, action::stop);
+        default: break;
+        }
+        return idle();
+    }
+
+    invocation_action begin_polling(const event& e, uptime now)
+    {
+        poll_window window{.from = now, .stop_at = stop_at_, .drained_by = never};
+        if (stop_at_ != never)
+            window.drained_by = std::max(stop_at_, drain_limit(stop_at_));
+        voluntary_limit_ = window.drained_by;
+        const uptime timeout = plan_.rules.activity_timeout;
+        if (timeout > uptime::zero() && window.drained_by != never &&
+            window.drained_by - timeout < later(now, least_polling))
+            warn("a task of activity_timeout, " + detail::seconds_text(timeout) +
+                 ", cannot finish in this function: it is lost unless it is shorter than " +
+                 detail::seconds_text(window.drained_by - now) +
+                 "; raise the function's timeout, or make the tasks shorter");
+        leaving_ = leaving{plan_.rules, 1, window};
+        enter(step::polling, now, action::poll);
+        const leaving::verdict v = leaving_.decide(now, e.u);
+        return v.leave() ? leave(v.reason, now) : again(action::poll, v.look);
+    }
+
+    invocation_action polling(const event& e, uptime now)
+    {
+        switch (e.what) {
+        case event::changed: {
+            const bool moved =
+                e.activity.received != report_.work.received || e.activity.completed != report_.work.completed;
+            report_.work = e.activity;
+            leaving_.observe(now, e.activity.busy + (e.activity.waiting ? 0U : 1U), e.activity.load, moved);
+            const leaving::verdict v = leaving_.decide(now, e.u);
+            return v.leave() ? leave(v.reason, now) : again(action::poll, v.look);
+        }
+        case event::timer: {
+            const leaving::verdict v = leaving_.decide(now, e.u);
+            return v.leave() ? leave(v.reason, now) : again(action::wait, v.look);
+        }
+        case event::worker_failed:
+            end(invocation_end::worker_failed, "the worker failed: " + std::string(e.words));
+            return enter(step::draining, now, action::drain, drain_limit(now));
+        case event::cancelled:
+            end(invocation_end::cancelled);
+            return enter(step::draining, now, action::drain, drain_limit(now));
+        default: break;
+        }
+        return idle();
+    }
+
+    // Who leaves before the time has time: running tasks may use what they would have had otherwise.
+    invocation_action leave(leave_reason why, uptime now)
+    {
+        end(end_for(why));
+        const uptime limit = why == leave_reason::deadline ? drain_limit(now) : std::max(now, voluntary_limit_);
+        return enter(step::draining, now, action::drain, limit);
+    }
+
+    invocation_action draining(const event& e, uptime now)
+    {
+        switch (e.what) {
+        case event::drained:
+            if (!e.words.empty())
+                warn("draining the worker failed: " + std::string(e.words));
+            return enter(step::stopping, now, action::stop);
+        case event::timer:
+            if (now < until_)
+                break;
+            return enter(step::stopping, now, action::stop);
+        case event::cancelled: return enter(step::stopping, now, action::stop);
+        default: break;
+        }
+        return idle();
+    }
+
+    invocation_action stopping(const event& e, uptime now)
+    {
+        if (e.what != event::worker_stopped)
+            return idle();
+        report_.work = e.activity;
+        if (const auto n = report_.work.busy; n > 0)
+            warn(std::to_string(n) + (n == 1 ? " task was" : " tasks were") +
+                 " still running when the worker stopped; the queue will hand " + (n == 1 ? "it" : "them") +
+                 " out again");
+        return begin_hooks(now);
+    }
+
+    invocation_action begin_hooks(uptime now)
+    {
+        enter(step::hooks, now, action::wait);
+        return next_hook(now);
+    }
+
+    invocation_action next_hook(uptime now)
+    {
+        if (report_.hooks_run < plan_.hooks.size())
+            return again(action::hook, exit_limit(now, plan_.exit_allowance), report_.hooks_run++);
+        if (has_client_)
+            return enter(step::closing, now, action::close, exit_limit(now, plan_.exit_allowance / 2));
+        return enter(step::done, now, action::finish);
+    }
+
+    invocation_action hooks(const event& e, uptime now)
+    {
+        switch (e.what) {
+        case event::hook_done: return next_hook(now);
+        case event::hook_failed: return hook_failed("failed: " + std::string(e.words), now);
+        case event::timer:
+            if (now < until_)
+                break;
+            return hook_failed("was not done in time", now);
+        case event::cancelled: return hook_failed("was cancelled", now);
+        default: break;
+        }
+        return idle();
+    }
+
+    invocation_action hook_failed(const std::string& how, uptime now)
+    {
+        ++report_.hooks_failed;
+        warn("shutdown hook \"" + plan_.hooks[report_.hooks_run - 1] + "\" " + how);
+        return next_hook(now);
+    }
+
+    invocation_action closing(const event& e, uptime now)
+    {
+        switch (e.what) {
+        case event::client_closed: return enter(step::done, now, action::finish);
+        case event::close_failed: warn("closing the client failed: " + std::string(e.words)); break;
+        case event::timer:
+            if (now < until_)
+                return idle();
+            warn("closing the client was not done in time");
+            break;
+        case event::cancelled: warn("closing the client was cancelled"); break;
+        default: return idle();
+        }
+        return enter(step::done, now, action::finish);
+    }
+
+    /// Running tasks get the stop timeout, but never the time of the hooks.
+    [[nodiscard]] uptime drain_limit(uptime from) const noexcept
+    {
+        const uptime limit = later(from, plan_.stop_timeout);
+        return plan_.deadline == never ? limit : std::max(from, std::min(limit, plan_.deadline - plan_.hook_allowance));
+    }
+
+    /// The end, less what the following steps need. Without a deadline nothing may keep us waiting for ever either.
+    [[nodiscard]] uptime exit_limit(uptime now, uptime reserve) const noexcept
+    {
+        return plan_.deadline == never ? later(now, plan_.hook_allowance) : std::max(now, plan_.deadline - reserve);
+    }
+
+    [[nodiscard]] std::string too_near(uptime work, uptime now) const
+    {
+        return detail::seconds_text(work) + " of work time: " + detail::seconds_text(plan_.deadline - now) +
+               " until the deadline, less a shutdown_buffer of " + detail::seconds_text(plan_.shutdown_buffer) +
+               "; more than " + detail::seconds_text(least_polling) +
+               " is needed: raise the function's timeout, or lower shutdown_buffer";
+    }
+
+    void warn(std::string words) { report_.warnings.push_back(std::move(words)); }
+
+    void end(invocation_end how, std::string error = {})
+    {
+        report_.end = how;
+        report_.error = std::move(error);
+    }
+
+    invocation_action enter(step next, uptime now, action::kind what, uptime until = never)
+    {
+        const uptime spent = now - mark_;
+        switch (step_) {
+        case step::connecting:
+        case step::starting: report_.connect += spent; break;
+        case step::polling: report_.poll += spent; break;
+        case step::draining:
+        case step::stopping: report_.drain += spent; break;
+        case step::hooks: report_.hooks += spent; break;
+        case step::closing: report_.close += spent; break;
+        case step::none:
+        case step::done: break;
+        }
+        mark_ = now;
+        step_ = next;
+        return again(what, until);
+    }
+
+    invocation_action again(action::kind what, uptime until, std::size_t index = 0)
+    {
+        until_ = until;
+        return {what, until, index};
+    }
+
+    [[nodiscard]] invocation_action idle() const noexcept { return {action::wait, until_, 0}; }
+
+    invocation_plan plan_;
+    invocation_report report_{};
+    leaving leaving_{};
+    step step_ = step::none;
+    bool has_client_ = false;
+    uptime stop_at_ = never;
+    uptime voluntary_limit_ = never;
+    uptime until_ = never;
+    uptime mark_{0};
+};
+
+}  // namespace mayfly
+
+// mayfly/scalers/clamped.hpp ------------------------------------------------------------------------------------------
+
+namespace mayfly {
+
+/** Keeps a scaler that knows no bounds within some: its own `limits` and those of the group, whichever is tighter.
+
+    What the inner scaler wishes beyond the maximum is held back and forgotten; a backlog will raise it again. Below the
+    minimum, while work can reach the version, workers are started without a wish: also in place of those whose end is
+    near, as far as the maximum allows. While the provider refuses, that is tried ever more slowly.
+*/
+template <Scaler<scaling_signal> S>
+struct clamped {
+    static constexpr launch_strategy strategy = strategy_of<S>();
+
+    S inner{};
+    scaling_limits limits{};
+    uptime refused_wait = std::chrono::seconds{1};       ///< After a refused start for the minimum; doubles each time.
+    uptime refused_wait_most = std::chrono::minutes{1};  ///< No longer than this.
+
+    struct state {
+        typename S::state inner{};
+        std::optional<std::uint32_t> size{};  ///< The last one that was decided on and not refused.
+        uptime retry_at{};
+        friend bool operator==(const state&, const state&) = default;
+    };
+
+    [[nodiscard]] constexpr decision decide(state& st, const scaling_signal& sig, uptime now) const noexcept
+    {
+        scaling_signal bounded = sig;
+        bounded.limits.max = std::min(limits.max, sig.limits.max);
+        bounded.limits.min = std::min(std::max(limits.min, sig.limits.min), bounded.limits.max);
+        if (sig.why == cause::launched && sig.outcome != condition::ok) {
+            st.retry_at = later(now, wait_after(sig.fleet.refused));
+            st.size.reset();
+        }
+
+        decision d = inner.decide(st.inner, bounded, now);
+        if constexpr (strategy == launch_strategy::worker_set)
+            bound_size(d, st, bounded, now);
+        else
+            bound_starts(d, st, bounded, now);
+        return d;
+    }
+
+private:
+    constexpr void bound_starts(decision& d, const state& st, const scaling_signal& sig, uptime now) const noexcept
+    {
+        const fleet_view& f = sig.fleet;
+        const std::uint32_t room = sig.limits.max - std::min(sig.limits.max, f.total());
+        if (d.launch > room) {
+            d.held_back = saturating_add(d.held_back, d.launch - room);
+            d.launch = room;
+            if (room == 0)
+                d.reason = reason::at_maximum;
+        }
+
+        const std::uint32_t lasting = f.total() - std::min(f.total(), f.leaving);
+        const std::uint32_t wanted = sig.wanted ? sig.limits.min : 0;
+        const std::uint32_t lacking = std::min(room, wanted - std::min(wanted, lasting));
+        if (lacking > d.launch) {
+            if (f.refused > 0 && now < st.retry_at) {
+                d.revisit = std::min(d.revisit, st.retry_at - now);
+                if (d.launch == 0)
+                    d.reason = reason::provider_backoff;
+            } else {
+                if (d.launch == 0)
+                    d.reason = f.total() < wanted ? reason::minimum : reason::renewal;
+                d.launch = lacking;
+            }
+        }
+        d.stay = std::max(d.stay, std::min(d.launch, lacking));
+    }
+
+    static constexpr void bound_size(decision& d, state& st, const scaling_signal& sig, uptime now) noexcept
+    {
+        if (!d.resize && now < st.retry_at) {
+            d.revisit = std::min(d.revisit, st.retry_at - now);
+            return;
+        }
+        const std::uint32_t before = st.size.value_or(sig.fleet.total());
+        const std::uint32_t asked = d.resize.value_or(before);
+        const std::uint32_t bounded = std::min(std::max(asked, sig.wanted ? sig.limits.min : 0), sig.limits.max);
+        if (asked > bounded) {
+            d.held_back = saturating_add(d.held_back, asked - bounded);
+            d.reason = reason::at_maximum;
+        } else if (asked < bounded) {
+            d.reason = reason::minimum;
+        }
+        // Asked again for the size it has, the provider would be called for nothing.
+        const bool settled = st.size ? *st.size == bounded : !d.resize && bounded == before;
+        d.resize = settled ? std::nullopt : std::optional{bounded};
+        if (d.resize)
+            st.size = bounded;
+    }
+
+    [[nodiscard]] constexpr uptime wait_after(std::uint32_t refused) const noexcept
+    {
+        uptime wait = refused_wait;
+        for (; refused > 1 && wait < refused_wait_most; --refused)
+            wait += wait;
+        return std::min(wait, refused_wait_most);
+    }
+};
 
 }  // namespace mayfly
 
@@ -1439,8 +4145,8 @@ public:
     constexpr void add(std::uint64_t n, uptime now) noexcept
     {
         roll(now);
-        constexpr std::uint64_t top = std::numeric_limits<std::uint32_t>::max();
-        count_[at_] = static_cast<std::uint32_t>(std::min(top, count_[at_] + std::min(n, top)));
+        constexpr std::uint64_t top = std::numeric_limits<std::uint16_t>::max();
+        count_[at_] = static_cast<std::uint16_t>(std::min(top, count_[at_] + std::min(n, top)));
     }
 
     /// Tasks per second: the mean of the window, or of its last half second if that is more.
@@ -1448,7 +4154,7 @@ public:
     {
         roll(now);
         double sum = 0;
-        for (std::uint32_t c : count_)
+        for (std::uint16_t c : count_)
             sum += c;
         const std::size_t before = (at_ + buckets - 1) % buckets;
         const double recent = static_cast<double>(count_[at_]) + count_[before];
@@ -1478,13 +4184,13 @@ private:
             return;
         }
         for (; now - begin_ >= width; begin_ += width) {
-            at_ = (at_ + 1) % buckets;
+            at_ = static_cast<std::uint8_t>((at_ + 1U) % buckets);
             count_[at_] = 0;
         }
     }
 
-    std::array<std::uint32_t, buckets> count_{};
-    std::size_t at_ = 0;
+    std::array<std::uint16_t, buckets> count_{};  // a flood of more is as good as the most
+    std::uint8_t at_ = 0;
     uptime begin_{};
     bool begun_ = false;
 };
@@ -1507,6 +4213,8 @@ struct fleet {
     uptime read_waiting = std::chrono::seconds{1};           ///< Between snapshots while tasks wait or workers start.
     uptime read_undecided = std::chrono::milliseconds{300};  ///< The next one, after tasks were left to live workers.
     uptime read_alive = std::chrono::seconds{5};             ///< While workers live.
+    /// A task that finds nobody gets the live workers looked at, no sooner after the last look than this.
+    uptime read_soonest = std::chrono::milliseconds{250};
     uptime read_idle =
         never;  ///< While nothing does. Set it where no adds are reported: it is then the only way to see work.
 
@@ -1515,7 +4223,7 @@ struct fleet {
         1.0;  ///< Slots a thinning fleet keeps over the load r: this times the square root of r; zero: never thin.
     uptime activity_timeout{};  ///< Declared upper bound of one task; zero if there is none.
 
-    uptime limited_hold = std::chrono::minutes{2};       ///< How long a queue that seems limited is grown slowly.
+    uptime limited_hold = std::chrono::seconds{20};      ///< How long a queue that seems limited is grown slowly.
     uptime ceiling_hold = std::chrono::seconds{20};      ///< How long a provider that runs no more is left alone.
     std::uint32_t ceiling_after = 6;                     ///< Starts in a row that come to nothing beside live workers.
     uptime longest_backoff = std::chrono::seconds{2};    ///< Between tries while the provider refuses.
@@ -1523,11 +4231,13 @@ struct fleet {
     detail::start_breaker breaker{};
 
     struct state {
-        std::uint64_t waiting = 0;  ///< Backlog of the last snapshot and unmatched adds since.
-        std::optional<uptime> read_last{};
+        std::uint64_t waiting = 0;          ///< Backlog of the last snapshot and unmatched adds since.
+        std::optional<uptime> read_last{};  ///< The last snapshot.
+        std::optional<uptime> read_from{};  ///< From when the next one is counted; absent while none is wanted.
         std::uint64_t added_before = 0;
         std::uint64_t dispatched_before = 0;
         detail::add_window adds{};
+        uptime gathering{};
         uptime quiet_until{};
         uptime refused_since = never;
         uptime retry_at{};
@@ -1537,7 +4247,7 @@ struct fleet {
         uptime ceiling_until{};
         double offered = 0;          ///< Busy slots, smoothed over 20 s.
         double best_per_worker = 0;  ///< Best dispatch rate of one worker seen of late.
-        bool limited_now = false;
+        bool suspected = false;
         bool undecided = false;
         detail::start_breaker::state breaker{};
         friend bool operator==(const state&, const state&) = default;
@@ -1547,10 +4257,16 @@ struct fleet {
     {
         observe(st, sig, now);
         decision d;
-        if (sig.why == cause::added && (st.waiting == 0 || now < st.quiet_until)) {
-            d.reason = st.waiting == 0 ? reason::steady : reason::gathering;
-            if (st.waiting > 0)
-                d.revisit = st.quiet_until - now;
+        if (sig.why == cause::added && st.waiting == 0) {
+            d.reason = reason::steady;
+        } else if (sig.why == cause::added && now < st.quiet_until) {
+            d.reason = reason::gathering;
+            d.revisit = st.quiet_until - now;
+        } else if (sig.why == cause::added && looks_first(st, sig, now)) {
+            d.reason = reason::gathering;
+            d.revisit = gather;
+            d.read = uptime::zero();
+            return d;
         } else {
             size(st, sig, now, d);
         }
@@ -1561,12 +4277,21 @@ struct fleet {
 private:
     static constexpr double seconds(uptime t) noexcept { return static_cast<double>(t.count()) * 1e-6; }
 
+    // A task that found nobody while workers should be there: they are busy, or they have left. Only a snapshot tells.
+    [[nodiscard]] bool looks_first(const state& st, const scaling_signal& sig, uptime now) const noexcept
+    {
+        return sig.added.unmatched() > 0 && sig.fleet.live > 0 && st.read_last && now - *st.read_last >= read_soonest;
+    }
+
     void observe(state& st, const scaling_signal& sig, uptime now) const noexcept
     {
         switch (sig.why) {
         case cause::added:
             st.adds.add(sig.added.total(), now);
             st.waiting += sig.added.unmatched();
+            // A poll waits, and the task may not go: that is certain.
+            if (sig.added.rate_limited > 0)
+                st.limited_until = later(now, limited_hold);
             break;
         case cause::stats: read(st, sig, now); break;
         case cause::launched: answered(st, sig, now); break;
@@ -1593,23 +4318,37 @@ private:
         if (read_idle != never && st.read_last && added > st.added_before)
             st.adds.add(added - st.added_before, now);
         const double busy = sig.fleet.busy.value_or(0);
-        const double slots = static_cast<double>(sig.fleet.live) * sig.fleet.slots;
         if (apart > 0) {
             st.offered += (busy - st.offered) * -std::expm1(-apart / 20);
-            if (sig.fleet.live > 0 && dispatched >= st.dispatched_before) {
-                const double each = static_cast<double>(dispatched - st.dispatched_before) / apart / sig.fleet.live;
-                const bool low = sig.fleet.busy && backlog > 0 && busy < 0.6 * slots && each < 0.7 * st.best_per_worker;
-                st.best_per_worker = std::max(each, st.best_per_worker * std::exp(-apart / 300));
-                st.limited_now = low;
-            }
+            if (read_idle != never && sig.fleet.live > 0 && dispatched >= st.dispatched_before)
+                suspect_limit(
+                    st, sig.fleet, backlog, static_cast<double>(dispatched - st.dispatched_before), apart, now);
         }
-        st.limited_now |= limiter;
-        if (st.limited_now)
+        // A limit that was seen is there for as long as tasks wait beside idle slots, also when no more are added.
+        if (limiter || (now < st.limited_until && backlog > 0 && has_idle_slots(sig.fleet)))
             st.limited_until = later(now, limited_hold);
         st.waiting = backlog;
         st.added_before = added;
         st.dispatched_before = dispatched;
-        st.read_last = now;
+        st.read_last = st.read_from = now;
+    }
+
+    [[nodiscard]] static bool has_idle_slots(const fleet_view& f) noexcept
+    {
+        return f.busy && *f.busy < 0.8 * f.live * f.slots;
+    }
+
+    // Tasks wait, slots are idle, and each worker takes less than it has been seen to: more workers are no help. One
+    // snapshot proves nothing, as workers that came a moment ago look just so.
+    void suspect_limit(state& st, const fleet_view& f, std::uint64_t backlog, double dispatched, double apart,
+        uptime now) const noexcept
+    {
+        const double each = dispatched / apart / f.live;
+        const bool low = f.busy && backlog > 0 && *f.busy < 0.6 * f.live * f.slots && each < 0.7 * st.best_per_worker;
+        st.best_per_worker = std::max(each, st.best_per_worker * std::exp(-apart / 300));
+        if (low && st.suspected)
+            st.limited_until = later(now, limited_hold);
+        st.suspected = low;
     }
 
     void answered(state& st, const scaling_signal& sig, uptime now) const noexcept
@@ -1664,7 +4403,9 @@ private:
         d.launch = granted;
         d.held_back = wish - granted;
         if (granted > 0) {
-            st.quiet_until = later(now, gather);
+            // A burst goes on: more is gathered at once. After a pause the next one begins anew.
+            st.gathering = now < later(st.quiet_until, gather) ? std::min(gather, 2 * st.gathering) : gather / 10;
+            st.quiet_until = later(now, st.gathering);
             d.orders = orders(st, f);
             d.stay = std::min(granted, stay);
         }
@@ -1705,7 +4446,7 @@ private:
         const std::uint32_t asked = wish;
         if (f.total() == 0)
             wish = 1;
-        else if (st.limited_now || now < st.slow_next)
+        else if (has_idle_slots(f) || now < st.slow_next)
             wish = 0;
         else {
             wish = std::min(wish, std::max(1U, f.live / 4));
@@ -1773,13 +4514,16 @@ private:
             period = read_waiting;
         else if (sig.fleet.live > 0)
             period = std::min(read_alive, read_idle);
-        if (period == never)
+        if (period == never) {
+            st.read_from.reset();
             return;
-        const uptime due = later(st.read_last.value_or(now), period);
+        }
+        // A reading is due from the last one, or from the moment that there was something to see: not from now, or a
+        // stream of adds would put it off for ever.
+        if (!st.read_from)
+            st.read_from = now;
+        const uptime due = later(*st.read_from, period);
         d.read = due > now ? due - now : uptime::zero();
-        // A reading that is overdue has been asked for; failing that, it is asked for once more in a while.
-        if (d.read == uptime::zero() && st.read_last)
-            d.read = uptime{1};
     }
 
     [[nodiscard]] static std::uint32_t to_count(double n) noexcept
@@ -1978,6 +4722,493 @@ static_assert(Scaler<no_sync, scaling_signal>);
 
 }  // namespace mayfly
 
+// mayfly/scalers/no_sync_settings.hpp ---------------------------------------------------------------------------------
+
+namespace mayfly {
+
+/// The keys of `no-sync`, as Temporal's configuration spells them.
+inline void read_settings(settings_reader& from, no_sync& s)
+{
+    from.milliseconds("scale_up_cooloff_ms", s.scale_up_cooloff, 0);
+    from.whole("scale_up_backlog_threshold", s.scale_up_backlog_threshold, 0, std::numeric_limits<std::int64_t>::max());
+    from.milliseconds("max_worker_lifetime_ms", s.max_worker_lifetime, 0);
+    from.milliseconds("metrics_poll_interval_ms", s.metrics_poll_interval, 10'000);
+    from.number("scale_up_dispatch_rate_epsilon", s.scale_up_dispatch_rate_epsilon, {.to = 0.10});
+    from.milliseconds("scale_up_dispatch_rate_epsilon_confirm_ms", s.scale_up_dispatch_rate_epsilon_confirm, 0);
+    from.milliseconds("suppress_scale_up_ms", s.suppress_scale_up, 0);
+    from.milliseconds("suppress_poll_interval_ms", s.suppress_poll_interval, 0);
+
+    from.require(s.metrics_poll_interval >= s.scale_up_cooloff, {"metrics_poll_interval_ms", "scale_up_cooloff_ms"},
+        "give at least scale_up_cooloff_ms, or no look would ever start a worker");
+    if (s.scale_up_dispatch_rate_epsilon > 0) {
+        from.require(s.scale_up_dispatch_rate_epsilon_confirm > s.metrics_poll_interval,
+            {"scale_up_dispatch_rate_epsilon_confirm_ms", "metrics_poll_interval_ms"},
+            "give more than metrics_poll_interval_ms, or the second look confirms whatever it sees");
+        from.require(s.suppress_poll_interval > uptime::zero(), {"suppress_poll_interval_ms"},
+            "give more than 0 while scale_up_dispatch_rate_epsilon is above 0");
+        from.require(s.suppress_scale_up > s.suppress_poll_interval,
+            {"suppress_scale_up_ms", "suppress_poll_interval_ms"},
+            "give more than suppress_poll_interval_ms, or the suppression ends between two looks");
+    }
+}
+
+}  // namespace mayfly
+
+// mayfly/scalers/paced.hpp --------------------------------------------------------------------------------------------
+
+namespace mayfly {
+
+/** Spreads the starts of a scaler over time: `burst` at once, then `per_second`.
+
+    What is too many now is held back and forgotten, and the inner scaler is asked again as soon as the next start may
+    be. For scalers that start single workers.
+*/
+template <Scaler<scaling_signal> S>
+    requires(strategy_of<S>() == launch_strategy::invoke)
+struct paced {
+    S inner{};
+    double per_second = 10;    ///< From 0.001 to a million.
+    std::uint32_t burst = 10;  ///< Above zero.
+
+    struct state {
+        typename S::state inner{};
+        uptime paid_until{};  ///< When all starts so far would have been made at the steady rate.
+        friend bool operator==(const state&, const state&) = default;
+    };
+
+    [[nodiscard]] constexpr decision decide(state& st, const scaling_signal& sig, uptime now) const noexcept
+    {
+        decision d = inner.decide(st.inner, sig, now);
+        if (d.launch == 0)
+            return d;
+
+        const uptime each = period();
+        // More than the whole burst was never lent; a memory that says so comes from other settings.
+        const uptime debt = st.paid_until > now ? std::min(st.paid_until - now, each * burst) : uptime::zero();
+        const auto owed = (debt + each - uptime{1}) / each;
+        const auto free = static_cast<std::uint32_t>(burst - std::min<uptime::rep>(burst, owed));
+        if (d.launch > free) {
+            d.held_back = saturating_add(d.held_back, d.launch - free);
+            d.launch = free;
+            // A start is free as soon as one less than the whole burst is owed.
+            const uptime owed_then = debt + each * free;
+            const uptime wait = owed_then - each * (static_cast<uptime::rep>(burst) - 1);
+            d.revisit = std::clamp(wait, uptime{1}, d.revisit);
+            if (free == 0)
+                d.reason = reason::cooling_off;
+        }
+        d.stay = std::min(d.stay, d.launch);
+        st.paid_until = later(now + debt, each * d.launch);
+        return d;
+    }
+
+private:
+    [[nodiscard]] constexpr uptime period() const noexcept
+    {
+        constexpr double longest = 1e9;
+        return uptime{per_second > 0 ? static_cast<uptime::rep>(std::clamp(1e6 / per_second, 1.0, longest))
+                                     : static_cast<uptime::rep>(longest)};
+    }
+};
+
+}  // namespace mayfly
+
+// mayfly/scalers/rate_based.hpp ---------------------------------------------------------------------------------------
+
+namespace mayfly {
+
+/** The `rate-based` algorithm of Temporal's open-source controller, decision for decision.
+
+    Sizes a set of workers from the arrival rate and from what one worker was seen to do. A missed task adds one worker
+    at once and asks for statistics, from which only the capacity of a worker is learnt; the regular looks do the rest:
+    several up at a time, one down. Slots of the state that make no sense count as unset.
+*/
+struct rate_based {
+    static constexpr launch_strategy strategy = launch_strategy::worker_set;
+
+    std::uint32_t min_count = 0;                              ///< Not above `max_count`.
+    std::uint32_t max_count = 30;                             ///< Above zero.
+    std::uint32_t initial_count = 0;                          ///< The size taken for granted at first; within the two.
+    uptime metrics_poll_interval = std::chrono::seconds{60};  ///< Between looks at the statistics.
+    double ewma_alpha = 0.45;                                 ///< Weight of the newest sample, in (0, 1].
+    double initial_per_consumer_capacity = 2.0;               ///< Tasks per second of one worker, until seen.
+    double target_backlog_drain_rate = 2.0;         ///< Tasks per second on top while a backlog waits; zero ignores it.
+    std::uint64_t material_backlog_threshold = 50;  ///< From here on all workers are busy, so capacity can be seen.
+    double utilization_target = 0.80;               ///< Share of its capacity that a worker shall use, in (0, 1].
+    double halfin_whitt_beta = 0.5;       ///< Workers over the load r: this times the square root of r, or more.
+    std::uint32_t max_scale_up_step = 4;  ///< Most workers added at one look.
+    uptime scale_up_cooldown = std::chrono::seconds{2};     ///< Shortest time between steps up.
+    uptime scale_down_cooldown = std::chrono::seconds{60};  ///< Shortest time between steps down.
+    uptime no_sync_quiet = std::chrono::seconds{90};        ///< No step down this long after a missed task.
+
+    /// From the beginning to the first look. Ours: the reference waits five minutes.
+    uptime first_metrics_poll{};
+
+    struct state {
+        std::optional<std::uint32_t> worker_count{};  ///< The planned size.
+        std::optional<double> ewma_arrival_rate{};
+        std::optional<double> ewma_dispatch_rate{};
+        std::optional<double> ewma_per_consumer_capacity{};
+        std::optional<uptime> last_scale_up{};
+        std::optional<uptime> last_scale_down{};
+        std::optional<uptime> last_no_sync_match{};
+        bool capacity_wanted = false;  ///< Statistics were asked for after a missed task.
+        metrics_schedule poll{};
+        friend bool operator==(const state&, const state&) = default;
+    };
+
+    /// The size the set is planned to have.
+    [[nodiscard]] constexpr std::uint32_t planned(const state& st) const noexcept
+    {
+        constexpr std::uint32_t most = std::numeric_limits<std::int32_t>::max();
+        return st.worker_count && *st.worker_count <= most ? *st.worker_count : initial_count;
+    }
+
+    /// The size that binds the version to its queues: as planned, at least one. It is then the planned size, so that
+    /// the next look takes the worker away again if it is not needed.
+    constexpr std::uint32_t bootstrap(state& st) const noexcept
+    {
+        st.worker_count = std::max<std::uint32_t>(1, within_bounds(planned(st)));
+        return *st.worker_count;
+    }
+
+    [[nodiscard]] decision decide(state& st, const scaling_signal& sig, uptime now) const noexcept
+    {
+        st.worker_count = planned(st);
+        decision d;
+        switch (sig.why) {
+        case cause::begin: st.poll.first(now, first_metrics_poll); break;
+        case cause::added: d = on_added(st, sig, now); break;
+        case cause::stats: d = on_stats(st, sig, now); break;
+        case cause::no_stats:
+            st.capacity_wanted = false;
+            if (st.poll.due(now))
+                st.poll.failed(now);
+            break;
+        case cause::launched:
+        case cause::workers:
+        case cause::wake:
+        case cause::changed: break;
+        }
+        d.read = st.capacity_wanted ? uptime::zero() : st.poll.left(now);
+        return d;
+    }
+
+private:
+    struct load {
+        double arrival = 0;
+        double dispatch = 0;
+        double backlog = 0;
+        bool known = false;
+    };
+
+    [[nodiscard]] constexpr std::uint32_t within_bounds(std::uint32_t n) const noexcept
+    {
+        return std::min(std::max(n, min_count), max_count);
+    }
+
+    [[nodiscard]] decision on_added(state& st, const scaling_signal& sig, uptime now) const noexcept
+    {
+        const std::uint32_t missed = sig.added.unmatched();
+        if (missed == 0)
+            return {.reason = sig.added.rate_limited > 0 ? reason::rate_limited : reason::steady};
+        const std::uint32_t n = *st.worker_count;
+        st.last_no_sync_match = now;
+        st.capacity_wanted = n > 0;  // Nobody works in an empty set, so there is nothing to learn.
+        if (n >= max_count)
+            return {.reason = reason::at_maximum, .held_back = missed};
+        if (detail::since(st.last_scale_up, now) < scale_up_cooldown)
+            return {.reason = reason::cooling_off, .held_back = missed};
+        st.capacity_wanted = true;
+        return resize_up(st, n + 1, reason::missed_match, now);
+    }
+
+    [[nodiscard]] decision on_stats(state& st, const scaling_signal& sig, uptime now) const noexcept
+    {
+        const load seen = sum(sig);
+        const bool capacity_wanted = st.capacity_wanted;
+        st.capacity_wanted = false;
+        // A regular look also learns the capacity, so a look that is due serves both.
+        if (!st.poll.due(now)) {
+            if (capacity_wanted && seen.known)
+                learn_capacity(st, seen.dispatch);
+            return {};
+        }
+        st.poll.read(now, metrics_poll_interval);
+        if (seen.known) {
+            const bool idle = seen.arrival == 0 && seen.dispatch == 0 && seen.backlog == 0;
+            st.ewma_arrival_rate = idle ? 0 : blend(seen.arrival, rate(st.ewma_arrival_rate));
+            st.ewma_dispatch_rate = idle ? 0 : blend(seen.dispatch, rate(st.ewma_dispatch_rate));
+        }
+        if (seen.backlog >= static_cast<double>(material_backlog_threshold) || (capacity_wanted && seen.known))
+            learn_capacity(st, seen.dispatch);
+
+        const std::uint32_t n = *st.worker_count;
+        const std::uint32_t desired = desired_count(st, seen.backlog > 0);
+        if (desired > n) {
+            if (detail::since(st.last_scale_up, now) < scale_up_cooldown)
+                return {.reason = reason::cooling_off, .held_back = desired - n};
+            return resize_up(st, n + std::min(max_scale_up_step, desired - n), reason::scale_up, now);
+        }
+        if (desired < n) {
+            if (detail::since(st.last_no_sync_match, now) < no_sync_quiet ||
+                detail::since(st.last_scale_down, now) < scale_down_cooldown)
+                return {.reason = reason::cooling_off};
+            st.worker_count = n - 1;
+            st.last_scale_down = now;
+            return {.resize = n - 1, .reason = reason::scale_down};
+        }
+        return {.reason = n > 0 ? reason::covered : reason::steady};
+    }
+
+    [[nodiscard]] static decision resize_up(state& st, std::uint32_t n, reason why, uptime now) noexcept
+    {
+        st.worker_count = n;
+        st.last_scale_up = now;
+        return {.resize = n, .reason = why};
+    }
+
+    [[nodiscard]] static load sum(const scaling_signal& sig) noexcept
+    {
+        load all;
+        for (const auto& s : sig.stats) {
+            if (!s || !(s->add_rate >= 0) || !(s->dispatch_rate >= 0) || std::isinf(s->add_rate) ||
+                std::isinf(s->dispatch_rate))
+                continue;
+            all.arrival += s->add_rate;
+            all.dispatch += s->dispatch_rate;
+            all.backlog += static_cast<double>(s->backlog);
+            all.known = true;
+        }
+        return all;
+    }
+
+    // What is stored, if it can be a rate.
+    [[nodiscard]] static std::optional<double> rate(const std::optional<double>& stored) noexcept
+    {
+        return stored && std::isfinite(*stored) && *stored >= 0 ? stored : std::nullopt;
+    }
+
+    [[nodiscard]] double blend(double sample, const std::optional<double>& before) const noexcept
+    {
+        return before ? ewma_alpha * sample + (1 - ewma_alpha) * *before : sample;
+    }
+
+    [[nodiscard]] double capacity(const state& st) const noexcept
+    {
+        const auto stored = rate(st.ewma_per_consumer_capacity);
+        return stored && *stored > 0 ? *stored : initial_per_consumer_capacity;
+    }
+
+    void learn_capacity(state& st, double dispatch) const noexcept
+    {
+        if (*st.worker_count == 0 || dispatch <= 0)
+            return;
+        const double seen = dispatch / *st.worker_count;
+        if (seen > 0 && std::isfinite(seen))
+            st.ewma_per_consumer_capacity = blend(seen, capacity(st));
+    }
+
+    [[nodiscard]] std::uint32_t desired_count(const state& st, bool waiting) const noexcept
+    {
+        const double required = rate(st.ewma_arrival_rate).value_or(0) + (waiting ? target_backlog_drain_rate : 0);
+        const double offered = required / capacity(st);
+        const double wanted = std::max(
+            std::ceil(offered / utilization_target), std::ceil(offered + halfin_whitt_beta * std::sqrt(offered)));
+        // Clamped before it is narrowed: a wild rate must not wrap to a small count.
+        return within_bounds(static_cast<std::uint32_t>(std::clamp(wanted, 0.0, static_cast<double>(max_count))));
+    }
+};
+
+static_assert(Scaler<rate_based, scaling_signal>);
+static_assert(strategy_of<rate_based>() == launch_strategy::worker_set);
+
+}  // namespace mayfly
+
+// mayfly/scalers/rate_based_settings.hpp ------------------------------------------------------------------------------
+
+namespace mayfly {
+
+/// The keys of `rate-based`, as Temporal's configuration spells them.
+inline void read_settings(settings_reader& from, rate_based& s)
+{
+    constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
+    from.whole("min_count", s.min_count, 0, most);
+    from.whole("max_count", s.max_count, 1, most);
+    from.whole("initial_count", s.initial_count, 0, most);
+    from.milliseconds("metrics_poll_interval_ms", s.metrics_poll_interval, 30'000);
+    from.number("ewma_alpha", s.ewma_alpha, {.to = 1, .above = true});
+    from.number("initial_per_consumer_capacity", s.initial_per_consumer_capacity, {.above = true});
+    from.number("target_backlog_drain_rate", s.target_backlog_drain_rate, {});
+    from.whole("material_backlog_threshold", s.material_backlog_threshold, 1, std::numeric_limits<std::int64_t>::max());
+    from.number("utilization_target", s.utilization_target, {.to = 1, .above = true});
+    from.number("halfin_whitt_beta", s.halfin_whitt_beta, {});
+    from.whole("max_scale_up_step", s.max_scale_up_step, 1, most);
+    from.milliseconds("scale_up_cooldown_ms", s.scale_up_cooldown, 0);
+    from.milliseconds("scale_down_cooldown_ms", s.scale_down_cooldown, 0);
+    from.milliseconds("no_sync_quiet_ms", s.no_sync_quiet, 0);
+
+    from.require(s.min_count <= s.max_count, {"min_count", "max_count"}, "give at most max_count");
+    from.require(s.initial_count >= s.min_count && s.initial_count <= s.max_count,
+        {"initial_count", "min_count", "max_count"}, "give a count from min_count to max_count");
+    from.require(s.metrics_poll_interval >= s.scale_up_cooldown, {"metrics_poll_interval_ms", "scale_up_cooldown_ms"},
+        "give at least scale_up_cooldown_ms, or looks could come too soon to step up");
+    from.require(s.metrics_poll_interval >= s.scale_down_cooldown,
+        {"metrics_poll_interval_ms", "scale_down_cooldown_ms"},
+        "give at least scale_down_cooldown_ms, or looks could come too soon to step down");
+}
+
+}  // namespace mayfly
+
+// mayfly/scalers/reference_kinds.hpp ----------------------------------------------------------------------------------
+
+namespace mayfly {
+
+/// The scalers that Temporal's controller knows, under the names it gives them.
+inline constexpr std::array<scaler_kind, 2> reference_scaler_kinds{{
+    {.type = "no-sync", .strategy = strategy_of<no_sync>(), .check = &check_settings<no_sync>},
+    {.type = "rate-based", .strategy = strategy_of<rate_based>(), .check = &check_settings<rate_based>},
+}};
+
+}  // namespace mayfly
+
+// mayfly/scalers/reference_status.hpp ---------------------------------------------------------------------------------
+
+// What the reference scalers remember, in the slots in which Temporal's controller keeps it: moments are milliseconds
+// of the wall clock, so they outlive a restart. `began` is the wall-clock time at uptime zero. A slot that is missing,
+// unknown, of another type or out of its range is as good as none: a bad slot must not stop a version from scaling.
+
+namespace mayfly {
+
+namespace detail {
+
+class status_reader {
+public:
+    status_reader(const settings& from, wall_time began) : from_{from}, began_{began} {}
+
+    [[nodiscard]] std::optional<double> rate(std::string_view key) const
+    {
+        const setting* const s = find(key);
+        const auto d = s != nullptr ? finite_number(*s) : std::nullopt;
+        return d && *d >= 0 ? d : std::nullopt;
+    }
+
+    [[nodiscard]] std::optional<std::int64_t> whole(std::string_view key, std::int64_t most) const
+    {
+        const setting* const s = find(key);
+        const auto n = s != nullptr ? whole_number(*s) : std::nullopt;
+        return n && *n >= 0 && *n <= most ? n : std::nullopt;
+    }
+
+    [[nodiscard]] std::optional<uptime> moment(std::string_view key) const
+    {
+        // Zero is how the reference writes "never". The limit is far beyond any clock, and does not wrap in
+        // microseconds.
+        constexpr std::int64_t year_275760 = 8'640'000'000'000'000;
+        const auto ms = whole(key, year_275760).value_or(0);
+        return ms > 0 ? std::optional<uptime>{std::chrono::milliseconds{ms} - began_.time_since_epoch()} : std::nullopt;
+    }
+
+private:
+    // Numbers in text are fine in settings, which people write. Slots are written by a scaler.
+    [[nodiscard]] const setting* find(std::string_view key) const
+    {
+        const auto at = from_.find(key);
+        return at == from_.end() || std::holds_alternative<std::string>(at->second) ? nullptr : &at->second;
+    }
+
+    const settings& from_;
+    wall_time began_;
+};
+
+class status_writer {
+public:
+    explicit status_writer(wall_time began) : began_{began} {}
+
+    void put(std::string key, const std::optional<double>& v)
+    {
+        if (v)
+            out_.emplace(std::move(key), *v);
+    }
+    void put(std::string key, const std::optional<std::uint32_t>& v)
+    {
+        if (v)
+            out_.emplace(std::move(key), std::int64_t{*v});
+    }
+    void put(std::string key, const std::optional<uptime>& v)
+    {
+        if (v)
+            out_.emplace(std::move(key),
+                std::int64_t{(began_ + std::chrono::floor<std::chrono::milliseconds>(*v)).time_since_epoch().count()});
+    }
+    [[nodiscard]] settings take() { return std::move(out_); }
+
+private:
+    wall_time began_;
+    settings out_;
+};
+
+}  // namespace detail
+
+[[nodiscard]] inline settings to_status(const no_sync::state& st, wall_time began)
+{
+    detail::status_writer out{began};
+    out.put("last_scale_up_time_ms", st.last_scale_up);
+    for (task_type t : all_task_types) {
+        const std::string name{to_string(t)};
+        const no_sync::type_state& of = st.types[static_cast<std::size_t>(t)];
+        out.put(name + "_dispatch_rate_within_epsilon_since_ms", of.within_epsilon_since);
+        out.put(name + "_dispatch_ref_rate", of.ref_rate);
+        out.put(name + "_suppress_scale_up_until_ms", of.suppressed_until);
+    }
+    return out.take();
+}
+
+inline void from_status(const settings& slots, wall_time began, no_sync::state& into)
+{
+    const detail::status_reader from{slots, began};
+    into = {.last_scale_up = from.moment("last_scale_up_time_ms")};
+    for (task_type t : all_task_types) {
+        const std::string name{to_string(t)};
+        into.types[static_cast<std::size_t>(t)] = {
+            .within_epsilon_since = from.moment(name + "_dispatch_rate_within_epsilon_since_ms"),
+            .ref_rate = from.rate(name + "_dispatch_ref_rate"),
+            .suppressed_until = from.moment(name + "_suppress_scale_up_until_ms"),
+        };
+    }
+}
+
+[[nodiscard]] inline settings to_status(const rate_based::state& st, wall_time began)
+{
+    detail::status_writer out{began};
+    out.put("worker_count", st.worker_count);
+    out.put("ewma_arrival_rate", st.ewma_arrival_rate);
+    out.put("ewma_dispatch_rate", st.ewma_dispatch_rate);
+    out.put("ewma_per_consumer_capacity", st.ewma_per_consumer_capacity);
+    out.put("last_scale_up_time_ms", st.last_scale_up);
+    out.put("last_scale_down_time_ms", st.last_scale_down);
+    out.put("last_no_sync_match_time_ms", st.last_no_sync_match);
+    return out.take();
+}
+
+inline void from_status(const settings& slots, wall_time began, rate_based::state& into)
+{
+    const detail::status_reader from{slots, began};
+    into = {};
+    if (const auto n = from.whole("worker_count", std::numeric_limits<std::int32_t>::max()))
+        into.worker_count = static_cast<std::uint32_t>(*n);
+    into.ewma_arrival_rate = from.rate("ewma_arrival_rate");
+    into.ewma_dispatch_rate = from.rate("ewma_dispatch_rate");
+    into.ewma_per_consumer_capacity = from.rate("ewma_per_consumer_capacity");
+    if (into.ewma_per_consumer_capacity == 0.0)
+        into.ewma_per_consumer_capacity.reset();
+    into.last_scale_up = from.moment("last_scale_up_time_ms");
+    into.last_scale_down = from.moment("last_scale_down_time_ms");
+    into.last_no_sync_match = from.moment("last_no_sync_match_time_ms");
+}
+
+}  // namespace mayfly
+
 // mayfly/testing/random.hpp -------------------------------------------------------------------------------------------
 
 namespace mayfly::testing {
@@ -2134,6 +5365,116 @@ private:
         return of[i];
     }
 };
+
+}  // namespace mayfly::testing
+
+// mayfly/testing/run_metrics.hpp --------------------------------------------------------------------------------------
+
+namespace mayfly::testing {
+
+/// The fee of one start, in worker-seconds.
+inline constexpr double invocation_fee = 0.05;
+
+/// One point of a run's curves.
+struct run_sample {
+    uptime from{};              ///< The point covers the time from here to the next one.
+    std::uint64_t backlog = 0;  ///< The most that waited.
+    std::uint32_t workers = 0;  ///< The most that were up.
+    std::uint32_t starts = 0;   ///< How many were started.
+};
+
+/// Curves of a run of any length in a bounded number of points: when they do not suffice, each covers twice the time.
+class run_series {
+public:
+    void note(uptime now, std::uint64_t backlog, std::uint32_t workers, std::uint32_t starts)
+    {
+        const auto at = point(now);
+        run_sample& s = samples_[at];
+        s.backlog = std::max(s.backlog, backlog);
+        s.workers = std::max(s.workers, workers);
+        s.starts += starts;
+        last_ = {.backlog = backlog, .workers = workers};
+    }
+
+    [[nodiscard]] const std::vector<run_sample>& samples() const noexcept { return samples_; }
+
+private:
+    static constexpr std::size_t most = 1024;
+
+    std::size_t point(uptime now)
+    {
+        while (now / width_ >= static_cast<uptime::rep>(most))
+            halve();
+        const auto at = static_cast<std::size_t>(now / width_);
+        while (samples_.size() <= at) {
+            // Whatever was true at the last change has been true since.
+            last_.from = width_ * static_cast<uptime::rep>(samples_.size());
+            samples_.push_back(last_);
+        }
+        return at;
+    }
+
+    void halve()
+    {
+        for (std::size_t i = 0; i < samples_.size(); i += 2) {
+            run_sample s = samples_[i];
+            if (i + 1 < samples_.size()) {
+                s.backlog = std::max(s.backlog, samples_[i + 1].backlog);
+                s.workers = std::max(s.workers, samples_[i + 1].workers);
+                s.starts += samples_[i + 1].starts;
+            }
+            samples_[i / 2] = s;
+        }
+        samples_.resize((samples_.size() + 1) / 2);
+        width_ *= 2;
+    }
+
+    std::vector<run_sample> samples_{};
+    run_sample last_{};
+    uptime width_ = std::chrono::milliseconds{100};
+};
+
+/// What a run is judged on. Times in seconds.
+struct run_metrics {
+    double p50 = 0;   ///< Of waiting: from a task's first add to the start of the attempt that completed.
+    double p99 = 0;   ///< Likewise. Both by nearest rank.
+    double mean = 0;  ///< Likewise.
+    double max = 0;   ///< Likewise.
+    double wait_sum = 0;
+    double billed = 0;              ///< Seconds of all invocations, failed ones too.
+    double cost = 0;                ///< `billed` and the fee of each invocation.
+    double makespan = 0;            ///< From the first arrival to the last completion.
+    std::uint64_t tasks = 0;        ///< Added at least once.
+    std::uint64_t invocations = 0;  ///< Starts by the provider, its own repetitions too.
+    std::uint64_t describes = 0;    ///< Snapshots that were read.
+    std::uint64_t lost = 0;         ///< Tasks that a worker could not finish, each time.
+    std::uint64_t unserved = 0;     ///< Tasks that had not been started when the run was cut.
+    std::uint64_t refused = 0;      ///< API calls that failed.
+    std::uint64_t dropped = 0;      ///< Accepted starts that the provider gave up for their age.
+    std::vector<run_sample> series{};
+
+    /// Cost, and `price` worker-seconds for each second a task waits.
+    [[nodiscard]] double total(double price = 1) const noexcept { return cost + price * wait_sum; }
+};
+
+/// Fills in everything that is computed from the waits of all tasks.
+inline void summarise(std::vector<uptime>& waits, run_metrics& out)
+{
+    out.tasks = waits.size();
+    if (waits.empty())
+        return;
+    std::sort(waits.begin(), waits.end());
+    const auto ranked = [&waits](double share) {
+        const auto rank = static_cast<std::size_t>(std::ceil(share * static_cast<double>(waits.size())));
+        return in_seconds(waits[std::max<std::size_t>(rank, 1) - 1]);
+    };
+    out.p50 = ranked(0.50);
+    out.p99 = ranked(0.99);
+    out.max = in_seconds(waits.back());
+    for (const uptime w : waits)
+        out.wait_sum += in_seconds(w);
+    out.mean = out.wait_sum / static_cast<double>(waits.size());
+}
 
 }  // namespace mayfly::testing
 
@@ -2431,6 +5772,1507 @@ inline void draw_arrivals(const arrival_spec& a, random_stream& from, std::vecto
         }
     }
     return out;
+}
+
+}  // namespace mayfly::testing
+
+// mayfly/testing/bounds.hpp -------------------------------------------------------------------------------------------
+
+namespace mayfly::testing {
+
+/// What no policy can beat on a workload, in worker-seconds, and the unit that tails are measured in.
+struct cost_bounds {
+    double zero_wait_cost = 0;  ///< What a clairvoyant fleet pays that never lets a task wait.
+    double work_cost = 0;       ///< All slots always full, starts for nothing.
+    double startup = 0;         ///< Median start, from the call to the first poll, in seconds.
+};
+
+[[nodiscard]] inline double median_startup(const workload& w)
+{
+    return w.start.place_cold.median() + w.start.init_cold.median() + w.start.connect.median() +
+           in_seconds(w.provider.invoke_latency);
+}
+
+namespace detail {
+
+/// A task begins or ends.
+struct service_edge {
+    uptime at{};
+    bool begins = false;
+};
+
+/// When tasks begin and end if each begins as soon as it is there, or, in a rate-limited queue, evenly spaced: the
+/// burst that a limiter allows is left out.
+[[nodiscard]] inline std::vector<service_edge> ideal_service(const workload& w, const generated& g)
+{
+    using ready = std::pair<uptime, std::uint32_t>;
+    std::priority_queue<ready, std::vector<ready>, std::greater<>> later_steps;
+    std::vector<service_edge> edges;
+    edges.reserve(2 * g.tasks.size());
+    const double interval = w.queue.rate_limit > 0 ? 1e6 / w.queue.rate_limit : 0;
+    double free = 0;
+    for (std::uint32_t arrival = 0; arrival < g.arrivals || !later_steps.empty();) {
+        ready next{};
+        if (later_steps.empty() || (arrival < g.arrivals && g.tasks[arrival].arrives <= later_steps.top().first)) {
+            next = {g.tasks[arrival].arrives, arrival};
+            ++arrival;
+        } else {
+            next = later_steps.top();
+            later_steps.pop();
+        }
+        const double begin = std::max(static_cast<double>(next.first.count()), free);
+        free = begin + interval;
+        const uptime from(static_cast<uptime::rep>(std::ceil(begin)));
+        const task& t = g.tasks[next.second];
+        edges.push_back({from, true});
+        edges.push_back({from + t.service, false});
+        if (t.next != no_task)
+            later_steps.emplace(from + t.service + t.gap, t.next);
+    }
+    // At the same instant the new task comes before the old one goes: they need two slots.
+    std::sort(edges.begin(), edges.end(), [](const service_edge& a, const service_edge& b) {
+        return a.at != b.at ? a.at < b.at : a.begins && !b.begins;
+    });
+    return edges;
+}
+
+/** The cheapest fleet for these tasks. Level j of it is needed while more than (j - 1) * slots tasks are in service;
+    between two needs the cheaper of staying up and starting again is paid. Workers may hand tasks to each other, so
+   this is a lower bound. */
+class level_costs {
+public:
+    level_costs(double cold, double warm, uptime warm_keep) : cold_(cold), warm_(warm), keep_(warm_keep) {}
+
+    void reach(std::size_t level, uptime now)
+    {
+        while (up_ < level)
+            rise(now);
+        while (up_ > level) {
+            --up_;
+            up_time_ += in_seconds(now - since_[up_]);
+            since_[up_] = now;
+        }
+    }
+
+    /// Everything paid. No worker is of use for longer than `life`, so enough starts to cover all the time are needed.
+    [[nodiscard]] double total(uptime life) const
+    {
+        const double lives = life > uptime::zero() ? up_time_ / in_seconds(life) : 0;
+        return up_time_ + starts_cost_ + std::max(0.0, std::ceil(lives) - static_cast<double>(starts_)) * warm_;
+    }
+
+private:
+    void rise(uptime now)
+    {
+        if (up_ == since_.size()) {
+            since_.push_back(now);
+            pay(cold_);
+        } else {
+            const uptime gap = now - since_[up_];
+            const double again = gap <= keep_ ? warm_ : cold_;
+            if (in_seconds(gap) <= again)
+                up_time_ += in_seconds(gap);
+            else
+                pay(again);
+        }
+        since_[up_] = now;
+        ++up_;
+    }
+
+    void pay(double start)
+    {
+        starts_cost_ += start;
+        ++starts_;
+    }
+
+    double cold_;
+    double warm_;
+    uptime keep_;
+    std::vector<uptime> since_{};  // each level: up, or down
+    std::size_t up_ = 0;
+    double up_time_ = 0;
+    double starts_cost_ = 0;
+    std::uint64_t starts_ = 0;
+};
+
+}  // namespace detail
+
+/// Computes the bounds of a workload from its tasks.
+[[nodiscard]] inline cost_bounds compute_bounds(const workload& w, const generated& g)
+{
+    cost_bounds out;
+    out.startup = median_startup(w);
+    for (const task& t : g.tasks)
+        out.work_cost += in_seconds(t.service);
+    out.work_cost /= w.worker.slots;
+
+    const double warm = w.start.connect.median() + invocation_fee;
+    detail::level_costs costs(w.start.init_cold.median() + warm, warm, w.start.warm_keep);
+    std::size_t running = 0;
+    for (const detail::service_edge& e : detail::ideal_service(w, g)) {
+        running = e.begins ? running + 1 : running - 1;
+        costs.reach((running + w.worker.slots - 1) / w.worker.slots, e.at);
+    }
+    out.zero_wait_cost = costs.total(w.worker.lifetime - w.worker.shutdown_buffer);
+    return out;
+}
+
+/// The bounds that the file states, and computed ones where it states none.
+[[nodiscard]] inline cost_bounds bounds_of(const workload& w, const generated& g)
+{
+    cost_bounds out;
+    const auto zero_wait = w.bounds.get("zero_wait_cost");
+    const auto work = w.bounds.get("work_cost");
+    if (!zero_wait || !work)
+        out = compute_bounds(w, g);
+    out.zero_wait_cost = zero_wait.value_or(out.zero_wait_cost);
+    out.work_cost = work.value_or(out.work_cost);
+    out.startup = w.bounds.get("startup").value_or(median_startup(w));
+    return out;
+}
+
+}  // namespace mayfly::testing
+
+// mayfly/testing/event_queue.hpp --------------------------------------------------------------------------------------
+
+namespace mayfly::testing {
+
+/// Something that happens at a moment of simulated time. What the fields mean is up to whoever schedules.
+struct event {
+    uptime at{};
+    std::uint64_t order = 0;  ///< Of scheduling; set by the queue.
+    std::uint32_t who = 0;
+    std::uint32_t stamp = 0;  ///< To tell that `who` has become somebody else.
+    std::uint8_t what = 0;
+};
+
+/** Events by time; those of the same instant in the order in which they were scheduled.
+
+    A four-way heap in one vector: half as deep as a binary one, and the four children share a cache line or two.
+*/
+class event_queue {
+public:
+    void schedule(uptime at, std::uint8_t what, std::uint32_t who = 0, std::uint32_t stamp = 0)
+    {
+        heap_.push_back({at, next_++, who, stamp, what});
+        rise(heap_.size() - 1);
+    }
+
+    [[nodiscard]] bool empty() const noexcept { return heap_.empty(); }
+    [[nodiscard]] std::size_t size() const noexcept { return heap_.size(); }
+
+    /// The moment of the next event, or `never`.
+    [[nodiscard]] uptime next() const noexcept { return heap_.empty() ? never : heap_.front().at; }
+
+    /// Removes the next event. The queue must not be empty.
+    event pop() noexcept
+    {
+        const event top = heap_.front();
+        const event last = heap_.back();
+        heap_.pop_back();
+        if (!heap_.empty())
+            sink(last);
+        return top;
+    }
+
+private:
+    static bool before(const event& a, const event& b) noexcept
+    {
+        return a.at != b.at ? a.at < b.at : a.order < b.order;
+    }
+
+    void rise(std::size_t i) noexcept
+    {
+        const event e = heap_[i];
+        while (i > 0) {
+            const std::size_t parent = (i - 1) / 4;
+            if (!before(e, heap_[parent]))
+                break;
+            heap_[i] = heap_[parent];
+            i = parent;
+        }
+        heap_[i] = e;
+    }
+
+    void sink(const event& e) noexcept
+    {
+        const std::size_t n = heap_.size();
+        std::size_t i = 0;
+        for (std::size_t child = 1; child < n; child = i * 4 + 1) {
+            std::size_t least = child;
+            for (std::size_t c = child + 1; c < child + 4 && c < n; ++c) {
+                if (before(heap_[c], heap_[least]))
+                    least = c;
+            }
+            if (!before(heap_[least], e))
+                break;
+            heap_[i] = heap_[least];
+            i = least;
+        }
+        heap_[i] = e;
+    }
+
+    std::vector<event> heap_{};
+    std::uint64_t next_ = 0;
+};
+
+}  // namespace mayfly::testing
+
+// mayfly/testing/task_queue.hpp ---------------------------------------------------------------------------------------
+
+namespace mayfly::testing {
+
+/// How often something happened per second, over the last 30 s in steps of 5 s, as the matching service counts.
+class sliding_rate {
+public:
+    void count(uptime now) noexcept
+    {
+        advance(now);
+        buckets_[at_] += 1;
+    }
+
+    [[nodiscard]] double per_second(uptime now) noexcept
+    {
+        advance(now);
+        std::uint64_t sum = 0;
+        for (const std::uint32_t b : buckets_)
+            sum += b;
+        const uptime covered = std::min(now, now - step * (now / step) + over);
+        return covered > uptime::zero() ? static_cast<double>(sum) / in_seconds(covered) : 0.0;
+    }
+
+private:
+    static constexpr uptime step = std::chrono::seconds{5};
+    static constexpr uptime over = std::chrono::seconds{30};
+
+    void advance(uptime now) noexcept
+    {
+        const auto due = now / step;
+        for (auto n = std::min(due - number_, uptime::rep{7}); n > 0; --n) {
+            at_ = (at_ + 1) % buckets_.size();
+            buckets_[at_] = 0;
+        }
+        number_ = due;
+    }
+
+    std::array<std::uint32_t, 7> buckets_{};  // six whole ones, and the one that fills
+    std::size_t at_ = 0;
+    uptime::rep number_ = 0;
+};
+
+/** The queue of the model: one backlog, first in first out, and the polls that wait, served oldest first. Tasks and
+    workers are numbers here; what they mean is the model's business. */
+class task_queue {
+public:
+    static constexpr std::uint32_t nobody = no_task;
+
+    struct added {
+        add_outcome outcome = add_outcome::matched;
+        std::uint32_t worker = nobody;  ///< Who took it at once.
+    };
+    struct match {
+        std::uint32_t task = no_task;
+        std::uint32_t worker = nobody;
+    };
+
+    explicit task_queue(const queue_settings& settings)
+        : interval_(settings.rate_limit > 0 ? 1e6 / settings.rate_limit : 0),
+          slack_(interval_ * (settings.rate_burst - 1.0))
+    {}
+
+    /// A task arrives.
+    added add(std::uint32_t task, uptime now)
+    {
+        ++adds_;
+        add_rate_.count(now);
+        const bool polled = waiting_ > 0;
+        if (backlog_.empty() && polled && open(now)) {
+            passed(now);
+            return {add_outcome::matched, oldest_poll()};
+        }
+        // A poll waits although a task could be had: only the limiter does that, whether others wait already or not.
+        const auto outcome = polled             ? add_outcome::rate_limited
+                             : backlog_.empty() ? add_outcome::not_matched
+                                                : add_outcome::behind_backlog;
+        backlog_.push_back({task, now});
+        return {outcome, nobody};
+    }
+
+    /// A poll of `worker` arrives. Returns its task, or `no_task`: then it waits.
+    std::uint32_t poll(std::uint32_t worker, uptime now)
+    {
+        if (!backlog_.empty() && open(now))
+            return head(now);
+        if (worker >= stamps_.size())
+            stamps_.resize(worker + 1, {0, 0});
+        polls_.push_back({worker, stamps_[worker].current});
+        ++stamps_[worker].waiting;
+        ++waiting_;
+        return no_task;
+    }
+
+    /// All polls of `worker` end without a task.
+    void cancel(std::uint32_t worker) noexcept
+    {
+        if (worker >= stamps_.size())
+            return;
+        waiting_ -= stamps_[worker].waiting;
+        stamps_[worker] = {stamps_[worker].current + 1, 0};
+    }
+
+    /// What the limiter lets go now, one at a time; `task` is `no_task` if nothing.
+    match release(uptime now)
+    {
+        if (backlog_.empty() || waiting_ == 0 || !open(now))
+            return {};
+        return {head(now), oldest_poll()};
+    }
+
+    /// When `release` has something to do, if nothing else happens before; `never` if the limiter holds nothing.
+    [[nodiscard]] uptime opens() const noexcept
+    {
+        return backlog_.empty() || waiting_ == 0 ? never : uptime(std::llround(std::ceil(next_ - slack_)));
+    }
+
+    [[nodiscard]] std::size_t backlog() const noexcept { return backlog_.size(); }
+    [[nodiscard]] queue_stats stats(uptime now) noexcept
+    {
+        return {.backlog = backlog_.size(),
+            .oldest = backlog_.empty() ? uptime::zero() : now - backlog_.front().since,
+            .add_rate = add_rate_.per_second(now),
+            .dispatch_rate = dispatch_rate_.per_second(now),
+            .added = adds_,
+            .dispatched = dispatches_};
+    }
+
+private:
+    struct waiting_task {
+        std::uint32_t task;
+        uptime since;
+    };
+    struct waiting_poll {
+        std::uint32_t worker;
+        std::uint32_t stamp;  // another one than the worker's: cancelled
+    };
+    struct worker_polls {
+        std::uint32_t current;
+        std::uint32_t waiting;
+    };
+
+    [[nodiscard]] bool open(uptime now) const noexcept
+    {
+        return interval_ <= 0 || static_cast<double>(now.count()) >= next_ - slack_;
+    }
+
+    void passed(uptime now) noexcept
+    {
+        ++dispatches_;
+        dispatch_rate_.count(now);
+        next_ = std::max(next_, static_cast<double>(now.count())) + interval_;
+    }
+
+    std::uint32_t head(uptime now)
+    {
+        const std::uint32_t task = backlog_.front().task;
+        backlog_.pop_front();
+        passed(now);
+        return task;
+    }
+
+    std::uint32_t oldest_poll()
+    {
+        for (;;) {
+            const waiting_poll p = polls_.front();
+            polls_.pop_front();
+            if (p.stamp != stamps_[p.worker].current)
+                continue;
+            --stamps_[p.worker].waiting;
+            --waiting_;
+            return p.worker;
+        }
+    }
+
+    std::deque<waiting_task> backlog_{};
+    std::deque<waiting_poll> polls_{};
+    std::vector<worker_polls> stamps_{};
+    std::size_t waiting_ = 0;
+    double interval_;  // microseconds from one dispatch to the next; 0 for no limit
+    double slack_;     // what a burst may run ahead
+    double next_ = 0;  // theoretical arrival time of the next dispatch
+    std::uint64_t adds_ = 0;
+    std::uint64_t dispatches_ = 0;
+    sliding_rate add_rate_{};
+    sliding_rate dispatch_rate_{};
+};
+
+}  // namespace mayfly::testing
+
+// mayfly/testing/model.hpp --------------------------------------------------------------------------------------------
+
+namespace mayfly::testing {
+
+class model;
+
+/** What stands on a model and scales it.
+
+    `d.begin(m)`                        once, at time zero
+    `d.added(m, outcome, partition)`    for every add, at once
+    `d.invoked(m, ticket, accepted)`    the answer to one `m.invoke` or `m.resize`, and the last that is heard of it
+    `d.timer(m, token)`                 for every `m.wake_at`
+
+    Models here: `eager`.
+*/
+// clang-format off
+template <class D>
+concept ModelDriver = requires(D& d, model& m, add_outcome outcome, std::uint32_t n, std::uint64_t ticket, bool accepted) {
+    d.begin(m);
+    d.added(m, outcome, n);
+    d.invoked(m, ticket, accepted);
+    d.timer(m, n);
+};
+// clang-format on
+
+/** Queue, provider and workers in simulated time. Knows no scaler.
+
+    One run of one workload: construct, `run(driver)`, look at what it returns. Events of the same instant happen in the
+    order in which they were scheduled.
+
+    Where the description of the model leaves a choice, this is what was chosen:
+
+    - An arrival is scheduled when the one before it happens, the first one before anything else.
+    - An add while a poll waits and the limiter is shut is `rate_limited`, also if others wait already.
+    - An API call fails or not when it completes; the window is looked up at that moment.
+    - A start counts against `max_concurrent` from the moment it is placed to its end. A crashed or hung one never
+   polls. It is started again as if it had just been accepted, but is as old as the call; past `event_age` it is
+   dropped.
+    - Every start by the provider is one invocation, its repetitions too. Billing of what still runs at the cut ends
+   there.
+    - A worker that could not poll before its deadline hangs. Only one that ended by itself leaves a warm environment.
+    - A poll holds a slot for the task it may bring: never more polls wait than slots are free.
+    - Tasks that one worker loses come back in the order of their numbers.
+    - A worker is listed until it stops polling, and once more, as gone, in the next snapshot. Tasks it still runs count
+   as busy slots until they end.
+    - Waiting of a task that runs when the run is cut counts like any other. A task of a chain exists once it was added.
+*/
+class model {
+public:
+    /// `w` must outlive the model.
+    explicit model(const workload& w) : model(w, generate(w)) {}
+
+    model(const workload& w, generated tasks)
+        : workload_(&w),
+          plan_(std::move(tasks)),
+          tasks_(plan_.tasks.size()),
+          open_tasks_(plan_.tasks.size()),
+          queue_(w.queue),
+          cut_(later(w.duration, w.grace)),
+          event_age_(w.provider.event_age),
+          async_retries_(w.provider.async_retries),
+          starts_(w.seed, streams::starts),
+          failures_(w.seed, streams::failures),
+          partitions_(w.seed, streams::partitions),
+          thinning_(w.seed, streams::thinning)
+    {}
+
+    model(const model&) = delete;
+    model& operator=(const model&) = delete;
+
+    /// Runs to the end: nothing is outstanding and every invocation has ended, or the time is up.
+    template <ModelDriver D>
+    run_metrics run(D& driver)
+    {
+        schedule_arrival(0);
+        driver.begin(*this);
+        while (open_tasks_ + open_invocations_ > 0) {
+            if (events_.next() > cut_) {
+                now_ = cut_;
+                break;
+            }
+            const event e = events_.pop();
+            now_ = e.at;
+            ++events_run_;
+            happen(e, driver);
+        }
+        return measure();
+    }
+
+    // What a driver may see.
+
+    [[nodiscard]] uptime now() const noexcept { return now_; }
+    [[nodiscard]] const workload& load() const noexcept { return *workload_; }
+
+    /// The first moment at which `describe` reads again.
+    [[nodiscard]] uptime describe_again_at() const noexcept
+    {
+        return metrics_.describes == 0 ? uptime::zero() : described_at_ + least_between_describes;
+    }
+
+    /// A snapshot, valid until the next call. Read at most every 250 ms: sooner, the last one is returned once more.
+    const queue_snapshot& describe()
+    {
+        if (now_ < describe_again_at())
+            return snapshot_;
+        ++metrics_.describes;
+        described_at_ = now_;
+        snapshot_ = {};
+        snapshot_.of(task_type::activity) = queue_.stats(now_);
+        snapshot_.busy_slots = busy_slots_;
+        snapshot_.workers_complete = true;
+        shown_.swap(gone_);
+        gone_.clear();
+        seen_.clear();
+        for (const std::uint32_t i : pollers_) {
+            const invocation& w = invocations_[i];
+            seen_.push_back({.identity = w.identity, .first_seen = w.first_poll, .last_seen = now_});
+        }
+        for (const goodbye& g : shown_)
+            seen_.push_back({.identity = g.identity, .first_seen = g.first_poll, .last_seen = g.at, .present = false});
+        snapshot_.workers = seen_;
+        return snapshot_;
+    }
+
+    // What a driver may do.
+
+    /// One API call that starts one worker. Returns its ticket.
+    std::uint64_t invoke(const leave_rules& orders)
+    {
+        const std::uint32_t i = reserve();
+        invocation& v = invocations_[i];
+        v.ticket = next_ticket_++;
+        v.orders = orders;
+        v.of_set = false;
+        schedule(workload_->provider.invoke_latency, what::answered, i);
+        return v.ticket;
+    }
+
+    /// One API call that asks for a set of `count` workers: the provider restarts those that end, and tells the newest
+    /// of too many to stop polling. Returns its ticket.
+    std::uint64_t resize(std::uint32_t count, const leave_rules& orders = {})
+    {
+        const std::uint32_t i = reserve();
+        invocation& v = invocations_[i];
+        v.ticket = next_ticket_++;
+        v.orders = orders;
+        v.asked_size = count;
+        schedule(workload_->provider.invoke_latency, what::resize_answered, i);
+        return v.ticket;
+    }
+
+    /// `driver.timer` is called at `at`, or now if that is past. There is no way to cancel it.
+    void wake_at(uptime at, std::uint32_t token = 0)
+    {
+        if (at != never)
+            events_.schedule(std::max(at, now_), static_cast<std::uint8_t>(what::woken), token);
+    }
+
+    /// How long the provider keeps an accepted start that it cannot run; at least a minute.
+    void event_age(uptime age) noexcept { event_age_ = std::max<uptime>(age, std::chrono::minutes{1}); }
+
+    /// How often the provider repeats a start that crashed or timed out.
+    void async_retries(std::uint32_t count) noexcept { async_retries_ = count; }
+
+    /// The first half of the identity of the worker that `ticket` starts.
+    [[nodiscard]] static std::string request_id(std::uint64_t ticket)
+    {
+        constexpr char digits[] = "0123456789abcdef";
+        std::string id = "00000000-0000-4000-8000-000000000000";
+        for (std::size_t at = id.size(); ticket != 0 && at-- > 24; ticket >>= 4)
+            id[at] = digits[ticket & 0xF];
+        return id;
+    }
+
+    /// The ticket of the start that a worker's identity, or its first half, belongs to; 0 if it is none of the model's.
+    [[nodiscard]] static std::uint64_t ticket_of(std::string_view identity)
+    {
+        std::uint64_t ticket = 0;
+        if (identity.size() < 36)
+            return 0;
+        const auto [end, ec] = std::from_chars(identity.data() + 24, identity.data() + 36, ticket, 16);
+        return ec == std::errc{} && end == identity.data() + 36 ? ticket : 0;
+    }
+
+    /// The second half of every identity.
+    static constexpr std::string_view function = "arn:aws:lambda:eu-central-1:000000000000:function:simulated:1";
+
+    // For whoever watches the model itself.
+
+    [[nodiscard]] std::uint64_t events_run() const noexcept { return events_run_; }
+    [[nodiscard]] std::size_t workers() const noexcept { return running_; }
+    [[nodiscard]] std::size_t polling() const noexcept { return pollers_.size(); }
+    [[nodiscard]] std::size_t backlog() const noexcept { return queue_.backlog(); }
+
+private:
+    enum class what : std::uint8_t {
+        arrived,          // a task is added for the first time
+        answered,         // an invoke call completes
+        resize_answered,  // a resize call completes
+        retried,          // the provider looks again for room
+        rerun,            // the provider starts a failed invocation again
+        connected,        // a worker begins to poll
+        broken,           // a crashed or hung start ends
+        poller_back,      // a poller is done with handing over its task
+        task_done,
+        looked,      // a worker decides whether to go on
+        killed,      // a draining worker's time is up
+        returned,    // a lost or chained task is added
+        limit_open,  // the limiter lets something go
+        set_checked,
+        woken,
+    };
+
+    // One start from the call to the end of its last repetition.
+    struct invocation {
+        std::uint64_t ticket = 0;
+        std::uint32_t stamp = 0;  // grows with every use of this record
+        std::uint32_t repeats = 0;
+        std::uint32_t asked_size = 0;
+        bool of_set = false;
+        bool unwanted = false;  // of a set that shall be smaller
+        bool polling = false;
+        leave_rules orders{};
+        uptime accepted{};
+        uptime patience{};  // until the provider looks again
+        uptime begin = never;
+        uptime first_poll{};
+        uptime deadline{};
+        uptime drained_by{};
+        uptime look = never;
+        leaving rules{};
+        std::uint32_t waiting = 0;  // polls at the queue
+        std::uint32_t away = 0;     // pollers that hand over a task
+        std::uint32_t place = 0;    // in `pollers_`
+        std::vector<std::uint32_t> tasks{};
+        std::string identity{};
+    };
+
+    struct task_state {
+        uptime first_add = never;
+        uptime started = never;  // the last attempt
+        uptime done_at = never;  // when the running attempt ends
+        std::uint32_t worker = 0;
+        bool done = false;
+    };
+
+    struct goodbye {
+        std::string identity;
+        uptime first_poll;
+        uptime at;
+    };
+
+    static constexpr uptime least_between_describes = std::chrono::milliseconds{250};
+    static constexpr std::size_t most_goodbyes = 4096;
+
+    // ---- events
+
+    void schedule(uptime wait, what w, std::uint32_t i)
+    {
+        events_.schedule(later(now_, wait), static_cast<std::uint8_t>(w), i, invocations_[i].stamp);
+    }
+
+    void schedule_arrival(std::uint32_t task)
+    {
+        if (task < plan_.arrivals)
+            events_.schedule(plan_.tasks[task].arrives, static_cast<std::uint8_t>(what::arrived), task);
+    }
+
+    void schedule_task(uptime wait, what w, std::uint32_t task)
+    {
+        events_.schedule(later(now_, wait), static_cast<std::uint8_t>(w), task);
+    }
+
+    template <class D>
+    void happen(const event& e, D& driver)
+    {
+        const auto w = static_cast<what>(e.what);
+        switch (w) {
+        case what::arrived: schedule_arrival(e.who + 1); return add(e.who, driver);
+        case what::woken: return driver.timer(*this, e.who);
+        case what::returned: return add(e.who, driver);
+        case what::task_done: return task_done(e.who);
+        case what::limit_open: return limit_open();
+        case what::set_checked: set_check_due_ = false; return keep_set();
+        default: break;
+        }
+        if (invocations_[e.who].stamp != e.stamp)
+            return;
+        switch (w) {
+        case what::answered: return answered(e.who, driver);
+        case what::resize_answered: return resize_answered(e.who, driver);
+        case what::retried: return retried(e.who);
+        case what::rerun: return admit(e.who);
+        case what::connected: return connected(e.who);
+        case what::broken: return broken(e.who);
+        case what::poller_back: return poller_back(e.who);
+        case what::looked: return looked(e.who);
+        case what::killed: return killed(e.who);
+        default: return;
+        }
+    }
+
+    // ---- queue
+
+    template <class D>
+    void add(std::uint32_t task, D& driver)
+    {
+        const auto partition = static_cast<std::uint32_t>(partitions_.uniform() * workload_->queue.partitions);
+        task_state& t = tasks_[task];
+        if (t.first_add == never)
+            t.first_add = now_;
+        const task_queue::added a = queue_.add(task, now_);
+        if (a.worker != task_queue::nobody) {
+            --invocations_[a.worker].waiting;
+            take(a.worker, task);
+        } else {
+            watch_limiter();
+            note();
+        }
+        driver.added(*this, a.outcome, partition);
+    }
+
+    void limit_open()
+    {
+        limiter_watched_ = never;
+        for (;;) {
+            const task_queue::match m = queue_.release(now_);
+            if (m.task == no_task)
+                break;
+            --invocations_[m.worker].waiting;
+            take(m.worker, m.task);
+        }
+        watch_limiter();
+        note();
+    }
+
+    void watch_limiter()
+    {
+        const uptime at = queue_.opens();
+        if (at >= limiter_watched_)
+            return;
+        limiter_watched_ = std::max(at, now_);
+        events_.schedule(limiter_watched_, static_cast<std::uint8_t>(what::limit_open));
+    }
+
+    // ---- provider
+
+    std::uint32_t reserve()
+    {
+        ++open_invocations_;
+        if (!free_.empty()) {
+            const std::uint32_t i = free_.back();
+            free_.pop_back();
+            return i;
+        }
+        invocations_.emplace_back();
+        return static_cast<std::uint32_t>(invocations_.size() - 1);
+    }
+
+    void release(std::uint32_t i)
+    {
+        --open_invocations_;
+        invocation& v = invocations_[i];
+        const std::uint32_t stamp = v.stamp + 1;
+        std::vector<std::uint32_t> tasks = std::move(v.tasks);
+        v = {};
+        v.stamp = stamp;
+        v.tasks = std::move(tasks);
+        free_.push_back(i);
+    }
+
+    bool api_fails()
+    {
+        for (const api_failure& f : workload_->provider.api_fail) {
+            if (now_ >= f.from && now_ < f.to && f.p > 0 && failures_.uniform() < f.p) {
+                ++metrics_.refused;
+                return true;
+            }
+        }
+        return false;
+    }
+
+    template <class D>
+    void answered(std::uint32_t i, D& driver)
+    {
+        const std::uint64_t ticket = invocations_[i].ticket;
+        const bool ok = !api_fails();
+        if (ok) {
+            invocations_[i].accepted = now_;
+            admit(i);
+        } else {
+            release(i);
+        }
+        driver.invoked(*this, ticket, ok);
+    }
+
+    template <class D>
+    void resize_answered(std::uint32_t i, D& driver)
+    {
+        const std::uint64_t ticket = invocations_[i].ticket;
+        const bool ok = !api_fails();
+        if (ok) {
+            set_size_ = invocations_[i].asked_size;
+            set_orders_ = invocations_[i].orders;
+        }
+        release(i);
+        if (ok)
+            keep_set();
+        driver.invoked(*this, ticket, ok);
+    }
+
+    void admit(std::uint32_t i)
+    {
+        if (running_ < workload_->provider.max_concurrent)
+            return start(i);
+        invocations_[i].patience = std::chrono::seconds{1};
+        wait_for_room(i);
+    }
+
+    void retried(std::uint32_t i)
+    {
+        if (running_ < workload_->provider.max_concurrent)
+            return start(i);
+        invocations_[i].patience = std::min<uptime>(2 * invocations_[i].patience, std::chrono::seconds{300});
+        wait_for_room(i);
+    }
+
+    void wait_for_room(std::uint32_t i) { repeat(i, what::retried, invocations_[i].patience); }
+
+    // The provider comes back to an event after `wait`, unless it is too old by then.
+    void repeat(std::uint32_t i, what w, uptime wait)
+    {
+        if (now_ + wait - invocations_[i].accepted > event_age_) {
+            ++metrics_.dropped;
+            release(i);
+        } else {
+            schedule(wait, w, i);
+        }
+    }
+
+    [[nodiscard]] bool environment_free()
+    {
+        if (environments_.empty())
+            return false;
+        if (now_ - environments_.back() > workload_->start.warm_keep) {
+            environments_.clear();  // all others are older
+            return false;
+        }
+        environments_.pop_back();
+        return true;
+    }
+
+    void start(std::uint32_t i)
+    {
+        invocation& v = invocations_[i];
+        const workload& w = *workload_;
+        const uptime place_cold = micros(w.start.place_cold.sample(starts_));
+        const uptime init_cold = micros(w.start.init_cold.sample(starts_));
+        const uptime place_warm = micros(w.start.place_warm.sample(starts_));
+        const uptime connect = micros(w.start.connect.sample(starts_));
+        const double luck = failures_.uniform();
+        const bool warm = environment_free();
+        const uptime init = warm ? uptime::zero() : init_cold;
+        ++running_;
+        ++metrics_.invocations;
+        v.begin = now_ + (warm ? place_warm : place_cold);
+        v.deadline = v.begin + init + w.worker.lifetime;
+        note(1);
+        for (const start_failure& f : w.provider.start_fail) {
+            if (now_ < f.from || now_ >= f.to || luck >= f.p)
+                continue;
+            const uptime end =
+                f.how == start_failure::mode::crash ? std::min(v.begin + f.after, v.deadline) : v.deadline;
+            return schedule(end - now_, what::broken, i);
+        }
+        v.first_poll = v.begin + init + connect;
+        if (v.first_poll >= v.deadline)
+            return schedule(v.deadline - now_, what::broken, i);
+        const uptime stop = std::max(v.deadline - w.worker.shutdown_buffer, v.first_poll);
+        v.drained_by = std::min(stop + w.worker.stop_timeout, v.deadline);
+        v.rules =
+            leaving(v.orders, w.worker.slots, {.from = v.first_poll, .stop_at = stop, .drained_by = v.drained_by});
+        schedule(v.first_poll - now_, what::connected, i);
+    }
+
+    void broken(std::uint32_t i)
+    {
+        finished(i);
+        invocation& v = invocations_[i];
+        if (v.of_set) {
+            release(i);
+            return check_set(std::chrono::seconds{1});
+        }
+        if (v.repeats >= async_retries_)
+            return release(i);
+        v.repeats += 1;
+        repeat(i, what::rerun, std::chrono::seconds{60} * v.repeats);
+    }
+
+    // The books of an invocation that ends, whatever comes after it.
+    void finished(std::uint32_t i)
+    {
+        invocation& v = invocations_[i];
+        billed_ += now_ - v.begin;
+        v.begin = never;
+        --running_;
+        note();
+    }
+
+    // ---- a set of workers that the provider keeps up
+
+    void check_set(uptime wait)
+    {
+        if (set_check_due_)
+            return;
+        set_check_due_ = true;
+        events_.schedule(now_ + wait, static_cast<std::uint8_t>(what::set_checked));
+    }
+
+    void keep_set()
+    {
+        std::vector<std::uint32_t> kept;
+        for (std::uint32_t i = 0; i < invocations_.size(); ++i) {
+            const invocation& v = invocations_[i];
+            if (v.of_set && !v.unwanted)
+                kept.push_back(i);
+        }
+        if (kept.size() > set_size_) {
+            std::sort(kept.begin(), kept.end(),
+                [&](std::uint32_t a, std::uint32_t b) { return invocations_[a].ticket < invocations_[b].ticket; });
+            // All are marked before the first one leaves: whoever ends comes back here.
+            for (std::size_t n = set_size_; n < kept.size(); ++n)
+                invocations_[kept[n]].unwanted = true;
+            for (std::size_t n = set_size_; n < kept.size(); ++n) {
+                if (invocations_[kept[n]].polling)
+                    leave(kept[n]);
+            }
+            return;
+        }
+        for (std::size_t n = kept.size(); n < set_size_; ++n) {
+            if (running_ >= workload_->provider.max_concurrent)
+                return check_set(std::chrono::seconds{1});
+            const std::uint32_t i = reserve();
+            invocation& v = invocations_[i];
+            v.ticket = next_ticket_++;
+            v.orders = set_orders_;
+            v.of_set = true;
+            v.accepted = now_;
+            start(i);
+        }
+    }
+
+    // ---- worker
+
+    [[nodiscard]] std::uint32_t busy(const invocation& v) const noexcept
+    {
+        return static_cast<std::uint32_t>(v.tasks.size());
+    }
+
+    void connected(std::uint32_t i)
+    {
+        invocation& v = invocations_[i];
+        v.polling = true;
+        v.identity = request_id(v.ticket);
+        v.identity += '@';
+        v.identity += function;
+        v.place = static_cast<std::uint32_t>(pollers_.size());
+        pollers_.push_back(i);
+        if (v.unwanted)
+            return leave(i);
+        for (std::uint32_t p = 0; p < workload_->worker.pollers; ++p)
+            poll(i);
+        look(i);
+    }
+
+    // One poller that is not away and not waiting goes to the queue, if a slot is free for what it brings.
+    void poll(std::uint32_t i)
+    {
+        invocation& v = invocations_[i];
+        if (!v.polling || v.waiting + v.away >= workload_->worker.pollers ||
+            busy(v) + v.waiting >= workload_->worker.slots)
+            return;
+        const std::uint32_t task = queue_.poll(i, now_);
+        if (task == no_task) {
+            ++v.waiting;
+            watch_limiter();
+        } else {
+            take(i, task);
+            note();
+        }
+    }
+
+    void take(std::uint32_t i, std::uint32_t task)
+    {
+        invocation& v = invocations_[i];
+        task_state& t = tasks_[task];
+        t.started = now_;
+        t.done_at = now_ + plan_.tasks[task].service;
+        t.worker = i;
+        v.tasks.push_back(task);
+        v.rules.on_task(now_);
+        ++v.away;
+        ++busy_slots_;
+        schedule(workload_->worker.poll_rtt, what::poller_back, i);
+        schedule_task(plan_.tasks[task].service, what::task_done, task);
+    }
+
+    void poller_back(std::uint32_t i)
+    {
+        --invocations_[i].away;
+        poll(i);
+    }
+
+    void task_done(std::uint32_t task)
+    {
+        task_state& t = tasks_[task];
+        if (t.done_at != now_)
+            return;  // lost; another attempt ends at another time
+        t.done = true;
+        t.done_at = never;
+        last_done_ = now_;
+        --open_tasks_;
+        --busy_slots_;
+        if (const std::uint32_t next = plan_.tasks[task].next; next != no_task)
+            schedule_task(plan_.tasks[task].gap, what::returned, next);
+        const std::uint32_t i = t.worker;
+        invocation& v = invocations_[i];
+        *std::find(v.tasks.begin(), v.tasks.end(), task) = v.tasks.back();
+        v.tasks.pop_back();
+        v.rules.on_done(now_);
+        if (!v.polling) {
+            if (v.tasks.empty())
+                ended(i);
+            return;
+        }
+        poll(i);
+        if (invocations_[i].tasks.empty())
+            look(i);
+    }
+
+    void looked(std::uint32_t i)
+    {
+        invocation& v = invocations_[i];
+        if (!v.polling || v.look != now_)
+            return;
+        v.look = never;
+        look(i);
+    }
+
+    void look(std::uint32_t i)
+    {
+        invocation& v = invocations_[i];
+        const double u = v.orders.thin_target > 0 ? thinning_.uniform() : 1.0;
+        const leaving::verdict verdict = v.rules.decide(now_, u);
+        if (verdict.leave())
+            return leave(i);
+        if (verdict.look >= v.look)
+            return;  // an earlier look is on its way and will ask again
+        v.look = verdict.look;
+        schedule(v.look - now_, what::looked, i);
+    }
+
+    void leave(std::uint32_t i)
+    {
+        invocation& v = invocations_[i];
+        v.polling = false;
+        v.waiting = 0;
+        queue_.cancel(i);
+        invocations_[pollers_.back()].place = v.place;
+        pollers_[v.place] = pollers_.back();
+        pollers_.pop_back();
+        if (gone_.size() == most_goodbyes)
+            gone_.erase(gone_.begin(), gone_.begin() + most_goodbyes / 2);
+        gone_.push_back({v.identity, v.first_poll, now_});
+        if (v.tasks.empty())
+            ended(i);
+        else
+            schedule(v.drained_by - now_, what::killed, i);
+    }
+
+    void killed(std::uint32_t i)
+    {
+        std::sort(invocations_[i].tasks.begin(), invocations_[i].tasks.end());
+        for (const std::uint32_t task : invocations_[i].tasks) {
+            tasks_[task].done_at = never;
+            tasks_[task].started = never;
+            ++metrics_.lost;
+            --busy_slots_;
+            schedule_task(workload_->queue.redeliver, what::returned, task);
+        }
+        invocations_[i].tasks.clear();
+        ended(i);
+    }
+
+    void ended(std::uint32_t i)
+    {
+        finished(i);
+        environments_.push_back(now_);
+        const bool of_set = invocations_[i].of_set;
+        release(i);
+        if (of_set)
+            keep_set();
+    }
+
+    // ---- books
+
+    void note(std::uint32_t starts = 0)
+    {
+        metrics_series_.note(now_, queue_.backlog(), static_cast<std::uint32_t>(running_), starts);
+    }
+
+    run_metrics measure()
+    {
+        for (const invocation& v : invocations_) {
+            if (v.begin < now_)
+                billed_ += now_ - v.begin;
+        }
+        std::vector<uptime> waits;
+        waits.reserve(tasks_.size());
+        for (std::size_t i = 0; i < tasks_.size(); ++i) {
+            task_state& t = tasks_[i];
+            if (t.first_add == never)
+                continue;
+            if (t.started == never) {
+                ++metrics_.unserved;
+                t.started = now_;
+            }
+            waits.push_back(t.started - t.first_add);
+        }
+        summarise(waits, metrics_);
+        if (plan_.arrivals > 0 && last_done_ > uptime::zero())
+            metrics_.makespan = in_seconds(last_done_ - plan_.tasks[0].arrives);
+        metrics_.billed = in_seconds(billed_);
+        metrics_.cost = metrics_.billed + invocation_fee * static_cast<double>(metrics_.invocations);
+        metrics_.series = metrics_series_.samples();
+        return std::move(metrics_);
+    }
+
+    const workload* workload_;
+    generated plan_;
+    std::vector<task_state> tasks_;
+    std::size_t open_tasks_;
+    task_queue queue_;
+    event_queue events_{};
+    uptime now_{};
+    uptime cut_;
+    uptime limiter_watched_ = never;
+    uptime event_age_;
+    std::uint32_t async_retries_;
+    random_stream starts_;
+    random_stream failures_;
+    random_stream partitions_;
+    random_stream thinning_;
+
+    std::vector<invocation> invocations_{};
+    std::vector<std::uint32_t> free_{};
+    std::vector<std::uint32_t> pollers_{};  // workers that poll
+    std::vector<uptime> environments_{};    // when they became free; the most recent last
+    std::size_t open_invocations_ = 0;
+    std::size_t running_ = 0;
+    std::uint32_t busy_slots_ = 0;
+    std::uint64_t next_ticket_ = 1;
+    std::uint32_t set_size_ = 0;
+    leave_rules set_orders_{};
+    bool set_check_due_ = false;
+
+    uptime described_at_{};
+    queue_snapshot snapshot_{};
+    std::vector<worker_seen> seen_{};
+    std::vector<goodbye> gone_{};   // since the last snapshot
+    std::vector<goodbye> shown_{};  // in the last snapshot
+
+    uptime billed_{};
+    uptime last_done_{};
+    std::uint64_t events_run_ = 0;
+    run_metrics metrics_{};
+    run_series metrics_series_{};
+};
+
+}  // namespace mayfly::testing
+
+// mayfly/testing/eager.hpp --------------------------------------------------------------------------------------------
+
+namespace mayfly::testing {
+
+/** The eager floor: one start for each unmatched task, at once, and no worker leaves before its deadline. The shortest
+    waits that a purely reactive policy can have, at an absurd price; tails are measured from here.
+
+    Every five seconds, every second while tasks wait, it looks whether all waiting tasks have a start on its way, and
+    makes up for what is missing: calls that failed, starts that came to nothing. A start not seen within six seconds or
+    three median start-ups is presumed lost. Live workers and accepted starts stay within `max_workers`.
+*/
+class eager {
+public:
+    void begin(model& m)
+    {
+        const workload& w = m.load();
+        patience_ = std::max<uptime>(std::chrono::seconds{6}, 3 * micros(median_startup(w)));
+        // A worker counts back from the moment it must be drained; the floor stops this long before the regular moment.
+        if (w.activity_timeout)
+            orders_.activity_timeout = *w.activity_timeout + w.worker.stop_timeout;
+        m.wake_at(idle_period);
+    }
+
+    void added(model& m, add_outcome outcome, std::uint32_t)
+    {
+        const bool unmatched = outcome == add_outcome::not_matched || outcome == add_outcome::behind_backlog;
+        if (unmatched && live_.size() + accepted_ < m.load().max_workers)
+            invoke(m);
+    }
+
+    void invoked(model&, std::uint64_t ticket, bool accepted)
+    {
+        const auto s = starting_.find(ticket);
+        if (s == starting_.end())
+            return;
+        if (accepted) {
+            s->second.accepted = true;
+            ++accepted_;
+        } else {
+            starting_.erase(s);
+        }
+    }
+
+    void timer(model& m, std::uint32_t)
+    {
+        const queue_snapshot& snapshot = m.describe();
+        for (const worker_seen& w : snapshot.workers) {
+            const std::uint64_t ticket = model::ticket_of(w.identity);
+            forget(ticket);
+            if (w.present)
+                live_.insert(ticket);
+            else
+                live_.erase(ticket);
+        }
+        for (auto s = starting_.begin(); s != starting_.end();) {
+            const auto next = std::next(s);
+            if (m.now() - s->second.at >= patience_)
+                forget(s->first);
+            s = next;
+        }
+        const std::uint64_t backlog = snapshot.of(task_type::activity)->backlog;
+        while (starting_.size() < backlog && live_.size() + starting_.size() < m.load().max_workers)
+            invoke(m);
+        m.wake_at(m.now() + (backlog > 0 ? busy_period : idle_period));
+    }
+
+private:
+    struct start {
+        uptime at;
+        bool accepted = false;
+    };
+
+    static constexpr uptime busy_period = std::chrono::seconds{1};
+    static constexpr uptime idle_period = std::chrono::seconds{5};
+
+    void invoke(model& m) { starting_.emplace(m.invoke(orders_), start{.at = m.now()}); }
+
+    void forget(std::uint64_t ticket)
+    {
+        const auto s = starting_.find(ticket);
+        if (s == starting_.end())
+            return;
+        accepted_ -= s->second.accepted ? 1U : 0U;
+        starting_.erase(s);
+    }
+
+    leave_rules orders_{};
+    uptime patience_{};
+    std::unordered_map<std::uint64_t, start> starting_{};  // called for and not seen yet, by ticket
+    std::unordered_set<std::uint64_t> live_{};
+    std::size_t accepted_ = 0;  // of those that start
+};
+
+static_assert(ModelDriver<eager>);
+
+/// The p99 of waiting, in seconds, that tails are measured from: what the file states, or else what a run shows.
+[[nodiscard]] inline double floor_p99(const workload& w, const generated& g)
+{
+    for (const named_numbers& m : w.measured) {
+        if (m.name == "eager-floor") {
+            if (const auto stated = m.get("p99"))
+                return *stated;
+        }
+    }
+    eager policy;
+    return model(w, g).run(policy).p99;
+}
+
+}  // namespace mayfly::testing
+
+// mayfly/testing/simulate.hpp -----------------------------------------------------------------------------------------
+
+namespace mayfly::testing {
+
+/// How a simulated controller is set up beside its scaler.
+struct simulation {
+    bool events = true;                     ///< Adds are reported. Otherwise only what a snapshot shows is known.
+    std::optional<batch_rules> batching{};  ///< Adds are gathered, a batch for each partition.
+    leave_rules orders{};                   ///< For workers whose decision gives none.
+    std::uint32_t tries = 1;                ///< Calls for one decision, the first included.
+    bool use_maximum = true;                ///< The workload's `max_workers` is the configured maximum.
+    std::optional<uptime> event_age{};      ///< The provider's own queue keeps a start at most this long.
+    std::optional<std::uint32_t> async_retries{};
+    controller_options options{};
+};
+
+/** Puts a `controller_machine` on the model: the machine of production, with simulated queue, provider and workers. */
+template <class S>
+class machine_driver {
+public:
+    machine_driver(
+        const workload& w, S scaler, const simulation& how, typename controller_machine<S>::observer watch = {})
+        : machine_(how.options, std::move(watch)),
+          events_(how.events),
+          policy_(std::make_shared<group_policy<S>>()),
+          how_(how)
+    {
+        policy_->scaler = std::move(scaler);
+        if (how.use_maximum)
+            policy_->limits.max = w.max_workers;
+        policy_->workers = {.useful_life = useful_life(w), .slots = w.worker.slots};
+        policy_->orders = how.orders;
+        policy_->bootstrap = false;  // the simulated worker's queue knows its version from the start
+        policy_->tries = how.tries;
+        if (how.batching)
+            batches_.assign(std::max(1U, w.queue.partitions), task_batcher{task_type::activity, *how.batching});
+    }
+
+    void begin(model& m)
+    {
+        if (how_.event_age)
+            m.event_age(*how_.event_age);
+        if (how_.async_retries)
+            m.async_retries(*how_.async_retries);
+        auto target = std::make_shared<launch_target>();
+        target->version = {"simulated", "1"};
+        target->function = model::function;
+        version_ = machine_.add({.groups = {{policy_, std::move(target)}}}, m.now());
+        perform(m);
+    }
+
+    void added(model& m, add_outcome outcome, std::uint32_t partition)
+    {
+        if (!events_)
+            return;
+        if (batches_.empty()) {
+            machine_.added(version_, task_added::one(task_type::activity, outcome), m.now());
+        } else {
+            task_batcher& batch = batches_[partition];
+            if (const auto signal = batch.add(outcome, m.now()))
+                machine_.added(version_, *signal, m.now());
+            else
+                m.wake_at(batch.next_flush(), flush_token);
+        }
+        perform(m);
+    }
+
+    void invoked(model& m, std::uint64_t ticket, bool accepted)
+    {
+        const auto at = tickets_.find(ticket);
+        const std::uint64_t id = at->second.first;
+        open_call& c = calls_.at(id);
+        c.results[at->second.second].outcome = accepted ? condition::ok : condition::transient;
+        tickets_.erase(at);
+        if (++c.answered < c.results.size())
+            return;
+        const open_call done = std::move(c);
+        calls_.erase(id);
+        if (done.resize) {
+            machine_.resized(id, done.results[0].outcome, {}, m.now());
+        } else {
+            std::vector<launch_result> results;
+            results.reserve(done.results.size());
+            for (const launch_report::start& s : done.results)
+                results.push_back({s.outcome, s.request_id});
+            machine_.launched(id, results, condition::ok, {}, m.now());
+        }
+        perform(m);
+    }
+
+    void timer(model& m, std::uint32_t token)
+    {
+        if (token == flush_token) {
+            for (task_batcher& b : batches_)
+                if (const auto signal = b.flush(m.now()))
+                    machine_.added(version_, *signal, m.now());
+        } else if (armed_ <= m.now()) {
+            armed_ = never;
+        }
+        if (machine_.next_wake() <= m.now())
+            machine_.advance(m.now());
+        perform(m);
+    }
+
+    [[nodiscard]] const controller_machine<S>& machine() const noexcept { return machine_; }
+    [[nodiscard]] version_handle version() const noexcept { return version_; }
+
+private:
+    static constexpr std::uint32_t flush_token = 1;
+
+    struct open_call {
+        std::vector<launch_report::start> results{};
+        std::size_t answered = 0;
+        bool resize = false;
+    };
+
+    [[nodiscard]] static uptime useful_life(const workload& w)
+    {
+        const poll_window window{.stop_at = w.worker.lifetime - w.worker.shutdown_buffer,
+            .drained_by =
+                std::min(w.worker.lifetime, w.worker.lifetime - w.worker.shutdown_buffer + w.worker.stop_timeout)};
+        return early_stop(window, w.activity_timeout.value_or(uptime::zero()));
+    }
+
+    void perform(model& m)
+    {
+        while (const auto a = machine_.next_action()) {
+            switch (a->what) {
+            case controller_action::kind::read: machine_.snapshot(version_, m.describe(), m.now()); break;
+            case controller_action::kind::launch: launch(m, *a); break;
+            case controller_action::kind::resize:
+                calls_[a->id] = {.results = {{}}, .resize = true};
+                tickets_[m.resize(a->resize.size, policy_->orders)] = {a->id, 0};
+                break;
+            }
+        }
+        const uptime at = machine_.next_wake();
+        if (at < armed_) {
+            armed_ = at;
+            m.wake_at(at, 0);
+        }
+    }
+
+    void launch(model& m, const controller_action& a)
+    {
+        open_call& c = calls_[a.id];
+        c.results.resize(a.launch.count);
+        for (std::uint32_t i = 0; i < a.launch.count; ++i) {
+            leave_rules orders = a.launch.orders;
+            orders.stay = orders.stay || i < a.launch.stay;
+            const std::uint64_t ticket = m.invoke(orders);
+            tickets_[ticket] = {a.id, i};
+            c.results[i].request_id = model::request_id(ticket);
+        }
+    }
+
+    controller_machine<S> machine_;
+    bool events_;
+    std::shared_ptr<group_policy<S>> policy_;
+    simulation how_;
+    version_handle version_{};
+    std::vector<task_batcher> batches_{};
+    std::unordered_map<std::uint64_t, open_call> calls_{};
+    std::unordered_map<std::uint64_t, std::pair<std::uint64_t, std::uint32_t>> tickets_{};
+    uptime armed_ = never;
+};
+
+/// Runs one workload against one scaler.
+template <class S>
+[[nodiscard]] run_metrics simulate(
+    const workload& w, S scaler, const simulation& how, typename controller_machine<S>::observer watch = {})
+{
+    model m(w);
+    machine_driver<S> driver(w, std::move(scaler), how, std::move(watch));
+    return m.run(driver);
 }
 
 }  // namespace mayfly::testing
@@ -3308,8 +8150,857 @@ private:
 #define MAYFLY_VERSION_MINOR 1
 #define MAYFLY_VERSION_PATCH 0
 
+// mayfly/worker_options.hpp -------------------------------------------------------------------------------------------
+
+// What a worker in a function can be told, what it is told if nobody says anything, and what cannot be changed.
+
+namespace mayfly {
+
+/// A user's choices. A field that is unset takes its default from `lambda_defaults`.
+struct worker_options {
+    std::string task_queue{};
+    std::string identity{};  ///< Empty: `<request id>@<function>` of the invocation.
+
+    std::optional<std::uint32_t> max_concurrent_activities{};
+    std::optional<std::uint32_t> max_concurrent_workflow_tasks{};
+    std::optional<std::uint32_t> max_concurrent_local_activities{};
+    std::optional<std::uint32_t> max_concurrent_nexus_tasks{};
+    std::optional<std::uint32_t> activity_pollers{};
+    std::optional<std::uint32_t> workflow_pollers{};  ///< At least two while there is a sticky cache.
+    std::optional<std::uint32_t> nexus_pollers{};
+    std::optional<std::uint32_t> sticky_cache{};  ///< Workflows kept in memory; zero for none.
+
+    std::optional<uptime> stop_timeout{};     ///< How long running tasks may go on once polling has stopped.
+    std::optional<uptime> shutdown_buffer{};  ///< Polling stops this much before the deadline.
+    std::optional<uptime> hook_allowance{};   ///< The last part of the buffer, for hooks and closing.
+
+    std::optional<uptime> idle_exit{};         ///< See `leave_rules`. What is set here wins over what the
+    std::optional<double> thin_target{};       ///< controller tells the worker.
+    std::optional<uptime> activity_timeout{};  ///< The longest an activity can take.
+
+    /// A shorter `idle_exit` than this is raised to it: a poll that is answered once a second cannot be told from one
+    /// that is idle. Set it to zero for a queue that answers within milliseconds.
+    uptime least_idle_exit = std::chrono::seconds{1};
+
+    /// For workflows that declare none themselves.
+    versioning_behavior default_behavior = versioning_behavior::unspecified;
+
+    std::optional<bool> eager_activities{};       ///< Stays off: it needs a connection that lasts.
+    std::optional<bool> versioning{};             ///< Stays on: unversioned workers are not invoked.
+    std::optional<deployment_version> version{};  ///< Only the one given to `resolve` is accepted.
+};
+
+/// Fills what is unset with the values for a small function. Fills nothing else.
+inline void lambda_defaults(worker_options& o)
+{
+    const auto fill = [](auto& field, auto value) {
+        if (!field)
+            field = value;
+    };
+    fill(o.max_concurrent_activities, 2U);
+    fill(o.max_concurrent_workflow_tasks, 10U);
+    fill(o.max_concurrent_local_activities, 2U);
+    fill(o.max_concurrent_nexus_tasks, 5U);
+    fill(o.activity_pollers, 1U);
+    fill(o.workflow_pollers, 2U);
+    fill(o.nexus_pollers, 1U);
+    fill(o.sticky_cache, 100U);
+    fill(o.stop_timeout, std::chrono::seconds{5});
+    fill(o.hook_allowance, std::chrono::seconds{2});
+    fill(o.shutdown_buffer, later(*o.stop_timeout, *o.hook_allowance));
+}
+
+/// What the worker offers, by name.
+struct registrations {
+    struct workflow {
+        std::string name{};
+        versioning_behavior behavior = versioning_behavior::unspecified;
+    };
+    std::vector<workflow> workflows{};
+    std::vector<std::string> activities{};
+    std::vector<std::string> nexus_services{};
+
+    [[nodiscard]] bool empty() const noexcept
+    {
+        return workflows.empty() && activities.empty() && nexus_services.empty();
+    }
+};
+
+/// Every setting with its value.
+struct worker_settings {
+    std::string task_queue{};
+    std::string identity{};
+    std::uint32_t max_concurrent_activities = 2;
+    std::uint32_t max_concurrent_workflow_tasks = 10;
+    std::uint32_t max_concurrent_local_activities = 2;
+    std::uint32_t max_concurrent_nexus_tasks = 5;
+    std::uint32_t activity_pollers = 1;
+    std::uint32_t workflow_pollers = 2;
+    std::uint32_t nexus_pollers = 1;
+    std::uint32_t sticky_cache = 100;
+    uptime stop_timeout = std::chrono::seconds{5};
+    uptime shutdown_buffer = std::chrono::seconds{7};
+    uptime hook_allowance = std::chrono::seconds{2};
+    versioning_behavior default_behavior = versioning_behavior::unspecified;
+};
+
+/// Options that were checked. Only `resolve` makes one; what must not be overridden has no setter.
+class resolved_options {
+public:
+    static constexpr bool eager_activities = false;
+    static constexpr bool versioning = true;
+
+    [[nodiscard]] const worker_settings& settings() const noexcept { return settings_; }
+    [[nodiscard]] const deployment_version& version() const noexcept { return version_; }
+
+    /// What was changed or looks wrong and is no reason to refuse. To be logged once.
+    [[nodiscard]] const problems& notes() const noexcept { return notes_; }
+
+    [[nodiscard]] versioning_behavior behavior_of(const registrations::workflow& w) const noexcept
+    {
+        return w.behavior != versioning_behavior::unspecified ? w.behavior : settings_.default_behavior;
+    }
+
+    /// When to leave: the controller's orders, and the user's own choices above them. Only the controller knows whether
+    /// the worker has to stay.
+    [[nodiscard]] leave_rules rules(leave_rules orders) const noexcept
+    {
+        orders.idle_exit = idle_exit_.value_or(orders.idle_exit);
+        orders.thin_target = thin_target_.value_or(orders.thin_target);
+        orders.activity_timeout = activity_timeout_.value_or(orders.activity_timeout);
+        return orders;
+    }
+
+private:
+    resolved_options() = default;
+    friend checked<resolved_options> resolve(worker_options, const deployment_version&, const registrations&);
+
+    worker_settings settings_{};
+    deployment_version version_{};
+    problems notes_{};
+    std::optional<uptime> idle_exit_{};
+    std::optional<double> thin_target_{};
+    std::optional<uptime> activity_timeout_{};
+};
+
+namespace detail {
+
+inline void check_counts(const worker_options& o, problems& wrong)
+{
+    const std::pair<const char*, std::uint32_t> positive[] = {
+        {"max_concurrent_activities", *o.max_concurrent_activities},
+        {"max_concurrent_workflow_tasks", *o.max_concurrent_workflow_tasks},
+        {"max_concurrent_local_activities", *o.max_concurrent_local_activities},
+        {"max_concurrent_nexus_tasks", *o.max_concurrent_nexus_tasks},
+        {"activity_pollers", *o.activity_pollers},
+        {"workflow_pollers", *o.workflow_pollers},
+        {"nexus_pollers", *o.nexus_pollers},
+    };
+    for (const auto& [field, value] : positive)
+        if (value == 0)
+            wrong.push_back({field, "0", "take at least 1, or leave it unset for the default"});
+    if (*o.workflow_pollers == 1 && *o.sticky_cache > 0)
+        wrong.push_back({"workflow_pollers", "1",
+            "one poller cannot serve both the queue and the sticky queue: take at least 2, or set sticky_cache to 0"});
+}
+
+inline void check_times(const worker_options& o, problems& wrong)
+{
+    const std::pair<const char*, uptime> times[] = {
+        {"stop_timeout", *o.stop_timeout},
+        {"shutdown_buffer", *o.shutdown_buffer},
+        {"hook_allowance", *o.hook_allowance},
+        {"idle_exit", o.idle_exit.value_or(uptime{})},
+        {"activity_timeout", o.activity_timeout.value_or(uptime{})},
+        {"least_idle_exit", o.least_idle_exit},
+    };
+    for (const auto& [field, value] : times)
+        if (value < uptime::zero())
+            wrong.push_back({field, seconds_text(value), "a time cannot be negative"});
+    if (o.thin_target && !(*o.thin_target >= 0 && *o.thin_target <= 1))
+        wrong.push_back({"thin_target", std::to_string(*o.thin_target), "take a share above 0 and up to 1; 0 for off"});
+}
+
+inline void check_version(const worker_options& o, const deployment_version& version, problems& wrong)
+{
+    if (version.deployment.empty())
+        wrong.push_back({"version.deployment", "", "name the worker deployment this code belongs to"});
+    if (version.build_id.empty())
+        wrong.push_back({"version.build_id", "", "give this build an id"});
+    if (o.versioning == false)
+        wrong.push_back(
+            {"versioning", "off", "a worker that runs in a function must be versioned: do not switch it off"});
+    if (o.version && *o.version != version)
+        wrong.push_back({"version", o.version->deployment + ":" + o.version->build_id,
+            "the version is the one given at the entry point, " + version.deployment + ":" + version.build_id});
+}
+
+inline void check_registrations(const worker_options& o, const registrations& offered, problems& wrong)
+{
+    if (offered.empty())
+        wrong.push_back({"registrations", "none", "register at least one workflow, activity or Nexus service"});
+    if (o.default_behavior != versioning_behavior::unspecified)
+        return;
+    for (const registrations::workflow& w : offered.workflows)
+        if (w.behavior == versioning_behavior::unspecified)
+            wrong.push_back({"workflows." + w.name, "without a versioning behavior",
+                "declare pinned or auto_upgrade for it, or set default_behavior"});
+}
+
+/// What is allowed and still likely to hurt.
+[[nodiscard]] inline problems notes_on(const worker_options& o)
+{
+    problems notes;
+    if (o.eager_activities == true)
+        notes.push_back({"eager_activities", "on", "stays off, because it needs a connection that lasts"});
+    const uptime need = later(*o.stop_timeout, *o.hook_allowance);
+    if (*o.shutdown_buffer < need)
+        notes.push_back({"shutdown_buffer", seconds_text(*o.shutdown_buffer),
+            "running tasks and hooks may be cut off: stop_timeout and hook_allowance need " + seconds_text(need)});
+    if (o.activity_timeout && *o.stop_timeout < *o.activity_timeout)
+        notes.push_back({"stop_timeout", seconds_text(*o.stop_timeout),
+            "shorter than activity_timeout, " + seconds_text(*o.activity_timeout) +
+                ": polling stops early for it, but an activity that runs when the worker is cancelled may be lost"});
+    if (o.idle_exit && *o.idle_exit > uptime::zero() && *o.idle_exit < o.least_idle_exit)
+        notes.push_back({"idle_exit", seconds_text(*o.idle_exit),
+            "raised to least_idle_exit, " + seconds_text(o.least_idle_exit) + "; 0 turns it off"});
+    return notes;
+}
+
+}  // namespace detail
+
+/// Checks everything that can be known before the first invocation. All problems are reported, not the first alone.
+[[nodiscard]] inline checked<resolved_options> resolve(
+    worker_options o, const deployment_version& version, const registrations& offered)
+{
+    lambda_defaults(o);
+    problems wrong;
+    detail::check_version(o, version, wrong);
+    if (o.task_queue.empty())
+        wrong.push_back({"task_queue", "", "set task_queue, or the environment variable TEMPORAL_TASK_QUEUE"});
+    detail::check_registrations(o, offered, wrong);
+    detail::check_counts(o, wrong);
+    detail::check_times(o, wrong);
+    if (!wrong.empty())
+        return wrong;
+
+    resolved_options r;
+    r.notes_ = detail::notes_on(o);
+    r.version_ = version;
+    r.idle_exit_ = o.idle_exit;
+    if (o.idle_exit && *o.idle_exit > uptime::zero())
+        r.idle_exit_ = std::max(*o.idle_exit, o.least_idle_exit);
+    r.thin_target_ = o.thin_target;
+    r.activity_timeout_ = o.activity_timeout;
+    r.settings_ = {
+        .task_queue = std::move(o.task_queue),
+        .identity = std::move(o.identity),
+        .max_concurrent_activities = *o.max_concurrent_activities,
+        .max_concurrent_workflow_tasks = *o.max_concurrent_workflow_tasks,
+        .max_concurrent_local_activities = *o.max_concurrent_local_activities,
+        .max_concurrent_nexus_tasks = *o.max_concurrent_nexus_tasks,
+        .activity_pollers = *o.activity_pollers,
+        .workflow_pollers = *o.workflow_pollers,
+        .nexus_pollers = *o.nexus_pollers,
+        .sticky_cache = *o.sticky_cache,
+        .stop_timeout = *o.stop_timeout,
+        .shutdown_buffer = *o.shutdown_buffer,
+        .hook_allowance = *o.hook_allowance,
+        .default_behavior = o.default_behavior,
+    };
+    return r;
+}
+
+}  // namespace mayfly
+
 #if !defined(MAYFLY_NO_ASIO) && __has_include(<boost/asio/async_result.hpp>)
 /// Defined when the parts that need Boost.Asio are here.
 #define MAYFLY_HAS_ASIO 1
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/compose.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/wait_traits.hpp>
+#include <boost/system/error_category.hpp>
+#include <boost/system/error_code.hpp>
+#include <boost/system/error_condition.hpp>
+
+// mayfly/error.hpp ----------------------------------------------------------------------------------------------------
+
+// What core itself can fail with, and `condition` as something any error code can be compared with.
+
+namespace mayfly {
+
+/// Core's own failures. The words that go with one travel beside it, in a report.
+enum class errc {
+    deadline_too_near = 1,  ///< Too little time to do any work before the deadline.
+    bad_options,            ///< The worker's options contradict themselves or the platform.
+    connect_failed,         ///< The worker could not reach its task queue.
+    start_failed,           ///< It reached the queue and was not let in.
+    worker_failed,          ///< It had to stop while polling.
+    stopped,                ///< Cancelled before it could poll.
+};
+
+namespace detail {
+
+class condition_category final : public boost::system::error_category {
+public:
+    constexpr condition_category() noexcept : error_category(0x6d61'7966'6c79'0001) {}
+    const char* name() const noexcept override { return "mayfly.condition"; }
+    std::string message(int v) const override { return std::string(to_string(static_cast<condition>(v))); }
+};
+
+class core_category final : public boost::system::error_category {
+public:
+    constexpr core_category() noexcept : error_category(0x6d61'7966'6c79'0002) {}
+    const char* name() const noexcept override { return "mayfly"; }
+
+    std::string message(int v) const override
+    {
+        switch (static_cast<errc>(v)) {
+        case errc::deadline_too_near: return "too little time before the deadline";
+        case errc::bad_options: return "the worker's options are not valid";
+        case errc::connect_failed: return "connecting to the task queue failed";
+        case errc::start_failed: return "starting the worker failed";
+        case errc::worker_failed: return "the worker failed";
+        case errc::stopped: return "stopped before the worker could poll";
+        }
+        return "unknown";
+    }
+
+    boost::system::error_condition default_error_condition(int v) const noexcept override;
+};
+
+inline constexpr condition_category condition_category_instance{};
+inline constexpr core_category core_category_instance{};
+
+}  // namespace detail
+
+[[nodiscard]] constexpr const boost::system::error_category& condition_category() noexcept
+{
+    return detail::condition_category_instance;
+}
+
+[[nodiscard]] constexpr const boost::system::error_category& core_category() noexcept
+{
+    return detail::core_category_instance;
+}
+
+[[nodiscard]] inline boost::system::error_condition make_error_condition(condition c) noexcept
+{
+    return {static_cast<int>(c), condition_category()};
+}
+
+[[nodiscard]] inline boost::system::error_code make_error_code(errc e) noexcept
+{
+    return {static_cast<int>(e), core_category()};
+}
+
+}  // namespace mayfly
+
+template <>
+struct boost::system::is_error_condition_enum<mayfly::condition> : std::true_type {};
+template <>
+struct boost::system::is_error_code_enum<mayfly::errc> : std::true_type {};
+
+namespace mayfly {
+
+inline boost::system::error_condition detail::core_category::default_error_condition(int v) const noexcept
+{
+    switch (static_cast<errc>(v)) {
+    case errc::deadline_too_near:
+    case errc::bad_options: return condition::permanent;
+    case errc::connect_failed:
+    case errc::start_failed:
+    case errc::worker_failed:
+    case errc::stopped: break;
+    }
+    return condition::transient;
+}
+
+/// The only difference that core acts on. What maps to no condition counts as transient: it may succeed unchanged.
+[[nodiscard]] inline condition condition_of(const boost::system::error_code& ec) noexcept
+{
+    if (!ec)
+        return condition::ok;
+    if (ec == condition::throttled)
+        return condition::throttled;
+    if (ec == condition::permanent)
+        return condition::permanent;
+    return condition::transient;
+}
+
+}  // namespace mayfly
+
+// mayfly/compute_provider.hpp -----------------------------------------------------------------------------------------
+
+namespace mayfly {
+
+namespace detail {
+
+/// The least completion handler, for asking a type whether it has an operation.
+template <class Result>
+struct handler_archetype {
+    handler_archetype(handler_archetype&&) = default;
+    handler_archetype(const handler_archetype&) = delete;
+    void operator()(boost::system::error_code, Result) {}
+};
+
+}  // namespace detail
+
+/** Starts single workers.
+
+    `p.async_launch(request, token)`  completes with `void(error_code, launch_report)` when the platform has answered
+   for each of `request.count` starts; `report.starts` tells them apart, and the error stands for those it does not
+   name. Accepted is enough: whether a worker comes up is seen later, by its polling as `<requestID>@<function>`.
+
+    Calls overlap. Cancellation (terminal) through the token's slot abandons the call soon. An error that compares equal
+    to `condition::throttled`, `transient` or `permanent` is treated as such, any other as transient.
+    Models: `testing::scripted_provider`, and every provider of launch strategy `invoke`.
+*/
+// clang-format off
+template <class P>
+concept LaunchesWorkers =
+    requires(P& p, launch_request request, detail::handler_archetype<launch_report> handler) {
+        p.async_launch(std::move(request), std::move(handler));
+    };
+
+/** Resizes a set of workers that the platform keeps up.
+
+    `p.async_resize(request, token)`  completes with `void(error_code, resize_report)` when the platform has taken the
+                                      new size. Otherwise as `LaunchesWorkers`.
+*/
+template <class P>
+concept ResizesWorkerSet =
+    requires(P& p, resize_request request, detail::handler_archetype<resize_report> handler) {
+        p.async_resize(std::move(request), std::move(handler));
+    };
+
+/// Puts workers into the world, in one of the two ways. A platform that can only do one does not pretend to the other.
+template <class P>
+concept ComputeProvider = std::move_constructible<P> && (LaunchesWorkers<P> || ResizesWorkerSet<P>);
+
+/// Whether the provider can do what the scaler decides.
+template <class P, launch_strategy Strategy>
+concept ProviderFor = ComputeProvider<P> &&
+    ((Strategy == launch_strategy::invoke && LaunchesWorkers<P>) ||
+     (Strategy == launch_strategy::worker_set && ResizesWorkerSet<P>));
+// clang-format on
+
+}  // namespace mayfly
+
+// mayfly/queue_source.hpp ---------------------------------------------------------------------------------------------
+
+namespace mayfly {
+
+/// A `queue_snapshot` that owns what it shows, so that it can travel through a completion.
+struct queue_reading {
+    struct poller {
+        std::string identity{};
+        uptime first_seen{};
+        uptime last_seen{};
+        bool present = true;
+        std::optional<std::uint32_t> busy{};
+        std::optional<std::uint32_t> slots{};
+        std::optional<deployment_version> version{};
+    };
+
+    std::array<std::optional<queue_stats>, all_task_types.size()> stats{};
+    std::vector<poller> workers{};
+    bool workers_complete = false;
+    std::optional<std::uint32_t> busy_slots{};
+
+    /// The same as a view. `room` holds the pollers; both must outlive the result.
+    [[nodiscard]] queue_snapshot view(std::vector<worker_seen>& room) const
+    {
+        room.clear();
+        for (const poller& p : workers)
+            room.push_back(
+                {p.identity, p.first_seen, p.last_seen, p.present, p.busy, p.slots, p.version ? &*p.version : nullptr});
+        return {.stats = stats, .workers = room, .workers_complete = workers_complete, .busy_slots = busy_slots};
+    }
+};
+
+/** Reads the statistics of a version's queues.
+
+    `q.async_read(target, now, token)`  completes with `void(error_code, queue_reading)`; times in it are uptimes like
+                                        `now`, the controller's time of the call. Cancellation (terminal) abandons it.
+
+    Models: `no_source`, for a host that reports every add itself; `temporal::task_queue_source`.
+*/
+// clang-format off
+template <class Q>
+concept QueueSource = std::move_constructible<Q> &&
+    requires(Q& q, std::shared_ptr<const launch_target> target, uptime now, detail::handler_archetype<queue_reading> handler) {
+        q.async_read(std::move(target), now, std::move(handler));
+    };
+// clang-format on
+
+/// Has nothing to read. For a scaler that asks for no reading.
+struct no_source {};
+
+}  // namespace mayfly
+
+// mayfly/controller.hpp -----------------------------------------------------------------------------------------------
+
+namespace mayfly {
+
+struct call_limits {
+    std::chrono::milliseconds launch{std::chrono::seconds{60}};  ///< A launch or resize that takes longer is cancelled.
+    std::chrono::milliseconds read{std::chrono::seconds{15}};    ///< Likewise a reading.
+};
+
+/** The controller of many deployment versions: a `controller_machine` with a provider, a source and a clock.
+
+    Give it versions and signals through `machine()` inside `tell`, and let `async_run` run. Everything happens on the
+    executor it was made with; call it from there. It must outlive `async_run`.
+
+    @tparam S scaler of every group
+    @tparam P `ComputeProvider` that can do what `S` decides
+    @tparam Q `QueueSource`, or `no_source`
+    @tparam C `DeadlineClock`
+*/
+template <class S, class P, class Q = no_source, DeadlineClock C = deadline_clock>
+    requires Scaler<S, scaling_signal> && ProviderFor < P, strategy_of<S>()
+> class basic_controller {
+public:
+    using machine_type = controller_machine<S>;
+    using error_code = boost::system::error_code;
+
+    basic_controller(boost::asio::any_io_executor executor, P provider, Q source = {}, controller_options options = {},
+        typename machine_type::observer watch = {}, call_limits limits = {})
+        : provider_(std::move(provider)),
+          source_(std::move(source)),
+          limits_(limits),
+          machine_(options, std::move(watch)),
+          timer_(executor),
+          idle_(std::move(executor), C::time_point::max()),
+          began_(C::now())
+    {}
+
+    /// Time since this controller was made, which is what its machine calls `now`.
+    [[nodiscard]] uptime now() const { return std::chrono::duration_cast<uptime>(C::now() - began_); }
+
+    [[nodiscard]] const machine_type& machine() const noexcept { return machine_; }
+    [[nodiscard]] P& provider() noexcept { return provider_; }
+    [[nodiscard]] boost::asio::any_io_executor get_executor() { return timer_.get_executor(); }
+
+    version_handle add(version_spec<S> spec)
+    {
+        const version_handle h = machine_.add(std::move(spec), now());
+        perform();
+        return h;
+    }
+
+    void remove(version_handle h) { machine_.remove(h); }
+
+    /// Tells the machine what happened: `c.tell([&](auto& machine, uptime now) { machine.added(h, tasks, now); })`.
+    template <class F>
+    void tell(F&& what)
+    {
+        std::forward<F>(what)(machine_, now());
+        perform();
+    }
+
+    void added(version_handle h, const task_added& tasks)
+    {
+        machine_.added(h, tasks, now());
+        perform();
+    }
+
+    /** Performs what the machine decides, until cancelled (terminal, partial or total).
+
+        Completes with `void(error_code)`: `operation_aborted`, once the calls under way have been cancelled and have
+        ended. Signals given while it does not run are kept: what they ask for is done when it runs again.
+    */
+    template <class Token>
+    auto async_run(Token&& token)
+    {
+        return boost::asio::async_compose<Token, void(error_code)>(running{this}, token, timer_);
+    }
+
+private:
+    struct call {
+        boost::asio::cancellation_signal cancel{};
+        uptime give_up_at{};
+        bool cancelled = false;
+    };
+    using call_list = std::list<call>;
+
+    /// Waits on a timer that never expires: it is cancelled from outside, and then once more by the last call to end.
+    struct running {
+        basic_controller* c;
+        enum { begin, run, drain } at = begin;
+
+        template <class Self>
+        void operator()(Self& self, error_code = {})
+        {
+            basic_controller& me = *c;  // self, and *this within it, is moved away below
+            switch (at) {
+            case begin:
+                at = run;
+                self.reset_cancellation_state(boost::asio::enable_total_cancellation());
+                me.running_ = true;
+                me.perform();
+                return me.idle_.async_wait(std::move(self));
+            case run:
+                at = drain;
+                // From here on only the calls that are left decide how long it takes.
+                self.reset_cancellation_state(boost::asio::disable_cancellation());
+                me.stop();
+                [[fallthrough]];
+            case drain:
+                if (!me.calls_.empty())
+                    return me.idle_.async_wait(std::move(self));
+                return self.complete(boost::asio::error::operation_aborted);
+            }
+        }
+    };
+
+    void stop()
+    {
+        running_ = false;
+        asleep_until_ = never;
+        timer_.cancel();
+        cancel_if([](const call&) { return true; });
+    }
+
+    template <class F>
+    void cancel_if(F due)
+    {
+        std::vector<call*> chosen;
+        for (call& c : calls_)
+            if (!c.cancelled && due(c))
+                chosen.push_back(&c);
+        // A call may end inside its own cancellation, or another's. It is kept until nobody stands in it any more.
+        cancelling_ = true;
+        for (call* c : chosen) {
+            c->cancelled = true;
+            c->cancel.emit(boost::asio::cancellation_type::terminal);
+        }
+        cancelling_ = false;
+        ended_.clear();
+    }
+
+    void perform()
+    {
+        if (!running_ || performing_)
+            return;
+        performing_ = true;
+        while (auto next = machine_.next_action())
+            start(std::move(*next));
+        performing_ = false;
+        sleep();
+    }
+
+    void start(controller_action next)
+    {
+        using enum controller_action::kind;
+        switch (next.what) {
+        case launch:
+            if constexpr (LaunchesWorkers<P>)
+                provider_.async_launch(std::move(next.launch),
+                    ending(
+                        limits_.launch, [this, id = next.id](error_code ec, launch_report r) { launched(id, ec, r); }));
+            break;
+        case resize:
+            if constexpr (ResizesWorkerSet<P>)
+                provider_.async_resize(std::move(next.resize),
+                    ending(limits_.launch, [this, id = next.id](error_code ec, resize_report r) {
+                        machine_.resized(id, condition_of(ec), r.detail.empty() ? ec.message() : r.detail, now());
+                    }));
+            break;
+        case read:
+            if constexpr (QueueSource<Q>)
+                source_.async_read(machine_.target(next.version), now(),
+                    ending(limits_.read, [this, h = next.version](error_code ec, queue_reading r) {
+                        if (ec)
+                            machine_.unread(h, condition_of(ec), ec.message(), now());
+                        else
+                            machine_.snapshot(h, r.view(room_), now());
+                    }));
+            break;
+        }
+    }
+
+    /// A handler that books the call out, runs `then`, and goes on performing.
+    template <class F>
+    auto ending(std::chrono::milliseconds at_most, F then)
+    {
+        const auto it = calls_.emplace(calls_.end());
+        it->give_up_at = later(now(), at_most);
+        auto slot = it->cancel.slot();
+        return boost::asio::bind_cancellation_slot(
+            slot, boost::asio::bind_executor(
+                      timer_.get_executor(), [this, it, then = std::move(then)](error_code ec, auto result) mutable {
+                          ended_.splice(ended_.end(), calls_, it);
+                          if (!cancelling_)
+                              ended_.clear();
+                          then(ec, std::move(result));
+                          perform();
+                          if (!running_ && calls_.empty())
+                              idle_.cancel();
+                      }));
+    }
+
+    void launched(std::uint64_t id, error_code ec, const launch_report& r)
+    {
+        results_.clear();
+        for (const launch_report::start& s : r.starts)
+            results_.push_back({s.outcome, s.request_id});
+        // Without an error a start that is not named was accepted, by a platform that gives no request ids.
+        machine_.launched(id, results_, condition_of(ec), r.detail.empty() && ec ? ec.message() : r.detail, now());
+    }
+
+    void sleep()
+    {
+        uptime at = machine_.next_wake();
+        for (const call& c : calls_)
+            if (!c.cancelled)
+                at = std::min(at, c.give_up_at);
+        if (at == asleep_until_)
+            return;
+        asleep_until_ = at;
+        if (at == never) {
+            timer_.cancel();
+            return;
+        }
+        timer_.expires_at(began_ + std::chrono::duration_cast<typename C::duration>(at));
+        timer_.async_wait([this](error_code ec) {
+            if (!ec)
+                wake();
+        });
+    }
+
+    void wake()
+    {
+        asleep_until_ = never;
+        if (!running_)
+            return;
+        const uptime t = now();
+        cancel_if([t](const call& c) { return c.give_up_at <= t; });
+        machine_.advance(t);
+        perform();
+    }
+
+    P provider_;
+    Q source_;
+    call_limits limits_;
+    machine_type machine_;
+    boost::asio::basic_waitable_timer<C> timer_;
+    boost::asio::basic_waitable_timer<C> idle_;
+    typename C::time_point began_;
+    uptime asleep_until_ = never;
+    call_list calls_{};
+    call_list ended_{};
+    std::vector<worker_seen> room_{};
+    std::vector<launch_result> results_{};
+    bool running_ = false;
+    bool performing_ = false;
+    bool cancelling_ = false;
+};
+
+/// The usual form: sized by `fleet`, on the machine's own clock.
+template <class P, class Q = no_source>
+using controller = basic_controller<fleet, P, Q>;
+
+}  // namespace mayfly
+
+// mayfly/testing/manual_clock.hpp -------------------------------------------------------------------------------------
+
+namespace mayfly::testing {
+
+/** A `DeadlineClock` that stands still until the test moves it.
+
+    It counts from zero. Each thread has its own, so tests of one process may run on several threads, each with its own
+    `io_context`; a context whose handlers run on more than one thread cannot use it. Timers are looked at whenever the
+    context is polled. `run()` would therefore spin: use `settle` and `pass`.
+*/
+struct manual_clock {
+    using duration = uptime;
+    using rep = duration::rep;
+    using period = duration::period;
+    using time_point = std::chrono::time_point<manual_clock>;
+    static constexpr bool is_steady = true;
+
+    [[nodiscard]] static time_point now() noexcept { return state().now; }
+    [[nodiscard]] static time_point from_wall(wall_time w) noexcept
+    {
+        return now() + std::chrono::duration_cast<duration>(w - state().wall);
+    }
+
+    /// Both clocks go on by `by`, which is not negative.
+    static void advance(duration by) noexcept
+    {
+        state().now += by;
+        state().wall += by;
+    }
+
+    /// What the wall clock shows now. A step of it moves no steady time.
+    [[nodiscard]] static std::chrono::sys_time<duration> wall() noexcept { return state().wall; }
+    static void set_wall(std::chrono::sys_time<duration> w) noexcept { state().wall = w; }
+
+    /// Back to zero; for the beginning of a test. No timer may be waiting.
+    static void reset() noexcept { state() = {}; }
+
+private:
+    struct times {
+        time_point now{};
+        std::chrono::sys_time<duration> wall{};
+    };
+    static times& state() noexcept
+    {
+        thread_local times t;
+        return t;
+    }
+};
+
+static_assert(DeadlineClock<manual_clock>);
+
+/// Runs whatever is ready at the present time, and what becomes ready by that. Returns the number of handlers run.
+template <class Context>
+std::size_t settle(Context& context)
+{
+    std::size_t ran = 0;
+    for (;;) {
+        context.restart();
+        const std::size_t n = context.poll();
+        if (n == 0)
+            return ran;
+        ran += n;
+    }
+}
+
+/// Lets `by` pass in steps of `step`, and settles after each: a timer is late by less than one step.
+template <class Context>
+void pass(Context& context, uptime by, uptime step = std::chrono::milliseconds{1})
+{
+    settle(context);
+    for (uptime left = by; left > uptime::zero(); left -= step) {
+        manual_clock::advance(left < step ? left : step);
+        settle(context);
+    }
+}
+
+}  // namespace mayfly::testing
+
+/// Real time says nothing about when a manual timer is due: never sleep, look again.
+template <>
+struct boost::asio::wait_traits<mayfly::testing::manual_clock> {
+    static mayfly::testing::manual_clock::duration to_wait_duration(
+        const mayfly::testing::manual_clock::duration&) noexcept
+    {
+        return {};
+    }
+    static mayfly::testing::manual_clock::duration to_wait_duration(
+        const mayfly::testing::manual_clock::time_point&) noexcept
+    {
+        return {};
+    }
+};
 
 #endif

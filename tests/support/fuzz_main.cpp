@@ -67,8 +67,7 @@ std::vector<bytes> read_all(const std::vector<std::string>& paths)
                 if (entry.is_regular_file())
                     files.push_back(entry.path());
             }
-        }
-        else if (std::filesystem::exists(path))
+        } else if (std::filesystem::exists(path))
             files.emplace_back(path);
     }
     std::sort(files.begin(), files.end());
@@ -160,6 +159,6 @@ int main(int argc, char** argv)
         run(mutate.next(corpus));
         ++mutated;
     }
-    std::printf("%zu kept inputs and %llu mutated ones: all held\n", corpus.size(),
-        static_cast<unsigned long long>(mutated));
+    std::printf(
+        "%zu kept inputs and %llu mutated ones: all held\n", corpus.size(), static_cast<unsigned long long>(mutated));
 }

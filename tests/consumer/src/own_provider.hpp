@@ -6,6 +6,7 @@
 #ifdef MAYFLY_HAS_ASIO
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/append.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/post.hpp>
 
@@ -28,9 +29,8 @@ public:
             report.starts.push_back({.request_id = std::to_string(++*started_)});
         return boost::asio::async_initiate<Token, void(boost::system::error_code, mayfly::launch_report)>(
             [](auto handler, auto executor, mayfly::launch_report done) {
-                boost::asio::post(executor, [handler = std::move(handler), done = std::move(done)]() mutable {
-                    std::move(handler)({}, std::move(done));
-                });
+                boost::asio::post(
+                    executor, boost::asio::append(std::move(handler), boost::system::error_code(), std::move(done)));
             },
             token, executor_, std::move(report));
     }
