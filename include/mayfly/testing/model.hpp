@@ -5,42 +5,22 @@
 #include <mayfly/leaving.hpp>
 #include <mayfly/signal.hpp>
 #include <mayfly/testing/event_queue.hpp>
+#include <mayfly/testing/model_driver.hpp>
+#include <mayfly/testing/poller_list.hpp>
 #include <mayfly/testing/run_metrics.hpp>
+#include <mayfly/testing/start_draws.hpp>
 #include <mayfly/testing/task_queue.hpp>
 #include <mayfly/testing/workload.hpp>
 
 #include <algorithm>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 namespace mayfly::testing {
-
-class model;
-
-/** What stands on a model and scales it.
-
-    `d.begin(m)`                        once, at time zero
-    `d.added(m, outcome, partition)`    for every add, at once
-    `d.invoked(m, ticket, accepted)`    the answer to one `m.invoke` or `m.resize`, and the last that is heard of it
-    `d.timer(m, token)`                 for every `m.wake_at`
-
-    Models here: `eager`.
-*/
-// clang-format off
-template <class D>
-concept ModelDriver = requires(D& d, model& m, add_outcome outcome, std::uint32_t n, std::uint64_t ticket, bool accepted) {
-    d.begin(m);
-    d.added(m, outcome, n);
-    d.invoked(m, ticket, accepted);
-    d.timer(m, n);
-};
-// clang-format on
 
 /** Queue, provider and workers in simulated time. Knows no scaler.
 
@@ -78,8 +58,7 @@ public:
           cut_(later(w.duration, w.grace)),
           event_age_(w.provider.event_age),
           async_retries_(w.provider.async_retries),
-          starts_(w.seed, streams::starts),
-          failures_(w.seed, streams::failures),
+          draws_(w),
           partitions_(w.seed, streams::partitions),
           thinning_(w.seed, streams::thinning)
     {}
@@ -128,16 +107,7 @@ public:
         snapshot_.of(task_type::activity) = queue_.stats(now_);
         snapshot_.busy_slots = busy_slots_;
         snapshot_.workers_complete = true;
-        shown_.swap(gone_);
-        gone_.clear();
-        seen_.clear();
-        for (const std::uint32_t i : pollers_) {
-            const invocation& w = invocations_[i];
-            seen_.push_back({.identity = w.identity, .first_seen = w.first_poll, .last_seen = now_});
-        }
-        for (const goodbye& g : shown_)
-            seen_.push_back({.identity = g.identity, .first_seen = g.first_poll, .last_seen = g.at, .present = false});
-        snapshot_.workers = seen_;
+        snapshot_.workers = pollers_.list(now_);
         return snapshot_;
     }
 
@@ -182,27 +152,13 @@ public:
     void async_retries(std::uint32_t count) noexcept { async_retries_ = count; }
 
     /// The first half of the identity of the worker that `ticket` starts.
-    [[nodiscard]] static std::string request_id(std::uint64_t ticket)
-    {
-        constexpr char digits[] = "0123456789abcdef";
-        std::string id = "00000000-0000-4000-8000-000000000000";
-        for (std::size_t at = id.size(); ticket != 0 && at-- > 24; ticket >>= 4)
-            id[at] = digits[ticket & 0xF];
-        return id;
-    }
+    [[nodiscard]] static std::string request_id(std::uint64_t ticket) { return request_id_of(ticket); }
 
     /// The ticket of the start that a worker's identity, or its first half, belongs to; 0 if it is none of the model's.
-    [[nodiscard]] static std::uint64_t ticket_of(std::string_view identity)
-    {
-        std::uint64_t ticket = 0;
-        if (identity.size() < 36)
-            return 0;
-        const auto [end, ec] = std::from_chars(identity.data() + 24, identity.data() + 36, ticket, 16);
-        return ec == std::errc{} && end == identity.data() + 36 ? ticket : 0;
-    }
+    [[nodiscard]] static std::uint64_t ticket_of(std::string_view identity) { return ticket_of_identity(identity); }
 
     /// The second half of every identity.
-    static constexpr std::string_view function = "arn:aws:lambda:eu-central-1:000000000000:function:simulated:1";
+    static constexpr std::string_view function = simulated_function;
 
     // For whoever watches the model itself.
 
@@ -243,16 +199,12 @@ private:
         uptime accepted{};
         uptime patience{};  // until the provider looks again
         uptime begin = never;
-        uptime first_poll{};
-        uptime deadline{};
         uptime drained_by{};
         uptime look = never;
         leaving rules{};
         std::uint32_t waiting = 0;  // polls at the queue
         std::uint32_t away = 0;     // pollers that hand over a task
-        std::uint32_t place = 0;    // in `pollers_`
         std::vector<std::uint32_t> tasks{};
-        std::string identity{};
     };
 
     struct task_state {
@@ -263,14 +215,7 @@ private:
         bool done = false;
     };
 
-    struct goodbye {
-        std::string identity;
-        uptime first_poll;
-        uptime at;
-    };
-
     static constexpr uptime least_between_describes = std::chrono::milliseconds{250};
-    static constexpr std::size_t most_goodbyes = 4096;
 
     // ---- events
 
@@ -390,13 +335,9 @@ private:
 
     bool api_fails()
     {
-        for (const api_failure& f : workload_->provider.api_fail) {
-            if (now_ >= f.from && now_ < f.to && f.p > 0 && failures_.uniform() < f.p) {
-                ++metrics_.refused;
-                return true;
-            }
-        }
-        return false;
+        const bool fails = draws_.api_fails(now_);
+        metrics_.refused += fails ? 1U : 0U;
+        return fails;
     }
 
     template <class D>
@@ -457,49 +398,21 @@ private:
         }
     }
 
-    [[nodiscard]] bool environment_free()
-    {
-        if (environments_.empty())
-            return false;
-        if (now_ - environments_.back() > workload_->start.warm_keep) {
-            environments_.clear();  // all others are older
-            return false;
-        }
-        environments_.pop_back();
-        return true;
-    }
-
     void start(std::uint32_t i)
     {
         invocation& v = invocations_[i];
-        const workload& w = *workload_;
-        const uptime place_cold = micros(w.start.place_cold.sample(starts_));
-        const uptime init_cold = micros(w.start.init_cold.sample(starts_));
-        const uptime place_warm = micros(w.start.place_warm.sample(starts_));
-        const uptime connect = micros(w.start.connect.sample(starts_));
-        const double luck = failures_.uniform();
-        const bool warm = environment_free();
-        const uptime init = warm ? uptime::zero() : init_cold;
+        const worker_settings& w = workload_->worker;
+        const start_course course = draws_.start(now_);
         ++running_;
         ++metrics_.invocations;
-        v.begin = now_ + (warm ? place_warm : place_cold);
-        v.deadline = v.begin + init + w.worker.lifetime;
         note(1);
-        for (const start_failure& f : w.provider.start_fail) {
-            if (now_ < f.from || now_ >= f.to || luck >= f.p)
-                continue;
-            const uptime end =
-                f.how == start_failure::mode::crash ? std::min(v.begin + f.after, v.deadline) : v.deadline;
-            return schedule(end - now_, what::broken, i);
-        }
-        v.first_poll = v.begin + init + connect;
-        if (v.first_poll >= v.deadline)
-            return schedule(v.deadline - now_, what::broken, i);
-        const uptime stop = std::max(v.deadline - w.worker.shutdown_buffer, v.first_poll);
-        v.drained_by = std::min(stop + w.worker.stop_timeout, v.deadline);
-        v.rules =
-            leaving(v.orders, w.worker.slots, {.from = v.first_poll, .stop_at = stop, .drained_by = v.drained_by});
-        schedule(v.first_poll - now_, what::connected, i);
+        v.begin = course.begin;
+        if (course.fails())
+            return schedule(course.breaks - now_, what::broken, i);
+        const uptime stop = std::max(course.deadline - w.shutdown_buffer, course.first_poll);
+        v.drained_by = std::min(stop + w.stop_timeout, course.deadline);
+        v.rules = leaving(v.orders, w.slots, {.from = course.first_poll, .stop_at = stop, .drained_by = v.drained_by});
+        schedule(course.first_poll - now_, what::connected, i);
     }
 
     void broken(std::uint32_t i)
@@ -580,11 +493,7 @@ private:
     {
         invocation& v = invocations_[i];
         v.polling = true;
-        v.identity = request_id(v.ticket);
-        v.identity += '@';
-        v.identity += function;
-        v.place = static_cast<std::uint32_t>(pollers_.size());
-        pollers_.push_back(i);
+        pollers_.join(i, v.ticket, now_);
         if (v.unwanted)
             return leave(i);
         for (std::uint32_t p = 0; p < workload_->worker.pollers; ++p)
@@ -685,12 +594,7 @@ private:
         v.polling = false;
         v.waiting = 0;
         queue_.cancel(i);
-        invocations_[pollers_.back()].place = v.place;
-        pollers_[v.place] = pollers_.back();
-        pollers_.pop_back();
-        if (gone_.size() == most_goodbyes)
-            gone_.erase(gone_.begin(), gone_.begin() + most_goodbyes / 2);
-        gone_.push_back({v.identity, v.first_poll, now_});
+        pollers_.leave(i, now_);
         if (v.tasks.empty())
             ended(i);
         else
@@ -714,7 +618,7 @@ private:
     void ended(std::uint32_t i)
     {
         finished(i);
-        environments_.push_back(now_);
+        draws_.leave_environment(now_);
         const bool of_set = invocations_[i].of_set;
         release(i);
         if (of_set)
@@ -766,15 +670,13 @@ private:
     uptime limiter_watched_ = never;
     uptime event_age_;
     std::uint32_t async_retries_;
-    random_stream starts_;
-    random_stream failures_;
+    start_draws draws_;
     random_stream partitions_;
     random_stream thinning_;
 
     std::vector<invocation> invocations_{};
     std::vector<std::uint32_t> free_{};
-    std::vector<std::uint32_t> pollers_{};  // workers that poll
-    std::vector<uptime> environments_{};    // when they became free; the most recent last
+    poller_list pollers_{};
     std::size_t open_invocations_ = 0;
     std::size_t running_ = 0;
     std::uint32_t busy_slots_ = 0;
@@ -785,9 +687,6 @@ private:
 
     uptime described_at_{};
     queue_snapshot snapshot_{};
-    std::vector<worker_seen> seen_{};
-    std::vector<goodbye> gone_{};   // since the last snapshot
-    std::vector<goodbye> shown_{};  // in the last snapshot
 
     uptime billed_{};
     uptime last_done_{};
