@@ -36,6 +36,7 @@
 #include <mayfly/testing/eager.hpp>
 #include <mayfly/testing/event_queue.hpp>
 #include <mayfly/testing/model.hpp>
+#include <mayfly/testing/no_sync_baseline.hpp>
 #include <mayfly/testing/random.hpp>
 #include <mayfly/testing/run_metrics.hpp>
 #include <mayfly/testing/simulate.hpp>

@@ -9,7 +9,18 @@
 
 // Providers and scalers that configurations in tests may name.
 
-namespace mayfly::support {
+namespace mayfly_test {
+
+using mayfly::check_settings;
+using mayfly::code_binding;
+using mayfly::code_reference;
+using mayfly::compute_registry;
+using mayfly::launch_strategy;
+using mayfly::provider_kind;
+using mayfly::reference_scaler_kinds;
+using mayfly::scaler_kind;
+using mayfly::settings;
+using mayfly::settings_reader;
 
 /// Details of a function: its address, which may end in ":" and a published number, "latest" or an alias.
 struct function_details {
@@ -48,4 +59,4 @@ inline constexpr std::array<scaler_kind, 4> scalers{{
 
 inline constexpr compute_registry registry{providers, scalers};
 
-}  // namespace mayfly::support
+}  // namespace mayfly_test

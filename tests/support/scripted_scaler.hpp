@@ -3,7 +3,12 @@
 
 #include <mayfly/scaler.hpp>
 
-namespace mayfly::support {
+namespace mayfly_test {
+
+using mayfly::decision;
+using mayfly::launch_strategy;
+using mayfly::scaling_signal;
+using mayfly::uptime;
 
 /// Decides what it was told to, and remembers what it was asked.
 template <launch_strategy Strategy>
@@ -27,4 +32,4 @@ struct scripted_scaler {
 using starts = scripted_scaler<launch_strategy::invoke>;
 using sizes = scripted_scaler<launch_strategy::worker_set>;
 
-}  // namespace mayfly::support
+}  // namespace mayfly_test

@@ -22,7 +22,7 @@ using mayfly::scaler_spec;
 using mayfly::scaling_group;
 using mayfly::setting;
 using mayfly::task_types;
-using mayfly::support::registry;
+using mayfly_test::registry;
 
 namespace {
 

@@ -18,7 +18,7 @@ using mayfly::provider_spec;
 using mayfly::scaler_spec;
 using mayfly::scaling_group;
 using mayfly::update_plan;
-using mayfly::support::registry;
+using mayfly_test::registry;
 using verdict = mayfly::update_plan::verdict;
 
 namespace {

@@ -23,8 +23,8 @@ using mayfly::reason;
 using mayfly::scaling_limits;
 using mayfly::scaling_signal;
 using mayfly::uptime;
-using mayfly::support::sizes;
-using mayfly::support::starts;
+using mayfly_test::sizes;
+using mayfly_test::starts;
 
 static_assert(mayfly::Scaler<clamped<mayfly::no_sync>, scaling_signal>);
 static_assert(mayfly::strategy_of<clamped<mayfly::no_sync>>() == launch_strategy::invoke);

@@ -17,7 +17,7 @@ using mayfly::paced;
 using mayfly::reason;
 using mayfly::scaling_signal;
 using mayfly::uptime;
-using mayfly::support::starts;
+using mayfly_test::starts;
 
 static_assert(mayfly::Scaler<paced<mayfly::no_sync>, scaling_signal>);
 
