@@ -67,6 +67,7 @@ enum class sighting : std::uint8_t {
     late,       ///< The same, after it had been given up.
     returned,   ///< It was gone and is back: the platform delivered the event once more.
     known,      ///< Seen before.
+    left,       ///< Seen before, and now it is no more.
     adopted,    ///< Of our function, but not in the books: taken in.
     elsewhere,  ///< A start of ours that says it is another version.
     foreign,    ///< Not ours.
@@ -191,8 +192,11 @@ public:
         }
         if (r->state == start_state::polling)
             r->busy = w.busy.value_or(0);
-        if (!w.present && r->state == start_state::polling)
+        if (!w.present && r->state == start_state::polling) {
             enter(*r, start_state::gone, now);
+            if (what == sighting::known)
+                what = sighting::left;
+        }
         return what;
     }
 
@@ -262,8 +266,8 @@ public:
         skip_dead();
         if (!changed && live_ + asked_ + accepted_ == 0 && !records_.empty() &&
             later(last_change_, settings_->remember) <= now) {
-            records_ = {};
-            table_ = {};
+            records_ = std::vector<start_record>{};  // not "= {}", which keeps the memory
+            table_ = std::vector<std::uint32_t>{};
             oldest_pending_ = oldest_live_ = 0;
         }
         return changed;
