@@ -12,8 +12,9 @@ namespace mayfly::detail {
 /// When starts that come to nothing are taken for a build that never connects.
 struct start_breaker {
     std::uint32_t opens_after = 10;                ///< Dead starts in a row, with nobody alive.
-    uptime first_probe = std::chrono::seconds{5};  ///< Also what the wait grows by.
-    uptime longest_wait = std::chrono::seconds{60};
+    std::uint32_t opens_after_unseen = 6;          ///< The same for a version of which no worker was ever seen.
+    uptime first_probe = std::chrono::seconds{5};  ///< Each further wait is twice as long.
+    uptime longest_wait = std::chrono::seconds{80};
 
     struct state {
         bool open = false;
@@ -31,8 +32,7 @@ struct start_breaker {
             return wish;
         }
         if (!st.open) {
-            if (fleet.given_up < opens_after)
-                // The nearer the breaker is, the fewer starts are put at risk at once.
+            if (fleet.given_up < (fleet.ever_seen ? opens_after : opens_after_unseen))
                 return wish;
             st = {.open = true, .wait = first_probe, .next_probe = later(now, first_probe)};
         }
@@ -44,7 +44,7 @@ struct start_breaker {
         }
         if (fleet.pending() > 0)
             return 0;
-        st.wait = std::min(st.wait + first_probe, longest_wait);
+        st.wait = std::min(2 * st.wait, longest_wait);
         st.next_probe = later(now, st.wait);
         return 1;
     }

@@ -89,6 +89,7 @@ struct fleet {
     uptime gather =
         std::chrono::milliseconds{50};  ///< After a decision, further unmatched adds are gathered this long.
     uptime drain_within = std::chrono::milliseconds{500};  ///< How long a backlog may take once workers are up.
+    double hedge = 0.2;  ///< Share of starts beyond need, where there are many: the slowest are then not waited for.
     double spare = 2.0;  ///< Slots kept over the offered load r when renewing: this times the square root of r.
 
     uptime read_waiting = std::chrono::seconds{1};           ///< Between snapshots while tasks wait or workers start.
@@ -99,7 +100,10 @@ struct fleet {
     uptime read_idle =
         never;  ///< While nothing does. Set it where no adds are reported: it is then the only way to see work.
 
-    uptime idle_exit = std::chrono::milliseconds{500};  ///< What the workers are told; zero turns it off.
+    /// What the workers are told: leave after being idle this long. About what a warm start costs. Zero: never.
+    uptime idle_exit = std::chrono::milliseconds{300};
+    /// The same under a steady load of two slots and more, where the next task is near; in between, in between.
+    uptime steady_exit = std::chrono::milliseconds{900};
     double thin_spare =
         1.0;  ///< Slots a thinning fleet keeps over the load r: this times the square root of r; zero: never thin.
     uptime activity_timeout{};  ///< Declared upper bound of one task; zero if there is none.
@@ -309,7 +313,11 @@ private:
         const double alive = 1 - std::min(f.failure_rate, 0.9);
         const double coming = f.pending() * k * alive * per_slot;
         const double left = static_cast<double>(st.waiting) - taken_off - coming;
-        return left <= 0 ? 0 : std::ceil(left / (k * per_slot)) / alive;
+        if (left <= 0)
+            return 0;
+        // Of many starts some are slow. With a few more the fast ones do the work, and the tail is theirs.
+        const double starts = std::ceil(left / (k * per_slot)) / alive;
+        return starts + std::floor(starts * hedge);
     }
 
     [[nodiscard]] std::uint32_t wish_for_renewal(const state& st, const fleet_view& f) const noexcept
@@ -377,7 +385,10 @@ private:
 
     [[nodiscard]] leave_rules orders(const state& st, const fleet_view&) const noexcept
     {
-        leave_rules r{.idle_exit = idle_exit, .activity_timeout = activity_timeout};
+        const double steadiness = std::min(1.0, st.offered / 2);
+        const auto longer = static_cast<double>((steady_exit - idle_exit).count()) * steadiness;
+        leave_rules r{.idle_exit = idle_exit > uptime::zero() ? idle_exit + uptime{std::llround(longer)} : idle_exit,
+            .activity_timeout = activity_timeout};
         if (thin_spare > 0) {
             const double load = std::max(st.offered, 1.0);
             r.thin_target = std::clamp(load / (load + thin_spare * std::sqrt(load)), 0.3, 0.9);
