@@ -34,6 +34,10 @@ struct invocation_plan {
 /// refused.
 inline constexpr uptime little_polling = std::chrono::seconds{5};
 
+/// A hook has all the time that is left, but for this much for each hook that follows: one that hangs does not take the
+/// others with it.
+inline constexpr uptime least_hook_time = std::chrono::milliseconds{100};
+
 /// Something that happened to an invocation.
 struct invocation_event {
     enum kind : std::uint8_t {
@@ -273,8 +277,11 @@ private:
 
     invocation_action next_hook(uptime now)
     {
-        if (report_.hooks_run < plan_.hooks.size())
-            return again(action::hook, exit_limit(now, plan_.exit_allowance), report_.hooks_run++);
+        if (report_.hooks_run < plan_.hooks.size()) {
+            const auto following = static_cast<uptime::rep>(plan_.hooks.size() - report_.hooks_run - 1);
+            const uptime until = exit_limit(now, plan_.exit_allowance + following * least_hook_time);
+            return again(action::hook, until, report_.hooks_run++);
+        }
         if (has_client_)
             return enter(step::closing, now, action::close, exit_limit(now, plan_.exit_allowance / 2));
         return enter(step::done, now, action::finish);
@@ -283,7 +290,7 @@ private:
     invocation_action hooks(const event& e, uptime now)
     {
         switch (e.what) {
-        case event::hook_done: return next_hook(now);
+        case event::hook_done: return now > until_ ? hook_failed("took longer than it had", now) : next_hook(now);
         case event::hook_failed: return hook_failed("failed: " + std::string(e.words), now);
         case event::timer:
             if (now < until_)
