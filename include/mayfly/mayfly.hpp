@@ -53,6 +53,10 @@
 #include <mayfly/compute_provider.hpp>
 #include <mayfly/controller.hpp>
 #include <mayfly/error.hpp>
+#include <mayfly/invocation.hpp>
 #include <mayfly/queue_source.hpp>
+#include <mayfly/shutdown_hooks.hpp>
+#include <mayfly/testing/fake_worker.hpp>
 #include <mayfly/testing/manual_clock.hpp>
+#include <mayfly/worker.hpp>
 #endif
