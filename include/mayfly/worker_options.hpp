@@ -186,10 +186,10 @@ inline void check_times(const worker_options& o, problems& wrong)
 
 inline void check_version(const worker_options& o, const deployment_version& version, problems& wrong)
 {
-    if (version.deployment.empty())
-        wrong.push_back({"version.deployment", "", "name the worker deployment this code belongs to"});
-    if (version.build_id.empty())
-        wrong.push_back({"version.build_id", "", "give this build an id"});
+    for (problem& p : check_names(version)) {
+        p.field.insert(0, "version.");
+        wrong.push_back(std::move(p));
+    }
     if (o.versioning == false)
         wrong.push_back(
             {"versioning", "off", "a worker that runs in a function must be versioned: do not switch it off"});

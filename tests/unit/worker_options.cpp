@@ -171,7 +171,8 @@ TEST_CASE("each mistake is found and named")
     using g = registrations;
     const row rows[] = {
         {"no deployment name", [](o&, d& v, g&) { v.deployment = ""; }, "version.deployment", "name"},
-        {"no build id", [](o&, d& v, g&) { v.build_id = ""; }, "version.build_id", "id"},
+        {"a name the server refuses", [](o&, d& v, g&) { v.build_id = "1:0"; }, "version.build_id", "leave out ':'"},
+        {"no build id", [](o&, d& v, g&) { v.build_id = ""; }, "version.build_id", "name"},
         {"no queue: option and variable are named", [](o& x, d&, g&) { x.task_queue = ""; }, "task_queue",
             "TEMPORAL_TASK_QUEUE"},
         {"nothing registered", [](o&, d&, g& r) { r = {}; }, "registrations", "register"},
