@@ -407,9 +407,16 @@ public:
                 drop_call(c);
                 continue;
             }
+            group& g = v->groups[c.group];
+            if (v->status == version_status::drained) {
+                for (std::uint32_t i = 0; !c.resize && i < c.count; ++i)
+                    g.books.withdraw(c.first + i, now_);
+                g.calls -= 1;
+                drop_call(c);
+                continue;
+            }
             c.performed = true;
             ++under_way_;
-            group& g = v->groups[c.group];
             controller_action a{.version = c.version, .id = id};
             if (c.resize) {
                 a.what = controller_action::kind::resize;

@@ -141,6 +141,13 @@ public:
         index(static_cast<std::size_t>(r - records_.begin()));
     }
 
+    /// The start `id` was not asked for after all.
+    void withdraw(std::uint64_t id, uptime now) noexcept
+    {
+        if (const auto r = find(id); r != records_.end() && r->state == start_state::asked)
+            enter(*r, start_state::gone, now);
+    }
+
     /// Starts that nobody will answer any more, as after a restart: they may have been made, so they count as such
     /// until they are given up.
     void answers_lost(uptime now) noexcept
