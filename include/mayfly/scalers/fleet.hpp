@@ -270,7 +270,7 @@ private:
                             : (st.waiting > 0 ? reason::covered : reason::steady);
         if (wish > 0 && now < st.limited_until)
             wish = grow_slowly(st, f, wish, now, d);
-        const std::uint32_t renew = wish_for_renewal(st, f);
+        const std::uint32_t renew = wish_for_renewal(offered(st, now), f);
         if (renew > wish) {
             wish = renew;
             d.reason = reason::renewal;
@@ -291,7 +291,7 @@ private:
             // A burst goes on: more is gathered at once. After a pause the next one begins anew.
             st.gathering = now < later(st.quiet_until, gather) ? std::min(gather, 2 * st.gathering) : gather / 10;
             st.quiet_until = later(now, st.gathering);
-            d.orders = orders(st, f);
+            d.orders = orders(offered(st, now));
             d.stay = std::min(granted, stay);
         }
     }
@@ -320,11 +320,11 @@ private:
         return starts + std::floor(starts * hedge);
     }
 
-    [[nodiscard]] std::uint32_t wish_for_renewal(const state& st, const fleet_view& f) const noexcept
+    [[nodiscard]] std::uint32_t wish_for_renewal(double load, const fleet_view& f) const noexcept
     {
-        if (f.leaving == 0 || st.offered < 0.5)
+        if (f.leaving == 0 || load < 0.5)
             return 0;
-        const double needed = st.offered + spare * std::sqrt(st.offered);
+        const double needed = load + spare * std::sqrt(load);
         const double lasting = static_cast<double>(f.live - std::min(f.live, f.leaving) + f.pending()) * f.slots;
         return std::min(f.leaving, to_count((needed - lasting) / f.slots));
     }
@@ -383,17 +383,29 @@ private:
         return granted;
     }
 
-    [[nodiscard]] leave_rules orders(const state& st, const fleet_view&) const noexcept
+    [[nodiscard]] leave_rules orders(double load) const noexcept
     {
-        const double steadiness = std::min(1.0, st.offered / 2);
-        const auto longer = static_cast<double>((steady_exit - idle_exit).count()) * steadiness;
-        leave_rules r{.idle_exit = idle_exit > uptime::zero() ? idle_exit + uptime{std::llround(longer)} : idle_exit,
-            .activity_timeout = activity_timeout};
+        leave_rules r{.idle_exit = stay_idle(load), .activity_timeout = activity_timeout};
         if (thin_spare > 0) {
-            const double load = std::max(st.offered, 1.0);
-            r.thin_target = std::clamp(load / (load + thin_spare * std::sqrt(load)), 0.3, 0.9);
+            const double some = std::max(load, 1.0);
+            r.thin_target = std::clamp(some / (some + thin_spare * std::sqrt(some)), 0.3, 0.9);
         }
         return r;
+    }
+
+    // The steadier the load, the nearer the next task.
+    [[nodiscard]] uptime stay_idle(double load) const noexcept
+    {
+        if (idle_exit <= uptime::zero())
+            return uptime::zero();
+        const auto longer = static_cast<double>((steady_exit - idle_exit).count()) * std::min(1.0, load / 2);
+        return idle_exit + uptime{std::llround(std::max(0.0, longer))};
+    }
+
+    // The load as it was at the last snapshot, and faded since.
+    [[nodiscard]] static double offered(const state& st, uptime now) noexcept
+    {
+        return st.read_last ? st.offered * std::exp(-seconds(now - *st.read_last) / 20) : 0.0;
     }
 
     void schedule_read(state& st, const scaling_signal& sig, uptime now, decision& d) const noexcept
