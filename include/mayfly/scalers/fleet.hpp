@@ -86,8 +86,9 @@ private:
     started workers are told (`decision::orders`) makes them leave when idle and thin out when they are too many.
 */
 struct fleet {
-    uptime gather =
-        std::chrono::milliseconds{50};  ///< After a decision, further unmatched adds are gathered this long.
+    /// After a start, further unmatched adds are gathered this long at most. The first gathering of a burst is a tenth
+    /// of it, and each one twice as long as the one before.
+    uptime gather = std::chrono::milliseconds{50};
     uptime drain_within = std::chrono::milliseconds{500};  ///< How long a backlog may take once workers are up.
     double hedge = 0.2;  ///< Share of starts beyond need, where there are many: the slowest are then not waited for.
     double spare = 2.0;  ///< Slots kept over the offered load r when renewing: this times the square root of r.
@@ -95,17 +96,17 @@ struct fleet {
     uptime read_waiting = std::chrono::seconds{1};           ///< Between snapshots while tasks wait or workers start.
     uptime read_undecided = std::chrono::milliseconds{300};  ///< The next one, after tasks were left to live workers.
     uptime read_alive = std::chrono::seconds{5};             ///< While workers live.
+    /// While nothing lives. Set it where no adds are reported: reading is then the only way to see work.
+    uptime read_idle = never;
     /// A task that finds nobody gets the live workers looked at, no sooner after the last look than this.
     uptime read_soonest = std::chrono::milliseconds{250};
-    uptime read_idle =
-        never;  ///< While nothing does. Set it where no adds are reported: it is then the only way to see work.
 
     /// What the workers are told: leave after being idle this long. About what a warm start costs. Zero: never.
     uptime idle_exit = std::chrono::milliseconds{300};
     /// The same under a steady load of two slots and more, where the next task is near; in between, in between.
     uptime steady_exit = std::chrono::milliseconds{900};
-    double thin_spare =
-        1.0;  ///< Slots a thinning fleet keeps over the load r: this times the square root of r; zero: never thin.
+    /// Slots a thinning fleet keeps over the load r: this times the square root of r. Zero: it never thins.
+    double thin_spare = 1.0;
     uptime activity_timeout{};  ///< Declared upper bound of one task; zero if there is none.
 
     uptime limited_hold = std::chrono::seconds{20};      ///< How long a queue that seems limited is grown slowly.
@@ -114,6 +115,8 @@ struct fleet {
     uptime longest_backoff = std::chrono::seconds{2};    ///< Between tries while the provider refuses.
     uptime permanent_backoff = std::chrono::minutes{1};  ///< The same, if it says that trying again is no use.
     detail::start_breaker breaker{};
+
+    static constexpr bool keeps_minimum = true;
 
     struct state {
         std::uint64_t waiting = 0;          ///< Backlog of the last snapshot and unmatched adds since.
@@ -124,6 +127,8 @@ struct fleet {
         detail::add_window adds{};
         uptime gathering{};
         uptime quiet_until{};
+        std::optional<uptime> looked_at{};  ///< When a snapshot was last asked for because a task found nobody.
+        uptime revisit_at = never;
         uptime refused_since = never;
         uptime retry_at{};
         uptime backoff{};
@@ -142,19 +147,23 @@ struct fleet {
     {
         observe(st, sig, now);
         decision d;
-        if (sig.why == cause::added && st.waiting == 0) {
-            d.reason = reason::steady;
-        } else if (sig.why == cause::added && now < st.quiet_until) {
+        if (sig.why == cause::added && sig.added.unmatched() == 0) {
+            // Nothing new waits. Whatever else there is to do has its own moment.
+            d.reason = sig.added.rate_limited > 0 ? reason::rate_limited : reason::steady;
+        } else if (sig.why == cause::added && waits(st, sig.fleet, now)) {
             d.reason = reason::gathering;
-            d.revisit = st.quiet_until - now;
-        } else if (sig.why == cause::added && looks_first(st, sig, now)) {
-            d.reason = reason::gathering;
-            d.revisit = gather;
-            d.read = uptime::zero();
-            return d;
+            st.revisit_at = std::min(st.revisit_at, st.quiet_until);
+            if (st.looked_at == now) {
+                d.read = uptime::zero();
+                d.revisit = st.revisit_at - now;
+                return d;
+            }
         } else {
+            st.revisit_at = never;
             size(st, sig, now, d);
         }
+        if (st.revisit_at != never)
+            d.revisit = std::max(st.revisit_at - now, uptime{1});
         schedule_read(st, sig, now, d);
         return d;
     }
@@ -162,10 +171,18 @@ struct fleet {
 private:
     static constexpr double seconds(uptime t) noexcept { return static_cast<double>(t.count()) * 1e-6; }
 
-    // A task that found nobody while workers should be there: they are busy, or they have left. Only a snapshot tells.
-    [[nodiscard]] bool looks_first(const state& st, const scaling_signal& sig, uptime now) const noexcept
+    // More may come within a moment. And a task that found nobody while workers should be there: they are busy, or they
+    // have left, and only a snapshot tells; it is asked for, but not waited for longer than one gathering.
+    [[nodiscard]] bool waits(state& st, const fleet_view& f, uptime now) const noexcept
     {
-        return sig.added.unmatched() > 0 && sig.fleet.live > 0 && st.read_last && now - *st.read_last >= read_soonest;
+        if (now < st.quiet_until)
+            return true;
+        const auto long_ago = [&](const std::optional<uptime>& t) { return !t || now - *t >= read_soonest; };
+        if (f.live == 0 || !st.read_last || !long_ago(st.read_last) || !long_ago(st.looked_at))
+            return false;
+        st.looked_at = now;
+        st.quiet_until = later(now, gather);
+        return true;
     }
 
     void observe(state& st, const scaling_signal& sig, uptime now) const noexcept
@@ -173,7 +190,7 @@ private:
         switch (sig.why) {
         case cause::added:
             st.adds.add(sig.added.total(), now);
-            st.waiting += sig.added.unmatched();
+            st.waiting += std::min<std::uint64_t>(sig.added.unmatched(), ~st.waiting);  // never wraps
             // A poll waits, and the task may not go: that is certain.
             if (sig.added.rate_limited > 0)
                 st.limited_until = later(now, limited_hold);
@@ -193,7 +210,7 @@ private:
         for (const auto& s : sig.stats) {
             if (!s)
                 continue;
-            backlog += s->backlog;
+            backlog += std::min(s->backlog, ~backlog);
             added += s->added.value_or(0);
             dispatched += s->dispatched.value_or(0);
             limiter |= s->limiter_active;
@@ -216,6 +233,9 @@ private:
         st.added_before = added;
         st.dispatched_before = dispatched;
         st.read_last = st.read_from = now;
+        if (st.looked_at)
+            st.quiet_until = std::min(st.quiet_until, now);
+        st.looked_at.reset();
     }
 
     [[nodiscard]] static bool has_idle_slots(const fleet_view& f) noexcept
@@ -264,12 +284,12 @@ private:
         if (sig.wanted && saturating_add(lasting, coming) < sig.limits.min)
             stay = sig.limits.min - lasting - coming;
 
-        const double waiting = wish_for_waiting(st, f, now);
-        std::uint32_t wish = to_count(waiting);
+        std::uint32_t wish = to_count(wish_for_waiting(st, f, now));
         d.reason = wish > 0 ? (f.total() == 0 ? reason::missed_match : reason::backlog)
                             : (st.waiting > 0 ? reason::covered : reason::steady);
         if (wish > 0 && now < st.limited_until)
             wish = grow_slowly(st, f, wish, now, d);
+        const std::uint32_t slowed = d.held_back;
         const std::uint32_t renew = wish_for_renewal(offered(st, now), f);
         if (renew > wish) {
             wish = renew;
@@ -281,12 +301,13 @@ private:
         }
         st.undecided = st.waiting > 0 && wish == 0;
         if (wish == 0) {
-            d.launch = breaker.admit(st.breaker, f, 0, now, d.revisit);
+            uptime unused = never;
+            d.launch = breaker.admit(st.breaker, f, 0, now, unused);
             return;
         }
         const std::uint32_t granted = hold_back(st, sig, wish, now, d);
         d.launch = granted;
-        d.held_back = wish - granted;
+        d.held_back = saturating_add(slowed, wish - granted);
         if (granted > 0) {
             // A burst goes on: more is gathered at once. After a pause the next one begins anew.
             st.gathering = now < later(st.quiet_until, gather) ? std::min(gather, 2 * st.gathering) : gather / 10;
@@ -296,7 +317,7 @@ private:
         }
     }
 
-    // Section by section: what still waits when a worker started now is up, in workers.
+    // What still waits when a worker started now is up, in workers.
     [[nodiscard]] double wish_for_waiting(state& st, const fleet_view& f, uptime now) const noexcept
     {
         if (st.waiting == 0)
@@ -361,11 +382,13 @@ private:
         }
         if (now < st.retry_at) {
             d.reason = reason::provider_backoff;
-            d.revisit = st.retry_at - now;
+            st.revisit_at = st.retry_at;
             return 0;
         }
         const bool was_open = st.breaker.open;
-        std::uint32_t granted = breaker.admit(st.breaker, f, std::min(wish, room), now, d.revisit);
+        uptime probe_in = never;
+        std::uint32_t granted = breaker.admit(st.breaker, f, std::min(wish, room), now, probe_in);
+        st.revisit_at = later(now, probe_in);
         if (st.breaker.open) {
             d.reason = granted > 0 && was_open ? reason::probe : reason::breaker_open;
             return granted;
@@ -373,7 +396,7 @@ private:
         if (f.live > 0 && f.given_up >= ceiling_after) {
             if (now < st.ceiling_until) {
                 d.reason = reason::provider_ceiling;
-                d.revisit = st.ceiling_until - now;
+                st.revisit_at = st.ceiling_until;
                 return 0;
             }
             st.ceiling_until = later(now, ceiling_hold);
