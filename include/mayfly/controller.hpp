@@ -14,68 +14,89 @@
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/compose.hpp>
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <list>
 #include <memory>
-#include <type_traits>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace mayfly {
 
+/// How long a call may take before it is cancelled. It then counts as failed, `condition::transient`.
 struct call_limits {
-    std::chrono::milliseconds launch{std::chrono::seconds{60}};  ///< A launch or resize that takes longer is cancelled.
-    std::chrono::milliseconds read{std::chrono::seconds{15}};    ///< Likewise a reading.
+    uptime launch = std::chrono::seconds{60};  ///< A launch or a resize.
+    uptime read = std::chrono::seconds{15};    ///< A reading.
 };
 
 /** The controller of many deployment versions: a `controller_machine` with a provider, a source and a clock.
 
-    Give it versions and signals through `machine()` inside `tell`, and let `async_run` run. Everything happens on the
-    executor it was made with; call it from there. It must outlive `async_run`.
+    Give it versions and signals, and let `async_run` run. All its members except `async_run` are called on the executor
+    it was made with: a strand, if the context has several threads. Calls to provider and source are made there too. It
+    must outlive `async_run`, and may go when that has completed.
+
+    The observer is called in mid-decision. It must not throw, nor call back into the controller: what it wants to say
+    it posts to the executor.
 
     @tparam S scaler of every group
     @tparam P `ComputeProvider` that can do what `S` decides
     @tparam Q `QueueSource`, or `no_source`
     @tparam C `DeadlineClock`
 */
-template <class S, class P, class Q = no_source, DeadlineClock C = deadline_clock>
-    requires Scaler<S, scaling_signal> && ProviderFor < P, strategy_of<S>()
-> class basic_controller {
+// clang-format off
+template <Scaler<scaling_signal> S, ProviderFor<strategy_of<S>()> P, QueueSourceOrNone Q = no_source,
+    DeadlineClock C = deadline_clock>
+class basic_controller {
+    // clang-format on
 public:
     using machine_type = controller_machine<S>;
+    using memory = typename machine_type::memory;
     using error_code = boost::system::error_code;
 
+    /// `start_at` is what its clock shows at first: where the clock of a controller stood that this one succeeds.
     basic_controller(boost::asio::any_io_executor executor, P provider, Q source = {}, controller_options options = {},
-        typename machine_type::observer watch = {}, call_limits limits = {})
+        typename machine_type::observer watch = {}, call_limits limits = {}, uptime start_at = {})
         : provider_(std::move(provider)),
           source_(std::move(source)),
           limits_(limits),
           machine_(options, std::move(watch)),
           timer_(executor),
           idle_(std::move(executor), C::time_point::max()),
-          began_(C::now())
+          began_(C::now() - std::chrono::duration_cast<typename C::duration>(start_at))
     {}
 
-    /// Time since this controller was made, which is what its machine calls `now`.
+    // Calls under way know where it is.
+    basic_controller(const basic_controller&) = delete;
+    basic_controller& operator=(const basic_controller&) = delete;
+
+    /// Time since this controller was made, and `start_at`: what its machine calls `now`.
     [[nodiscard]] uptime now() const { return std::chrono::duration_cast<uptime>(C::now() - began_); }
 
     [[nodiscard]] const machine_type& machine() const noexcept { return machine_; }
     [[nodiscard]] P& provider() noexcept { return provider_; }
+    [[nodiscard]] Q& source() noexcept { return source_; }
     [[nodiscard]] boost::asio::any_io_executor get_executor() { return timer_.get_executor(); }
 
-    version_handle add(version_spec<S> spec)
+    /// `from` is what a machine remembered of this version before a restart.
+    version_handle add(version_spec<S> spec, std::vector<memory> from = {})
     {
-        const version_handle h = machine_.add(std::move(spec), now());
+        const version_handle h = machine_.add(std::move(spec), now(), std::move(from));
         perform();
         return h;
     }
 
+    /// Calls under way for this version go on to their end, which then is nobody's.
     void remove(version_handle h) { machine_.remove(h); }
 
-    /// Tells the machine what happened: `c.tell([&](auto& machine, uptime now) { machine.added(h, tasks, now); })`.
+    /// Tells the machine what happened: `c.tell([&](auto& machine, uptime now) { machine.gone(h, worker, now); })`.
     template <class F>
     void tell(F&& what)
     {
@@ -92,7 +113,9 @@ public:
     /** Performs what the machine decides, until cancelled (terminal, partial or total).
 
         Completes with `void(error_code)`: `operation_aborted`, once the calls under way have been cancelled and have
-        ended. Signals given while it does not run are kept: what they ask for is done when it runs again.
+        ended; or `already_started`, if it runs already. Signals given while it does not run are kept: what they ask for
+        is done when it runs again. May be started from anywhere; a cancellation is emitted on the controller's
+       executor.
     */
     template <class Token>
     auto async_run(Token&& token)
@@ -104,67 +127,119 @@ private:
     struct call {
         boost::asio::cancellation_signal cancel{};
         uptime give_up_at{};
-        bool cancelled = false;
+        std::list<call>* in = nullptr;
+        bool expired = false;
     };
     using call_list = std::list<call>;
 
-    /// Waits on a timer that never expires: it is cancelled from outside, and then once more by the last call to end.
+    /// Waits on a timer that never expires: it is cancelled from outside, and then once more by whatever ends last.
     struct running {
         basic_controller* c;
-        enum { begin, run, drain } at = begin;
+        std::shared_ptr<void> work{};  // our waiting keeps the executor of the handler from no end
+        enum { enter, begin, run, drain, leave } at = enter;
+        error_code result{};
 
         template <class Self>
         void operator()(Self& self, error_code = {})
         {
+            using namespace boost::asio;
             basic_controller& me = *c;  // self, and *this within it, is moved away below
             switch (at) {
+            case enter:
+                self.reset_cancellation_state(enable_total_cancellation());
+                work = guard(self);
+                at = begin;
+                return post(bind_executor(me.get_executor(), std::move(self)));
             case begin:
-                at = run;
-                self.reset_cancellation_state(boost::asio::enable_total_cancellation());
-                me.running_ = true;
+                if (me.active_)
+                    return end(self, error::already_started);
+                me.active_ = me.running_ = true;
                 me.perform();
-                return me.idle_.async_wait(std::move(self));
+                at = run;
+                // What is done above may cancel us, with nobody waiting yet.
+                if (self.get_cancellation_state().cancelled() == cancellation_type::none)
+                    return me.wait_idle(std::move(self));
+                [[fallthrough]];
             case run:
                 at = drain;
-                // From here on only the calls that are left decide how long it takes.
-                self.reset_cancellation_state(boost::asio::disable_cancellation());
+                // From here on only what is left under way decides how long it takes.
+                self.reset_cancellation_state(disable_cancellation());
                 me.stop();
                 [[fallthrough]];
             case drain:
-                if (!me.calls_.empty())
-                    return me.idle_.async_wait(std::move(self));
-                return self.complete(boost::asio::error::operation_aborted);
+                if (!me.quiet())
+                    return me.wait_idle(std::move(self));
+                me.active_ = false;
+                return end(self, error::operation_aborted);
+            case leave: work.reset(); return self.complete(result);
             }
         }
+
+        template <class Self>
+        void end(Self& self, error_code ec)
+        {
+            at = leave;
+            result = ec;
+            boost::asio::dispatch(std::move(self));
+        }
+
+        template <class Self>
+        static std::shared_ptr<void> guard(const Self& self)
+        {
+            auto g = boost::asio::make_work_guard(self);
+            return std::make_shared<decltype(g)>(std::move(g));
+        }
     };
+
+    template <class Self>
+    void wait_idle(Self self)
+    {
+        idle_.async_wait(boost::asio::bind_executor(timer_.get_executor(), std::move(self)));
+    }
+
+    /// Nothing under way knows this controller any more.
+    [[nodiscard]] bool quiet() const noexcept
+    {
+        return launching_.empty() && reading_.empty() && cancelled_.empty() && sleeps_ == 0;
+    }
 
     void stop()
     {
         running_ = false;
-        asleep_until_ = never;
         timer_.cancel();
-        cancel_if([](const call&) { return true; });
+        for (call_list* list : {&launching_, &reading_})
+            while (!list->empty())
+                cancel_first(*list);
     }
 
-    template <class F>
-    void cancel_if(F due)
+    void expire(uptime t)
     {
-        std::vector<call*> chosen;
-        for (call& c : calls_)
-            if (!c.cancelled && due(c))
-                chosen.push_back(&c);
-        // A call may end inside its own cancellation, or another's. It is kept until nobody stands in it any more.
+        for (call_list* list : {&launching_, &reading_})
+            while (!list->empty() && list->front().give_up_at <= t) {
+                list->front().expired = true;
+                cancel_first(*list);
+            }
+    }
+
+    void cancel_first(call_list& list)
+    {
+        call& c = list.front();
+        move_to(cancelled_, list.begin());
+        // This call, or another, may end within. None goes away while we are in its signal.
         cancelling_ = true;
-        for (call* c : chosen) {
-            c->cancelled = true;
-            c->cancel.emit(boost::asio::cancellation_type::terminal);
-        }
+        c.cancel.emit(boost::asio::cancellation_type::terminal);
         cancelling_ = false;
         ended_.clear();
     }
 
+    static void move_to(call_list& to, typename call_list::iterator it)
+    {
+        to.splice(to.end(), *std::exchange(it->in, &to), it);
+    }
+
     void perform()
     {
+        // A call that ends while it is made comes here from within.
         if (!running_ || performing_)
             return;
         performing_ = true;
@@ -181,88 +256,106 @@ private:
         case launch:
             if constexpr (LaunchesWorkers<P>)
                 provider_.async_launch(std::move(next.launch),
-                    ending(
-                        limits_.launch, [this, id = next.id](error_code ec, launch_report r) { launched(id, ec, r); }));
+                    ending<launch_report>(launching_, limits_.launch,
+                        [id = next.id](basic_controller& c, error_code ec, const launch_report& r,
+                            std::string_view words) { c.launched(id, ec, r, words); }));
             break;
         case resize:
             if constexpr (ResizesWorkerSet<P>)
                 provider_.async_resize(std::move(next.resize),
-                    ending(limits_.launch, [this, id = next.id](error_code ec, resize_report r) {
-                        machine_.resized(id, condition_of(ec), r.detail.empty() ? ec.message() : r.detail, now());
-                    }));
+                    ending<resize_report>(launching_, limits_.launch,
+                        [id = next.id](
+                            basic_controller& c, error_code ec, const resize_report& r, std::string_view words) {
+                            c.machine_.resized(id, condition_of(ec), r.detail.empty() ? words : r.detail, c.now());
+                        }));
             break;
         case read:
             if constexpr (QueueSource<Q>)
                 source_.async_read(machine_.target(next.version), now(),
-                    ending(limits_.read, [this, h = next.version](error_code ec, queue_reading r) {
-                        if (ec)
-                            machine_.unread(h, condition_of(ec), ec.message(), now());
-                        else
-                            machine_.snapshot(h, r.view(room_), now());
-                    }));
+                    ending<queue_reading>(reading_, limits_.read,
+                        [h = next.version](
+                            basic_controller& c, error_code ec, const queue_reading& r, std::string_view words) {
+                            if (ec)
+                                c.machine_.unread(h, condition_of(ec), words, c.now());
+                            else
+                                c.machine_.snapshot(h, r.view(c.room_), c.now());
+                        }));
             break;
         }
     }
 
-    /// A handler that books the call out, runs `then`, and goes on performing.
-    template <class F>
-    auto ending(std::chrono::milliseconds at_most, F then)
+    /// A handler that books the call out, lets `then` tell the machine, and goes on performing.
+    template <class Result, class F>
+    auto ending(call_list& list, uptime at_most, F then)
     {
-        const auto it = calls_.emplace(calls_.end());
-        it->give_up_at = later(now(), at_most);
-        auto slot = it->cancel.slot();
+        const auto it = list.emplace(list.end());
+        it->in = &list;
+        it->give_up_at = later(now(), std::max(at_most, uptime{1}));
+        const auto slot = it->cancel.slot();
+        auto end = [this, it, then](error_code ec, Result r) {
+            const bool expired = it->expired;
+            move_to(ended_, it);
+            if (!cancelling_)
+                ended_.clear();
+            std::string words;
+            if (ec)
+                words = expired ? "no answer within the time limit" : ec.message();
+            then(*this, ec, r, words);
+            perform();
+            wake_if_quiet();
+        };
         return boost::asio::bind_cancellation_slot(
-            slot, boost::asio::bind_executor(
-                      timer_.get_executor(), [this, it, then = std::move(then)](error_code ec, auto result) mutable {
-                          ended_.splice(ended_.end(), calls_, it);
-                          if (!cancelling_)
-                              ended_.clear();
-                          then(ec, std::move(result));
-                          perform();
-                          if (!running_ && calls_.empty())
-                              idle_.cancel();
-                      }));
+            slot, boost::asio::bind_executor(timer_.get_executor(), std::move(end)));
     }
 
-    void launched(std::uint64_t id, error_code ec, const launch_report& r)
+    void launched(std::uint64_t id, error_code ec, const launch_report& r, std::string_view words)
     {
         results_.clear();
         for (const launch_report::start& s : r.starts)
             results_.push_back({s.outcome, s.request_id});
         // Without an error a start that is not named was accepted, by a platform that gives no request ids.
-        machine_.launched(id, results_, condition_of(ec), r.detail.empty() && ec ? ec.message() : r.detail, now());
+        machine_.launched(id, results_, condition_of(ec), r.detail.empty() ? words : r.detail, now());
     }
 
+    /// Sees to it that we wake in time. Too early does no harm, so that a later time needs no other alarm.
     void sleep()
     {
         uptime at = machine_.next_wake();
-        for (const call& c : calls_)
-            if (!c.cancelled)
-                at = std::min(at, c.give_up_at);
-        if (at == asleep_until_)
+        for (const call_list* list : {&launching_, &reading_})
+            if (!list->empty())
+                at = std::min(at, list->front().give_up_at);
+        at = std::min(at, later(now(), longest_sleep));
+        if (sleeps_ > 0 && asleep_until_ <= at)
             return;
         asleep_until_ = at;
-        if (at == never) {
-            timer_.cancel();
-            return;
-        }
-        timer_.expires_at(began_ + std::chrono::duration_cast<typename C::duration>(at));
+        // Rounded up: a clock of coarse ticks would else find that the time has not come yet, and again, and again.
+        timer_.expires_at(began_ + std::chrono::ceil<typename C::duration>(at));
+        ++sleeps_;
         timer_.async_wait([this](error_code ec) {
-            if (!ec)
+            --sleeps_;
+            if (!ec && running_)
                 wake();
+            wake_if_quiet();
         });
     }
 
     void wake()
     {
         asleep_until_ = never;
-        if (!running_)
-            return;
         const uptime t = now();
-        cancel_if([t](const call& c) { return c.give_up_at <= t; });
+        expire(t);
         machine_.advance(t);
         perform();
     }
+
+    void wake_if_quiet()
+    {
+        if (!running_ && quiet())
+            idle_.cancel();
+    }
+
+    // A far alarm may lie beyond what the clock can count.
+    static constexpr uptime longest_sleep = std::chrono::hours{24};
 
     P provider_;
     Q source_;
@@ -272,11 +365,15 @@ private:
     boost::asio::basic_waitable_timer<C> idle_;
     typename C::time_point began_;
     uptime asleep_until_ = never;
-    call_list calls_{};
+    std::uint32_t sleeps_ = 0;  // waits on `timer_` whose handler has not run
+    call_list launching_{};     // these two in the order of `give_up_at`
+    call_list reading_{};
+    call_list cancelled_{};
     call_list ended_{};
     std::vector<worker_seen> room_{};
     std::vector<launch_result> results_{};
-    bool running_ = false;
+    bool active_ = false;   // from the beginning of `async_run` to its end
+    bool running_ = false;  // from its beginning to its cancellation
     bool performing_ = false;
     bool cancelling_ = false;
 };

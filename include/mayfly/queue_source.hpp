@@ -5,6 +5,7 @@
 #include <mayfly/signal.hpp>
 
 #include <array>
+#include <concepts>
 #include <memory>
 #include <optional>
 #include <string>
@@ -56,7 +57,10 @@ concept QueueSource = std::move_constructible<Q> &&
     };
 // clang-format on
 
-/// Has nothing to read. For a scaler that asks for no reading.
+/// Has nothing to read: a scaler's wish for a reading is never answered. For a host that tells everything itself.
 struct no_source {};
+
+template <class Q>
+concept QueueSourceOrNone = QueueSource<Q> || std::same_as<Q, no_source>;
 
 }  // namespace mayfly
