@@ -310,7 +310,8 @@ private:
         d.held_back = saturating_add(slowed, wish - granted);
         if (granted > 0) {
             // A burst goes on: more is gathered at once. After a pause the next one begins anew.
-            st.gathering = now < later(st.quiet_until, gather) ? std::min(gather, 2 * st.gathering) : gather / 10;
+            const bool goes_on = st.gathering > uptime::zero() && now < later(st.quiet_until, gather);
+            st.gathering = goes_on ? std::min(gather, 2 * st.gathering) : gather / 10;
             st.quiet_until = later(now, st.gathering);
             d.orders = orders(offered(st, now));
             d.stay = std::min(granted, stay);
