@@ -36,10 +36,13 @@
 #include <mayfly/testing/eager.hpp>
 #include <mayfly/testing/event_queue.hpp>
 #include <mayfly/testing/model.hpp>
+#include <mayfly/testing/model_driver.hpp>
 #include <mayfly/testing/no_sync_baseline.hpp>
+#include <mayfly/testing/poller_list.hpp>
 #include <mayfly/testing/random.hpp>
 #include <mayfly/testing/run_metrics.hpp>
 #include <mayfly/testing/simulate.hpp>
+#include <mayfly/testing/start_draws.hpp>
 #include <mayfly/testing/task_queue.hpp>
 #include <mayfly/testing/workload.hpp>
 #include <mayfly/testing/workload_file.hpp>
@@ -58,5 +61,8 @@
 #include <mayfly/shutdown_hooks.hpp>
 #include <mayfly/testing/fake_worker.hpp>
 #include <mayfly/testing/manual_clock.hpp>
+#include <mayfly/testing/scripted_calls.hpp>
+#include <mayfly/testing/scripted_provider.hpp>
+#include <mayfly/testing/scripted_source.hpp>
 #include <mayfly/worker.hpp>
 #endif

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <exception>
 #include <functional>
 #include <initializer_list>
 #include <iterator>
@@ -22,11 +23,13 @@
 #include <numeric>
 #include <optional>
 #include <queue>
+#include <random>
 #include <set>
 #include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <tuple>
 #include <type_traits>
 #include <unordered_map>
 #include <unordered_set>
@@ -1827,6 +1830,7 @@ enum class sighting : std::uint8_t {
     late,       ///< The same, after it had been given up.
     returned,   ///< It was gone and is back: the platform delivered the event once more.
     known,      ///< Seen before.
+    left,       ///< Seen before, and now it is no more.
     adopted,    ///< Of our function, but not in the books: taken in.
     elsewhere,  ///< A start of ours that says it is another version.
     foreign,    ///< Not ours.
@@ -1900,6 +1904,13 @@ public:
         index(static_cast<std::size_t>(r - records_.begin()));
     }
 
+    /// The start `id` was not asked for after all.
+    void withdraw(std::uint64_t id, uptime now) noexcept
+    {
+        if (const auto r = find(id); r != records_.end() && r->state == start_state::asked)
+            enter(*r, start_state::gone, now);
+    }
+
     /// Starts that nobody will answer any more, as after a restart: they may have been made, so they count as such
     /// until they are given up.
     void answers_lost(uptime now) noexcept
@@ -1951,8 +1962,11 @@ public:
         }
         if (r->state == start_state::polling)
             r->busy = w.busy.value_or(0);
-        if (!w.present && r->state == start_state::polling)
+        if (!w.present && r->state == start_state::polling) {
             enter(*r, start_state::gone, now);
+            if (what == sighting::known)
+                what = sighting::left;
+        }
         return what;
     }
 
@@ -2022,8 +2036,8 @@ public:
         skip_dead();
         if (!changed && live_ + asked_ + accepted_ == 0 && !records_.empty() &&
             later(last_change_, settings_->remember) <= now) {
-            records_ = {};
-            table_ = {};
+            records_ = std::vector<start_record>{};  // not "= {}", which keeps the memory
+            table_ = std::vector<std::uint32_t>{};
             oldest_pending_ = oldest_live_ = 0;
         }
         return changed;
@@ -2908,9 +2922,16 @@ public:
                 drop_call(c);
                 continue;
             }
+            group& g = v->groups[c.group];
+            if (v->status == version_status::drained) {
+                for (std::uint32_t i = 0; !c.resize && i < c.count; ++i)
+                    g.books.withdraw(c.first + i, now_);
+                g.calls -= 1;
+                drop_call(c);
+                continue;
+            }
             c.performed = true;
             ++under_way_;
-            group& g = v->groups[c.group];
             controller_action a{.version = c.version, .id = id};
             if (c.resize) {
                 a.what = controller_action::kind::resize;
@@ -3623,6 +3644,10 @@ struct invocation_plan {
 /// refused.
 inline constexpr uptime little_polling = std::chrono::seconds{5};
 
+/// A hook has all the time that is left, but for this much for each hook that follows: one that hangs does not take the
+/// others with it.
+inline constexpr uptime least_hook_time = std::chrono::milliseconds{100};
+
 /// Something that happened to an invocation.
 struct invocation_event {
     enum kind : std::uint8_t {
@@ -3862,8 +3887,11 @@ private:
 
     invocation_action next_hook(uptime now)
     {
-        if (report_.hooks_run < plan_.hooks.size())
-            return again(action::hook, exit_limit(now, plan_.exit_allowance), report_.hooks_run++);
+        if (report_.hooks_run < plan_.hooks.size()) {
+            const auto following = static_cast<uptime::rep>(plan_.hooks.size() - report_.hooks_run - 1);
+            const uptime until = exit_limit(now, plan_.exit_allowance + following * least_hook_time);
+            return again(action::hook, until, report_.hooks_run++);
+        }
         if (has_client_)
             return enter(step::closing, now, action::close, exit_limit(now, plan_.exit_allowance / 2));
         return enter(step::done, now, action::finish);
@@ -3872,7 +3900,7 @@ private:
     invocation_action hooks(const event& e, uptime now)
     {
         switch (e.what) {
-        case event::hook_done: return next_hook(now);
+        case event::hook_done: return now > until_ ? hook_failed("took longer than it had", now) : next_hook(now);
         case event::hook_failed: return hook_failed("failed: " + std::string(e.words), now);
         case event::timer:
             if (now < until_)
@@ -4089,8 +4117,9 @@ namespace mayfly::detail {
 /// When starts that come to nothing are taken for a build that never connects.
 struct start_breaker {
     std::uint32_t opens_after = 10;                ///< Dead starts in a row, with nobody alive.
-    uptime first_probe = std::chrono::seconds{5};  ///< Also what the wait grows by.
-    uptime longest_wait = std::chrono::seconds{60};
+    std::uint32_t opens_after_unseen = 6;          ///< The same for a version of which no worker was ever seen.
+    uptime first_probe = std::chrono::seconds{5};  ///< Each further wait is twice as long.
+    uptime longest_wait = std::chrono::seconds{80};
 
     struct state {
         bool open = false;
@@ -4108,8 +4137,7 @@ struct start_breaker {
             return wish;
         }
         if (!st.open) {
-            if (fleet.given_up < opens_after)
-                // The nearer the breaker is, the fewer starts are put at risk at once.
+            if (fleet.given_up < (fleet.ever_seen ? opens_after : opens_after_unseen))
                 return wish;
             st = {.open = true, .wait = first_probe, .next_probe = later(now, first_probe)};
         }
@@ -4121,7 +4149,7 @@ struct start_breaker {
         }
         if (fleet.pending() > 0)
             return 0;
-        st.wait = std::min(st.wait + first_probe, longest_wait);
+        st.wait = std::min(2 * st.wait, longest_wait);
         st.next_probe = later(now, st.wait);
         return 1;
     }
@@ -4205,22 +4233,27 @@ private:
     started workers are told (`decision::orders`) makes them leave when idle and thin out when they are too many.
 */
 struct fleet {
-    uptime gather =
-        std::chrono::milliseconds{50};  ///< After a decision, further unmatched adds are gathered this long.
+    /// After a start, further unmatched adds are gathered this long at most. The first gathering of a burst is a tenth
+    /// of it, and each one twice as long as the one before.
+    uptime gather = std::chrono::milliseconds{50};
     uptime drain_within = std::chrono::milliseconds{500};  ///< How long a backlog may take once workers are up.
+    double hedge = 0.2;  ///< Share of starts beyond need, where there are many: the slowest are then not waited for.
     double spare = 2.0;  ///< Slots kept over the offered load r when renewing: this times the square root of r.
 
     uptime read_waiting = std::chrono::seconds{1};           ///< Between snapshots while tasks wait or workers start.
     uptime read_undecided = std::chrono::milliseconds{300};  ///< The next one, after tasks were left to live workers.
     uptime read_alive = std::chrono::seconds{5};             ///< While workers live.
+    /// While nothing lives. Set it where no adds are reported: reading is then the only way to see work.
+    uptime read_idle = never;
     /// A task that finds nobody gets the live workers looked at, no sooner after the last look than this.
     uptime read_soonest = std::chrono::milliseconds{250};
-    uptime read_idle =
-        never;  ///< While nothing does. Set it where no adds are reported: it is then the only way to see work.
 
-    uptime idle_exit = std::chrono::milliseconds{500};  ///< What the workers are told; zero turns it off.
-    double thin_spare =
-        1.0;  ///< Slots a thinning fleet keeps over the load r: this times the square root of r; zero: never thin.
+    /// What the workers are told: leave after being idle this long. About what a warm start costs. Zero: never.
+    uptime idle_exit = std::chrono::milliseconds{300};
+    /// The same under a steady load of two slots and more, where the next task is near; in between, in between.
+    uptime steady_exit = std::chrono::milliseconds{900};
+    /// Slots a thinning fleet keeps over the load r: this times the square root of r. Zero: it never thins.
+    double thin_spare = 1.0;
     uptime activity_timeout{};  ///< Declared upper bound of one task; zero if there is none.
 
     uptime limited_hold = std::chrono::seconds{20};      ///< How long a queue that seems limited is grown slowly.
@@ -4229,6 +4262,8 @@ struct fleet {
     uptime longest_backoff = std::chrono::seconds{2};    ///< Between tries while the provider refuses.
     uptime permanent_backoff = std::chrono::minutes{1};  ///< The same, if it says that trying again is no use.
     detail::start_breaker breaker{};
+
+    static constexpr bool keeps_minimum = true;
 
     struct state {
         std::uint64_t waiting = 0;          ///< Backlog of the last snapshot and unmatched adds since.
@@ -4239,6 +4274,8 @@ struct fleet {
         detail::add_window adds{};
         uptime gathering{};
         uptime quiet_until{};
+        std::optional<uptime> looked_at{};  ///< When a snapshot was last asked for because a task found nobody.
+        uptime revisit_at = never;
         uptime refused_since = never;
         uptime retry_at{};
         uptime backoff{};
@@ -4257,19 +4294,23 @@ struct fleet {
     {
         observe(st, sig, now);
         decision d;
-        if (sig.why == cause::added && st.waiting == 0) {
-            d.reason = reason::steady;
-        } else if (sig.why == cause::added && now < st.quiet_until) {
+        if (sig.why == cause::added && sig.added.unmatched() == 0) {
+            // Nothing new waits. Whatever else there is to do has its own moment.
+            d.reason = sig.added.rate_limited > 0 ? reason::rate_limited : reason::steady;
+        } else if (sig.why == cause::added && waits(st, sig.fleet, now)) {
             d.reason = reason::gathering;
-            d.revisit = st.quiet_until - now;
-        } else if (sig.why == cause::added && looks_first(st, sig, now)) {
-            d.reason = reason::gathering;
-            d.revisit = gather;
-            d.read = uptime::zero();
-            return d;
+            st.revisit_at = std::min(st.revisit_at, st.quiet_until);
+            if (st.looked_at == now) {
+                d.read = uptime::zero();
+                d.revisit = st.revisit_at - now;
+                return d;
+            }
         } else {
+            st.revisit_at = never;
             size(st, sig, now, d);
         }
+        if (st.revisit_at != never)
+            d.revisit = std::max(st.revisit_at - now, uptime{1});
         schedule_read(st, sig, now, d);
         return d;
     }
@@ -4277,10 +4318,18 @@ struct fleet {
 private:
     static constexpr double seconds(uptime t) noexcept { return static_cast<double>(t.count()) * 1e-6; }
 
-    // A task that found nobody while workers should be there: they are busy, or they have left. Only a snapshot tells.
-    [[nodiscard]] bool looks_first(const state& st, const scaling_signal& sig, uptime now) const noexcept
+    // More may come within a moment. And a task that found nobody while workers should be there: they are busy, or they
+    // have left, and only a snapshot tells; it is asked for, but not waited for longer than one gathering.
+    [[nodiscard]] bool waits(state& st, const fleet_view& f, uptime now) const noexcept
     {
-        return sig.added.unmatched() > 0 && sig.fleet.live > 0 && st.read_last && now - *st.read_last >= read_soonest;
+        if (now < st.quiet_until)
+            return true;
+        const auto long_ago = [&](const std::optional<uptime>& t) { return !t || now - *t >= read_soonest; };
+        if (f.live == 0 || !st.read_last || !long_ago(st.read_last) || !long_ago(st.looked_at))
+            return false;
+        st.looked_at = now;
+        st.quiet_until = later(now, gather);
+        return true;
     }
 
     void observe(state& st, const scaling_signal& sig, uptime now) const noexcept
@@ -4288,7 +4337,7 @@ private:
         switch (sig.why) {
         case cause::added:
             st.adds.add(sig.added.total(), now);
-            st.waiting += sig.added.unmatched();
+            st.waiting += std::min<std::uint64_t>(sig.added.unmatched(), ~st.waiting);  // never wraps
             // A poll waits, and the task may not go: that is certain.
             if (sig.added.rate_limited > 0)
                 st.limited_until = later(now, limited_hold);
@@ -4308,7 +4357,7 @@ private:
         for (const auto& s : sig.stats) {
             if (!s)
                 continue;
-            backlog += s->backlog;
+            backlog += std::min(s->backlog, ~backlog);
             added += s->added.value_or(0);
             dispatched += s->dispatched.value_or(0);
             limiter |= s->limiter_active;
@@ -4331,6 +4380,9 @@ private:
         st.added_before = added;
         st.dispatched_before = dispatched;
         st.read_last = st.read_from = now;
+        if (st.looked_at)
+            st.quiet_until = std::min(st.quiet_until, now);
+        st.looked_at.reset();
     }
 
     [[nodiscard]] static bool has_idle_slots(const fleet_view& f) noexcept
@@ -4379,13 +4431,13 @@ private:
         if (sig.wanted && saturating_add(lasting, coming) < sig.limits.min)
             stay = sig.limits.min - lasting - coming;
 
-        const double waiting = wish_for_waiting(st, f, now);
-        std::uint32_t wish = to_count(waiting);
+        std::uint32_t wish = to_count(wish_for_waiting(st, f, now));
         d.reason = wish > 0 ? (f.total() == 0 ? reason::missed_match : reason::backlog)
                             : (st.waiting > 0 ? reason::covered : reason::steady);
         if (wish > 0 && now < st.limited_until)
             wish = grow_slowly(st, f, wish, now, d);
-        const std::uint32_t renew = wish_for_renewal(st, f);
+        const std::uint32_t slowed = d.held_back;
+        const std::uint32_t renew = wish_for_renewal(offered(st, now), f);
         if (renew > wish) {
             wish = renew;
             d.reason = reason::renewal;
@@ -4396,22 +4448,23 @@ private:
         }
         st.undecided = st.waiting > 0 && wish == 0;
         if (wish == 0) {
-            d.launch = breaker.admit(st.breaker, f, 0, now, d.revisit);
+            uptime unused = never;
+            d.launch = breaker.admit(st.breaker, f, 0, now, unused);
             return;
         }
         const std::uint32_t granted = hold_back(st, sig, wish, now, d);
         d.launch = granted;
-        d.held_back = wish - granted;
+        d.held_back = saturating_add(slowed, wish - granted);
         if (granted > 0) {
             // A burst goes on: more is gathered at once. After a pause the next one begins anew.
             st.gathering = now < later(st.quiet_until, gather) ? std::min(gather, 2 * st.gathering) : gather / 10;
             st.quiet_until = later(now, st.gathering);
-            d.orders = orders(st, f);
+            d.orders = orders(offered(st, now));
             d.stay = std::min(granted, stay);
         }
     }
 
-    // Section by section: what still waits when a worker started now is up, in workers.
+    // What still waits when a worker started now is up, in workers.
     [[nodiscard]] double wish_for_waiting(state& st, const fleet_view& f, uptime now) const noexcept
     {
         if (st.waiting == 0)
@@ -4428,14 +4481,18 @@ private:
         const double alive = 1 - std::min(f.failure_rate, 0.9);
         const double coming = f.pending() * k * alive * per_slot;
         const double left = static_cast<double>(st.waiting) - taken_off - coming;
-        return left <= 0 ? 0 : std::ceil(left / (k * per_slot)) / alive;
+        if (left <= 0)
+            return 0;
+        // Of many starts some are slow. With a few more the fast ones do the work, and the tail is theirs.
+        const double starts = std::ceil(left / (k * per_slot)) / alive;
+        return starts + std::floor(starts * hedge);
     }
 
-    [[nodiscard]] std::uint32_t wish_for_renewal(const state& st, const fleet_view& f) const noexcept
+    [[nodiscard]] std::uint32_t wish_for_renewal(double load, const fleet_view& f) const noexcept
     {
-        if (f.leaving == 0 || st.offered < 0.5)
+        if (f.leaving == 0 || load < 0.5)
             return 0;
-        const double needed = st.offered + spare * std::sqrt(st.offered);
+        const double needed = load + spare * std::sqrt(load);
         const double lasting = static_cast<double>(f.live - std::min(f.live, f.leaving) + f.pending()) * f.slots;
         return std::min(f.leaving, to_count((needed - lasting) / f.slots));
     }
@@ -4472,11 +4529,13 @@ private:
         }
         if (now < st.retry_at) {
             d.reason = reason::provider_backoff;
-            d.revisit = st.retry_at - now;
+            st.revisit_at = st.retry_at;
             return 0;
         }
         const bool was_open = st.breaker.open;
-        std::uint32_t granted = breaker.admit(st.breaker, f, std::min(wish, room), now, d.revisit);
+        uptime probe_in = never;
+        std::uint32_t granted = breaker.admit(st.breaker, f, std::min(wish, room), now, probe_in);
+        st.revisit_at = later(now, probe_in);
         if (st.breaker.open) {
             d.reason = granted > 0 && was_open ? reason::probe : reason::breaker_open;
             return granted;
@@ -4484,7 +4543,7 @@ private:
         if (f.live > 0 && f.given_up >= ceiling_after) {
             if (now < st.ceiling_until) {
                 d.reason = reason::provider_ceiling;
-                d.revisit = st.ceiling_until - now;
+                st.revisit_at = st.ceiling_until;
                 return 0;
             }
             st.ceiling_until = later(now, ceiling_hold);
@@ -4494,14 +4553,29 @@ private:
         return granted;
     }
 
-    [[nodiscard]] leave_rules orders(const state& st, const fleet_view&) const noexcept
+    [[nodiscard]] leave_rules orders(double load) const noexcept
     {
-        leave_rules r{.idle_exit = idle_exit, .activity_timeout = activity_timeout};
+        leave_rules r{.idle_exit = stay_idle(load), .activity_timeout = activity_timeout};
         if (thin_spare > 0) {
-            const double load = std::max(st.offered, 1.0);
-            r.thin_target = std::clamp(load / (load + thin_spare * std::sqrt(load)), 0.3, 0.9);
+            const double some = std::max(load, 1.0);
+            r.thin_target = std::clamp(some / (some + thin_spare * std::sqrt(some)), 0.3, 0.9);
         }
         return r;
+    }
+
+    // The steadier the load, the nearer the next task.
+    [[nodiscard]] uptime stay_idle(double load) const noexcept
+    {
+        if (idle_exit <= uptime::zero())
+            return uptime::zero();
+        const auto longer = static_cast<double>((steady_exit - idle_exit).count()) * std::min(1.0, load / 2);
+        return idle_exit + uptime{std::llround(std::max(0.0, longer))};
+    }
+
+    // The load as it was at the last snapshot, and faded since.
+    [[nodiscard]] static double offered(const state& st, uptime now) noexcept
+    {
+        return st.read_last ? st.offered * std::exp(-seconds(now - *st.read_last) / 20) : 0.0;
     }
 
     void schedule_read(state& st, const scaling_signal& sig, uptime now, decision& d) const noexcept
@@ -6018,6 +6092,213 @@ private:
 
 }  // namespace mayfly::testing
 
+// mayfly/testing/model_driver.hpp -------------------------------------------------------------------------------------
+
+namespace mayfly::testing {
+
+class model;
+
+/** What stands on a model and scales it.
+
+    `d.begin(m)`                        once, at time zero
+    `d.added(m, outcome, partition)`    for every add, at once
+    `d.invoked(m, ticket, accepted)`    the answer to one `m.invoke` or `m.resize`, and the last that is heard of it
+    `d.timer(m, token)`                 for every `m.wake_at`
+
+    Models here: `eager`.
+*/
+// clang-format off
+template <class D>
+concept ModelDriver = requires(D& d, model& m, add_outcome outcome, std::uint32_t n, std::uint64_t ticket, bool accepted) {
+    d.begin(m);
+    d.added(m, outcome, n);
+    d.invoked(m, ticket, accepted);
+    d.timer(m, n);
+};
+// clang-format on
+
+}  // namespace mayfly::testing
+
+// mayfly/testing/poller_list.hpp --------------------------------------------------------------------------------------
+
+namespace mayfly::testing {
+
+/// The second half of every simulated worker's identity.
+inline constexpr std::string_view simulated_function = "arn:aws:lambda:eu-central-1:000000000000:function:simulated:1";
+
+/// The first half of the identity of the worker that `ticket` starts.
+[[nodiscard]] inline std::string request_id_of(std::uint64_t ticket)
+{
+    constexpr char digits[] = "0123456789abcdef";
+    std::string id = "00000000-0000-4000-8000-000000000000";
+    for (std::size_t at = id.size(); ticket != 0 && at-- > 24; ticket >>= 4)
+        id[at] = digits[ticket & 0xF];
+    return id;
+}
+
+/// The ticket that such an identity, or its first half, belongs to; 0 if it is none.
+[[nodiscard]] inline std::uint64_t ticket_of_identity(std::string_view identity)
+{
+    std::uint64_t ticket = 0;
+    if (identity.size() < 36)
+        return 0;
+    const auto [end, ec] = std::from_chars(identity.data() + 24, identity.data() + 36, ticket, 16);
+    return ec == std::errc{} && end == identity.data() + 36 ? ticket : 0;
+}
+
+/// Who polls a queue, as its statistics show it: those that poll now, and once more those that have gone.
+class poller_list {
+public:
+    /// A worker begins to poll. Numbers may be used again once their worker has left.
+    void join(std::uint32_t worker, std::uint64_t ticket, uptime now)
+    {
+        if (worker >= place_.size())
+            place_.resize(worker + 1);
+        place_[worker] = here_.size();
+        std::string identity = request_id_of(ticket);
+        identity += '@';
+        identity += simulated_function;
+        here_.push_back({std::move(identity), now, now, worker});
+    }
+
+    void leave(std::uint32_t worker, uptime now)
+    {
+        const std::size_t at = place_[worker];
+        here_[at].last = now;
+        if (gone_.size() == most_gone)  // nobody has looked for long; the oldest are forgotten
+            gone_.erase(gone_.begin(), gone_.begin() + most_gone / 2);
+        gone_.push_back(std::move(here_[at]));
+        if (at + 1 != here_.size()) {
+            here_[at] = std::move(here_.back());
+            place_[here_[at].worker] = at;
+        }
+        here_.pop_back();
+    }
+
+    [[nodiscard]] std::size_t size() const noexcept { return here_.size(); }
+
+    /// Everybody. Valid until the next call of `list`, whatever comes between.
+    std::span<const worker_seen> list(uptime now)
+    {
+        shown_.clear();
+        names_.clear();
+        seen_.clear();
+        shown_.swap(gone_);
+        for (const poller& p : here_)
+            names_.append(p.identity);
+        const std::string_view names = names_;
+        std::size_t at = 0;
+        for (const poller& p : here_) {
+            const std::string_view identity = names.substr(at, p.identity.size());
+            at += p.identity.size();
+            seen_.push_back({.identity = identity, .first_seen = p.first, .last_seen = now});
+        }
+        for (const poller& p : shown_)
+            seen_.push_back({.identity = p.identity, .first_seen = p.first, .last_seen = p.last, .present = false});
+        return seen_;
+    }
+
+private:
+    struct poller {
+        std::string identity;
+        uptime first;
+        uptime last;
+        std::uint32_t worker;
+    };
+
+    static constexpr std::size_t most_gone = 4096;
+
+    std::vector<poller> here_{};
+    std::vector<std::size_t> place_{};  // of each worker in `here_`
+    std::vector<poller> gone_{};        // since the last list
+    std::vector<poller> shown_{};       // gone ones in the last list
+    std::string names_{};               // of those that are here, in the last list
+    std::vector<worker_seen> seen_{};
+};
+
+}  // namespace mayfly::testing
+
+// mayfly/testing/start_draws.hpp --------------------------------------------------------------------------------------
+
+namespace mayfly::testing {
+
+/// How one start goes. All times are points in time.
+struct start_course {
+    uptime begin{};       ///< Billing begins.
+    uptime first_poll{};  ///< The worker begins to poll, unless the start fails.
+    uptime deadline{};
+    uptime breaks = never;  ///< The start fails, and this is its end.
+
+    [[nodiscard]] bool fails() const noexcept { return breaks != never; }
+};
+
+/// Draws how starts and API calls go, and keeps the environments that a start may find warm.
+class start_draws {
+public:
+    /// `w` must outlive this.
+    explicit start_draws(const workload& w)
+        : workload_(&w), starts_(w.seed, streams::starts), failures_(w.seed, streams::failures)
+    {}
+
+    [[nodiscard]] bool api_fails(uptime now)
+    {
+        const auto& windows = workload_->provider.api_fail;
+        return std::any_of(windows.begin(), windows.end(),
+            [&](const api_failure& f) { return now >= f.from && now < f.to && f.p > 0 && failures_.uniform() < f.p; });
+    }
+
+    // Every number is drawn whether it is used or not, so that the starts of two policies have the same luck.
+    [[nodiscard]] start_course start(uptime now)
+    {
+        const start_settings& s = workload_->start;
+        const uptime place_cold = micros(s.place_cold.sample(starts_));
+        const uptime init_cold = micros(s.init_cold.sample(starts_));
+        const uptime place_warm = micros(s.place_warm.sample(starts_));
+        const uptime connect = micros(s.connect.sample(starts_));
+        const double luck = failures_.uniform();
+        const bool warm = take_environment(now);
+        const uptime init = warm ? uptime::zero() : init_cold;
+
+        start_course out;
+        out.begin = now + (warm ? place_warm : place_cold);
+        out.first_poll = out.begin + init + connect;
+        out.deadline = out.begin + init + workload_->worker.lifetime;
+        if (out.first_poll >= out.deadline)
+            out.breaks = out.deadline;
+        for (const start_failure& f : workload_->provider.start_fail) {
+            if (now < f.from || now >= f.to || luck >= f.p)
+                continue;
+            const bool crash = f.how == start_failure::mode::crash;
+            out.breaks = crash ? std::min(out.begin + f.after, out.deadline) : out.deadline;
+            break;
+        }
+        return out;
+    }
+
+    /// An invocation ended normally: its environment is free.
+    void leave_environment(uptime now) { environments_.push_back(now); }
+
+private:
+    [[nodiscard]] bool take_environment(uptime now)
+    {
+        if (environments_.empty())
+            return false;
+        if (now - environments_.back() > workload_->start.warm_keep) {
+            environments_.clear();  // all others are older
+            return false;
+        }
+        environments_.pop_back();
+        return true;
+    }
+
+    const workload* workload_;
+    random_stream starts_;
+    random_stream failures_;
+    std::vector<uptime> environments_{};  // when they became free; the most recent last
+};
+
+}  // namespace mayfly::testing
+
 // mayfly/testing/task_queue.hpp ---------------------------------------------------------------------------------------
 
 namespace mayfly::testing {
@@ -6211,27 +6492,6 @@ private:
 
 namespace mayfly::testing {
 
-class model;
-
-/** What stands on a model and scales it.
-
-    `d.begin(m)`                        once, at time zero
-    `d.added(m, outcome, partition)`    for every add, at once
-    `d.invoked(m, ticket, accepted)`    the answer to one `m.invoke` or `m.resize`, and the last that is heard of it
-    `d.timer(m, token)`                 for every `m.wake_at`
-
-    Models here: `eager`.
-*/
-// clang-format off
-template <class D>
-concept ModelDriver = requires(D& d, model& m, add_outcome outcome, std::uint32_t n, std::uint64_t ticket, bool accepted) {
-    d.begin(m);
-    d.added(m, outcome, n);
-    d.invoked(m, ticket, accepted);
-    d.timer(m, n);
-};
-// clang-format on
-
 /** Queue, provider and workers in simulated time. Knows no scaler.
 
     One run of one workload: construct, `run(driver)`, look at what it returns. Events of the same instant happen in the
@@ -6268,8 +6528,7 @@ public:
           cut_(later(w.duration, w.grace)),
           event_age_(w.provider.event_age),
           async_retries_(w.provider.async_retries),
-          starts_(w.seed, streams::starts),
-          failures_(w.seed, streams::failures),
+          draws_(w),
           partitions_(w.seed, streams::partitions),
           thinning_(w.seed, streams::thinning)
     {}
@@ -6318,16 +6577,7 @@ public:
         snapshot_.of(task_type::activity) = queue_.stats(now_);
         snapshot_.busy_slots = busy_slots_;
         snapshot_.workers_complete = true;
-        shown_.swap(gone_);
-        gone_.clear();
-        seen_.clear();
-        for (const std::uint32_t i : pollers_) {
-            const invocation& w = invocations_[i];
-            seen_.push_back({.identity = w.identity, .first_seen = w.first_poll, .last_seen = now_});
-        }
-        for (const goodbye& g : shown_)
-            seen_.push_back({.identity = g.identity, .first_seen = g.first_poll, .last_seen = g.at, .present = false});
-        snapshot_.workers = seen_;
+        snapshot_.workers = pollers_.list(now_);
         return snapshot_;
     }
 
@@ -6372,27 +6622,13 @@ public:
     void async_retries(std::uint32_t count) noexcept { async_retries_ = count; }
 
     /// The first half of the identity of the worker that `ticket` starts.
-    [[nodiscard]] static std::string request_id(std::uint64_t ticket)
-    {
-        constexpr char digits[] = "0123456789abcdef";
-        std::string id = "00000000-0000-4000-8000-000000000000";
-        for (std::size_t at = id.size(); ticket != 0 && at-- > 24; ticket >>= 4)
-            id[at] = digits[ticket & 0xF];
-        return id;
-    }
+    [[nodiscard]] static std::string request_id(std::uint64_t ticket) { return request_id_of(ticket); }
 
     /// The ticket of the start that a worker's identity, or its first half, belongs to; 0 if it is none of the model's.
-    [[nodiscard]] static std::uint64_t ticket_of(std::string_view identity)
-    {
-        std::uint64_t ticket = 0;
-        if (identity.size() < 36)
-            return 0;
-        const auto [end, ec] = std::from_chars(identity.data() + 24, identity.data() + 36, ticket, 16);
-        return ec == std::errc{} && end == identity.data() + 36 ? ticket : 0;
-    }
+    [[nodiscard]] static std::uint64_t ticket_of(std::string_view identity) { return ticket_of_identity(identity); }
 
     /// The second half of every identity.
-    static constexpr std::string_view function = "arn:aws:lambda:eu-central-1:000000000000:function:simulated:1";
+    static constexpr std::string_view function = simulated_function;
 
     // For whoever watches the model itself.
 
@@ -6433,16 +6669,12 @@ private:
         uptime accepted{};
         uptime patience{};  // until the provider looks again
         uptime begin = never;
-        uptime first_poll{};
-        uptime deadline{};
         uptime drained_by{};
         uptime look = never;
         leaving rules{};
         std::uint32_t waiting = 0;  // polls at the queue
         std::uint32_t away = 0;     // pollers that hand over a task
-        std::uint32_t place = 0;    // in `pollers_`
         std::vector<std::uint32_t> tasks{};
-        std::string identity{};
     };
 
     struct task_state {
@@ -6453,14 +6685,7 @@ private:
         bool done = false;
     };
 
-    struct goodbye {
-        std::string identity;
-        uptime first_poll;
-        uptime at;
-    };
-
     static constexpr uptime least_between_describes = std::chrono::milliseconds{250};
-    static constexpr std::size_t most_goodbyes = 4096;
 
     // ---- events
 
@@ -6580,13 +6805,9 @@ private:
 
     bool api_fails()
     {
-        for (const api_failure& f : workload_->provider.api_fail) {
-            if (now_ >= f.from && now_ < f.to && f.p > 0 && failures_.uniform() < f.p) {
-                ++metrics_.refused;
-                return true;
-            }
-        }
-        return false;
+        const bool fails = draws_.api_fails(now_);
+        metrics_.refused += fails ? 1U : 0U;
+        return fails;
     }
 
     template <class D>
@@ -6647,49 +6868,21 @@ private:
         }
     }
 
-    [[nodiscard]] bool environment_free()
-    {
-        if (environments_.empty())
-            return false;
-        if (now_ - environments_.back() > workload_->start.warm_keep) {
-            environments_.clear();  // all others are older
-            return false;
-        }
-        environments_.pop_back();
-        return true;
-    }
-
     void start(std::uint32_t i)
     {
         invocation& v = invocations_[i];
-        const workload& w = *workload_;
-        const uptime place_cold = micros(w.start.place_cold.sample(starts_));
-        const uptime init_cold = micros(w.start.init_cold.sample(starts_));
-        const uptime place_warm = micros(w.start.place_warm.sample(starts_));
-        const uptime connect = micros(w.start.connect.sample(starts_));
-        const double luck = failures_.uniform();
-        const bool warm = environment_free();
-        const uptime init = warm ? uptime::zero() : init_cold;
+        const worker_settings& w = workload_->worker;
+        const start_course course = draws_.start(now_);
         ++running_;
         ++metrics_.invocations;
-        v.begin = now_ + (warm ? place_warm : place_cold);
-        v.deadline = v.begin + init + w.worker.lifetime;
         note(1);
-        for (const start_failure& f : w.provider.start_fail) {
-            if (now_ < f.from || now_ >= f.to || luck >= f.p)
-                continue;
-            const uptime end =
-                f.how == start_failure::mode::crash ? std::min(v.begin + f.after, v.deadline) : v.deadline;
-            return schedule(end - now_, what::broken, i);
-        }
-        v.first_poll = v.begin + init + connect;
-        if (v.first_poll >= v.deadline)
-            return schedule(v.deadline - now_, what::broken, i);
-        const uptime stop = std::max(v.deadline - w.worker.shutdown_buffer, v.first_poll);
-        v.drained_by = std::min(stop + w.worker.stop_timeout, v.deadline);
-        v.rules =
-            leaving(v.orders, w.worker.slots, {.from = v.first_poll, .stop_at = stop, .drained_by = v.drained_by});
-        schedule(v.first_poll - now_, what::connected, i);
+        v.begin = course.begin;
+        if (course.fails())
+            return schedule(course.breaks - now_, what::broken, i);
+        const uptime stop = std::max(course.deadline - w.shutdown_buffer, course.first_poll);
+        v.drained_by = std::min(stop + w.stop_timeout, course.deadline);
+        v.rules = leaving(v.orders, w.slots, {.from = course.first_poll, .stop_at = stop, .drained_by = v.drained_by});
+        schedule(course.first_poll - now_, what::connected, i);
     }
 
     void broken(std::uint32_t i)
@@ -6770,11 +6963,7 @@ private:
     {
         invocation& v = invocations_[i];
         v.polling = true;
-        v.identity = request_id(v.ticket);
-        v.identity += '@';
-        v.identity += function;
-        v.place = static_cast<std::uint32_t>(pollers_.size());
-        pollers_.push_back(i);
+        pollers_.join(i, v.ticket, now_);
         if (v.unwanted)
             return leave(i);
         for (std::uint32_t p = 0; p < workload_->worker.pollers; ++p)
@@ -6875,12 +7064,7 @@ private:
         v.polling = false;
         v.waiting = 0;
         queue_.cancel(i);
-        invocations_[pollers_.back()].place = v.place;
-        pollers_[v.place] = pollers_.back();
-        pollers_.pop_back();
-        if (gone_.size() == most_goodbyes)
-            gone_.erase(gone_.begin(), gone_.begin() + most_goodbyes / 2);
-        gone_.push_back({v.identity, v.first_poll, now_});
+        pollers_.leave(i, now_);
         if (v.tasks.empty())
             ended(i);
         else
@@ -6904,7 +7088,7 @@ private:
     void ended(std::uint32_t i)
     {
         finished(i);
-        environments_.push_back(now_);
+        draws_.leave_environment(now_);
         const bool of_set = invocations_[i].of_set;
         release(i);
         if (of_set)
@@ -6956,15 +7140,13 @@ private:
     uptime limiter_watched_ = never;
     uptime event_age_;
     std::uint32_t async_retries_;
-    random_stream starts_;
-    random_stream failures_;
+    start_draws draws_;
     random_stream partitions_;
     random_stream thinning_;
 
     std::vector<invocation> invocations_{};
     std::vector<std::uint32_t> free_{};
-    std::vector<std::uint32_t> pollers_{};  // workers that poll
-    std::vector<uptime> environments_{};    // when they became free; the most recent last
+    poller_list pollers_{};
     std::size_t open_invocations_ = 0;
     std::size_t running_ = 0;
     std::uint32_t busy_slots_ = 0;
@@ -6975,9 +7157,6 @@ private:
 
     uptime described_at_{};
     queue_snapshot snapshot_{};
-    std::vector<worker_seen> seen_{};
-    std::vector<goodbye> gone_{};   // since the last snapshot
-    std::vector<goodbye> shown_{};  // in the last snapshot
 
     uptime billed_{};
     uptime last_done_{};
@@ -7273,6 +7452,39 @@ template <class S>
     model m(w);
     machine_driver<S> driver(w, std::move(scaler), how, std::move(watch));
     return m.run(driver);
+}
+
+}  // namespace mayfly::testing
+
+// mayfly/testing/no_sync_baseline.hpp ---------------------------------------------------------------------------------
+
+namespace mayfly::testing {
+
+/// What other scalers are compared with.
+enum class no_sync_baseline : std::uint8_t {
+    defaults,  ///< As a Temporal server and its controller come.
+    tuned,     ///< No cool-off, batches of 50 ms, looks every 30 s, and workers that leave after 5 s of idling.
+};
+
+/// The published baseline on one workload: `no_sync`, its server's batching of signals, and neither maximum nor timer.
+[[nodiscard]] inline run_metrics simulate_baseline(const workload& w, no_sync_baseline which)
+{
+    using namespace std::chrono_literals;
+    const bool tuned = which == no_sync_baseline::tuned;
+
+    no_sync scaler;
+    simulation how{.batching = batch_rules::reference(), .tries = 2, .use_maximum = false};
+    how.batching->limited_is_missed = true;  // its server counts them as misses
+    if (tuned) {
+        scaler.scale_up_cooloff = 0s;
+        scaler.metrics_poll_interval = 30s;
+        how.batching->missed_window = 50ms;
+        how.orders.idle_exit = 5s;
+    }
+    // A controller starts at any moment of its interval.
+    random_stream policy{w.seed, 6};
+    scaler.first_metrics_poll = micros(policy.uniform() * in_seconds(scaler.metrics_poll_interval));
+    return simulate(w, scaler, how);
 }
 
 }  // namespace mayfly::testing
@@ -8323,10 +8535,10 @@ inline void check_times(const worker_options& o, problems& wrong)
 
 inline void check_version(const worker_options& o, const deployment_version& version, problems& wrong)
 {
-    if (version.deployment.empty())
-        wrong.push_back({"version.deployment", "", "name the worker deployment this code belongs to"});
-    if (version.build_id.empty())
-        wrong.push_back({"version.build_id", "", "give this build an id"});
+    for (problem& p : check_names(version)) {
+        p.field.insert(0, "version.");
+        wrong.push_back(std::move(p));
+    }
     if (o.versioning == false)
         wrong.push_back(
             {"versioning", "off", "a worker that runs in a function must be versioned: do not switch it off"});
@@ -8422,8 +8634,10 @@ inline void check_registrations(const worker_options& o, const registrations& of
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/compose.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/wait_traits.hpp>
 #include <boost/system/error_category.hpp>
 #include <boost/system/error_code.hpp>
@@ -8910,6 +9124,531 @@ using controller = basic_controller<fleet, P, Q>;
 
 }  // namespace mayfly
 
+// mayfly/shutdown_hooks.hpp -------------------------------------------------------------------------------------------
+
+namespace mayfly {
+
+/// Receives the outcome of one shutdown hook. Call it once, from any thread; a later call changes nothing. It is a
+/// completion handler of `void(error_code)` and of `void(std::exception_ptr)`, so it can be handed to an Asio operation
+/// or to `co_spawn`; the operation is cancelled when the hook's time is over.
+class hook_handler {
+public:
+    using executor_type = boost::asio::any_io_executor;
+    using cancellation_slot_type = boost::asio::cancellation_slot;
+
+    /// `then` is posted to the executor with the words of the failure; none for success.
+    hook_handler(executor_type executor, cancellation_slot_type slot, std::function<void(std::string)> then)
+        : executor_(std::move(executor)), slot_(slot), then_(std::move(then))
+    {}
+
+    [[nodiscard]] executor_type get_executor() const noexcept { return executor_; }
+    [[nodiscard]] cancellation_slot_type get_cancellation_slot() const noexcept { return slot_; }
+
+    void operator()(boost::system::error_code ec = {}) const { tell(ec ? ec.message() : std::string{}); }
+    void operator()(const std::exception_ptr& thrown) const { tell(thrown ? words_of(thrown) : std::string{}); }
+
+    [[nodiscard]] static std::string words_of(const std::exception_ptr& thrown)
+    {
+        try {
+            std::rethrow_exception(thrown);
+        } catch (const std::exception& e) {
+            return *e.what() != '\0' ? e.what() : "threw an exception without words";
+        } catch (...) {
+            return "threw something that is no std::exception";
+        }
+    }
+
+private:
+    void tell(std::string failure) const
+    {
+        boost::asio::post(
+            executor_, [then = then_, failure = std::move(failure)]() mutable { then(std::move(failure)); });
+    }
+
+    executor_type executor_;
+    cancellation_slot_type slot_;
+    std::function<void(std::string)> then_;
+};
+
+/// What is to be done at the end of every invocation, in this order: flush telemetry, give back a lease. Filled once,
+/// before the first invocation.
+class shutdown_hooks {
+public:
+    /// How much time the hook has.
+    using function = std::function<void(uptime)>;
+    using async_function = std::function<void(uptime, hook_handler)>;
+
+    /// A hook that is done when it returns, and has failed if it throws.
+    void add(std::string name, function f)
+    {
+        names_.push_back(std::move(name));
+        hooks_.push_back({std::move(f), {}});
+    }
+
+    /// A hook that is done when it calls its handler, and has failed if it throws.
+    void add_async(std::string name, async_function f)
+    {
+        names_.push_back(std::move(name));
+        hooks_.push_back({{}, std::move(f)});
+    }
+
+    [[nodiscard]] const std::vector<std::string>& names() const noexcept { return names_; }
+    [[nodiscard]] bool is_sync(std::size_t index) const noexcept { return static_cast<bool>(hooks_[index].sync); }
+
+    /// Runs a synchronous hook. Returns the words of its failure; none for success.
+    [[nodiscard]] std::string run_sync(std::size_t index, uptime left) const
+    {
+        try {
+            hooks_[index].sync(left);
+            return {};
+        } catch (...) {
+            return hook_handler::words_of(std::current_exception());
+        }
+    }
+
+    void begin(std::size_t index, uptime left, const hook_handler& done) const
+    {
+        try {
+            hooks_[index].async(left, done);
+        } catch (...) {
+            done(std::current_exception());
+        }
+    }
+
+private:
+    struct hook {
+        function sync;
+        async_function async;
+    };
+
+    std::vector<std::string> names_{};
+    std::vector<hook> hooks_{};
+};
+
+}  // namespace mayfly
+
+// mayfly/worker.hpp ---------------------------------------------------------------------------------------------------
+
+// What an invocation asks of the library that really talks to a task queue.
+
+namespace mayfly {
+
+namespace detail {
+
+/// The least completion handler of `void(error_code, Results...)`, for asking a type whether it has an operation.
+template <class... Results>
+struct completion_archetype {
+    completion_archetype(completion_archetype&&) = default;
+    completion_archetype(const completion_archetype&) = delete;
+    void operator()(boost::system::error_code, Results...) {}
+};
+
+}  // namespace detail
+
+/** Polls a task queue and runs what it gets. It is used for one invocation and never again.
+
+    `w.async_start(token)`  completes with `void(error_code)` when it polls, or will never. Called once, first.
+    `w.async_watch(token)`  completes with `void(error_code)`: without an error when `activity()` has changed since the
+                            last call completed or, at first, since the start; with one when the worker has failed for
+                            good and polls no more. Called again after each change, until the drain.
+    `w.async_drain(token)`  makes no new poll from now on, tells the queue that it leaves if the queue can be told, and
+                            completes with `void(error_code)` when no poll is under way and no task runs. A task that
+   the last poll still brings is run. Called once. `w.activity()`          what it does now. Also allowed after `stop`.
+    `w.stop()`              ends everything at once: polls, running tasks (their contexts are cancelled, their results
+                            dropped) and the operations above, which complete soon with any error. Called once, last,
+                            also after a drain and after a start that failed.
+
+    Destroyed before the client it came from.
+*/
+template <class W>
+concept Worker = std::move_constructible<W> && requires(W& w, const W& seen, detail::completion_archetype<> done)
+{
+    w.async_start(std::move(done));
+    w.async_watch(std::move(done));
+    w.async_drain(std::move(done));
+    {
+        seen.activity()
+        } -> std::same_as<worker_activity>;
+    {
+        w.stop()
+    }
+    noexcept;
+};
+
+/** A connection to a task queue, of one invocation.
+
+    `c.make_worker(options)`  a worker with all registrations, not started
+    `c.async_close(token)`    completes with `void(error_code)` when the connection is closed; called once, after the
+                              worker has stopped, while hooks may no longer use it
+*/
+template <class C>
+concept WorkerClient = std::move_constructible<C> &&
+    requires(C& c, const resolved_options& options, detail::completion_archetype<> done)
+{
+    {
+        c.make_worker(options)
+        } -> Worker;
+    c.async_close(std::move(done));
+};
+
+struct connect_request {
+    std::string identity{};  ///< As which to poll; empty for the client's own default.
+    uptime within = never;   ///< The time there is. Past it the call is cancelled.
+};
+
+/** Makes clients. It lives as long as the process, holds the registrations, and outlives every invocation.
+
+    `K::client_type`                   a `WorkerClient`
+    `k.async_connect(request, token)`  completes with `void(error_code, std::optional<client_type>)`; the client is
+                                       there if there is no error. Cancellation (terminal) abandons it.
+    `k.target()`                       where it connects to, for messages
+    `k.get_executor()`                 on which everything happens
+
+    Every invocation gets a new client. A connection that was opened ahead of the first invocation belongs to that one
+    alone. Models: `testing::fake_connector`, `temporal::connector`.
+*/
+template <class K>
+concept Connector = WorkerClient<typename K::client_type> && requires(K& k, const K& seen, connect_request request,
+    detail::completion_archetype<std::optional<typename K::client_type>> done)
+{
+    k.async_connect(std::move(request), std::move(done));
+    {
+        seen.target()
+        } -> std::convertible_to<std::string>;
+    {
+        k.get_executor()
+        } -> std::convertible_to<boost::asio::any_io_executor>;
+};
+
+}  // namespace mayfly
+
+// mayfly/invocation.hpp -----------------------------------------------------------------------------------------------
+
+namespace mayfly {
+
+/// What the platform says about one invocation. All of it may be missing in a local run.
+template <DeadlineClock Clock>
+struct basic_invocation_context {
+    using clock_type = Clock;
+
+    std::string request_id{};
+    std::string function{};                                ///< As it was invoked, with its version or alias.
+    std::optional<typename Clock::time_point> deadline{};  ///< From `Clock::from_wall`, on arrival.
+    leave_rules orders{};                                  ///< What the controller told this worker.
+
+    /// The last part of the time, in which the client is closed and the platform gets its answer.
+    uptime exit_allowance = std::chrono::milliseconds{200};
+
+    /// Gets each warning when it comes up; they are in the report too, which is lost if the platform ends the process.
+    std::function<void(std::string_view)> on_warning{};
+};
+
+using invocation_context = basic_invocation_context<deadline_clock>;
+
+/// The error an invocation completes with; none for a normal end.
+[[nodiscard]] inline boost::system::error_code error_of(invocation_end e) noexcept
+{
+    switch (e) {
+    case invocation_end::deadline_too_near: return errc::deadline_too_near;
+    case invocation_end::stopped: return errc::stopped;
+    case invocation_end::connect_failed: return errc::connect_failed;
+    case invocation_end::start_failed: return errc::start_failed;
+    case invocation_end::worker_failed: return errc::worker_failed;
+    case invocation_end::running:
+    case invocation_end::deadline:
+    case invocation_end::activity_timeout:
+    case invocation_end::idle:
+    case invocation_end::thinned:
+    case invocation_end::cancelled: break;
+    }
+    return {};
+}
+
+namespace detail {
+
+/// Does what `invocation_machine` says. Kept alive by the operations that are under way.
+template <Connector K, DeadlineClock Clock>
+class invocation_run : public std::enable_shared_from_this<invocation_run<K, Clock>> {
+public:
+    using error_code = boost::system::error_code;
+    using client_type = typename K::client_type;
+    using worker_type = decltype(std::declval<client_type&>().make_worker(std::declval<const resolved_options&>()));
+    using timer_type = boost::asio::basic_waitable_timer<Clock>;
+
+    invocation_run(basic_invocation_context<Clock> context, K& connector, const resolved_options& options,
+        const shutdown_hooks& hooks)
+        : context_(std::move(context)),
+          connector_(&connector),
+          options_(&options),
+          hooks_(&hooks),
+          began_(Clock::now()),
+          machine_(plan()),
+          timer_(connector.get_executor()),
+          done_(connector.get_executor(), Clock::time_point::max()),
+          random_(
+              static_cast<std::minstd_rand::result_type>(std::hash<std::string>{}(machine_.report().identity) ^
+                                                         static_cast<std::size_t>(began_.time_since_epoch().count())))
+    {}
+
+    void begin() { on({invocation_event::begin}); }
+    void cancel() { on({invocation_event::cancelled}); }
+
+    [[nodiscard]] bool finished() const noexcept { return finished_; }
+    [[nodiscard]] const invocation_report& report() const noexcept { return machine_.report(); }
+    /// Does not expire before the end.
+    [[nodiscard]] timer_type& done() noexcept { return done_; }
+
+private:
+    /// One operation that was begun and can be abandoned.
+    struct operation {
+        boost::asio::cancellation_signal cancel{};
+        bool ended = false;
+    };
+    using operation_ptr = std::shared_ptr<operation>;
+
+    [[nodiscard]] invocation_plan plan() const
+    {
+        const worker_settings& s = options_->settings();
+        return {
+            .deadline = context_.deadline ? since_beginning(*context_.deadline) : never,
+            .shutdown_buffer = s.shutdown_buffer,
+            .stop_timeout = s.stop_timeout,
+            .hook_allowance = s.hook_allowance,
+            .exit_allowance = context_.exit_allowance,
+            .rules = options_->rules(context_.orders),
+            .target = connector_->target(),
+            .identity = worker_identity(s.identity, context_.request_id, context_.function),
+            .hooks = hooks_->names(),
+        };
+    }
+
+    [[nodiscard]] uptime since_beginning(typename Clock::time_point t) const
+    {
+        return std::chrono::floor<uptime>(t - began_);
+    }
+    [[nodiscard]] uptime now() const { return since_beginning(Clock::now()); }
+
+    void on(invocation_event e)
+    {
+        using enum invocation_action::kind;
+        e.u = std::uniform_real_distribution<double>{}(random_);
+        auto next = machine_.on(e, now());
+        for (;;) {
+            tell_warnings();
+            if (next.what == stop)
+                next = stop_worker();
+            else if (next.what == hook && hooks_->is_sync(next.index))
+                next = run_sync_hook(next);
+            else
+                break;
+        }
+        wait_until(next.until);
+        if (next.what != wait)
+            perform(next);
+    }
+
+    [[nodiscard]] invocation_action stop_worker()
+    {
+        worker_->stop();
+        abandon();
+        return machine_.on({.what = invocation_event::worker_stopped, .activity = worker_->activity()}, now());
+    }
+
+    [[nodiscard]] invocation_action run_sync_hook(const invocation_action& next)
+    {
+        abandon();
+        const std::string failure = hooks_->run_sync(next.index, next.until - now());
+        return machine_.on(
+            {failure.empty() ? invocation_event::hook_done : invocation_event::hook_failed, failure}, now());
+    }
+
+    // What comes of it from now on belongs to no step any more.
+    void abandon()
+    {
+        const operation_ptr op = std::exchange(current_, nullptr);
+        if (op && !op->ended)
+            op->cancel.emit(boost::asio::cancellation_type::terminal);
+    }
+
+    void perform(const invocation_action& next)
+    {
+        abandon();
+        current_ = std::make_shared<operation>();
+        using enum invocation_action::kind;
+        switch (next.what) {
+        case connect:
+            connector_->async_connect(
+                {machine_.report().identity, next.until == never ? never : next.until - now()}, connecting());
+            break;
+        case start:
+            worker_.emplace(client_->make_worker(*options_));
+            worker_->async_start(ending(invocation_event::started, invocation_event::start_failed));
+            break;
+        case poll: worker_->async_watch(ending(invocation_event::changed, invocation_event::worker_failed)); break;
+        case drain: worker_->async_drain(ending(invocation_event::drained, invocation_event::drained)); break;
+        case hook: begin_hook(next.index, next.until); break;
+        case close:
+            client_->async_close(ending(invocation_event::client_closed, invocation_event::close_failed));
+            break;
+        case finish:
+            finished_ = true;
+            done_.expires_at(Clock::now());
+            break;
+        case wait:
+        case stop: break;  // not given to this function
+        }
+    }
+
+    void begin_hook(std::size_t index, uptime until)
+    {
+        const auto then = [self = this->shared_from_this(), op = current_](const std::string& failure) {
+            if (!op->ended)
+                self->ended(op, failure.empty() ? invocation_event::hook_done : invocation_event::hook_failed, failure);
+        };
+        hooks_->begin(index, until - now(), hook_handler{timer_.get_executor(), current_->cancel.slot(), then});
+    }
+
+    /// A handler that reports the end of the present operation, unless it was abandoned.
+    [[nodiscard]] auto ending(invocation_event::kind well, invocation_event::kind badly)
+    {
+        return bound([self = this->shared_from_this(), op = current_, well, badly](
+                         error_code ec) { self->ended(op, ec ? badly : well, ec ? ec.message() : std::string{}); });
+    }
+
+    [[nodiscard]] auto connecting()
+    {
+        return bound(
+            [self = this->shared_from_this(), op = current_](error_code ec, std::optional<client_type> client) {
+                if (ec || !client)
+                    return self->ended(op, invocation_event::connect_failed, ec ? ec.message() : "no client");
+                if (op != self->current_)
+                    return close_late(std::move(*client));
+                self->client_.emplace(std::move(*client));
+                self->ended(op, invocation_event::connected, {});
+            });
+    }
+
+    template <class F>
+    [[nodiscard]] auto bound(F f)
+    {
+        return boost::asio::bind_cancellation_slot(
+            current_->cancel.slot(), boost::asio::bind_executor(timer_.get_executor(), std::move(f)));
+    }
+
+    void ended(const operation_ptr& op, invocation_event::kind what, const std::string& words)
+    {
+        op->ended = true;
+        if (op != current_)
+            return;
+        invocation_event e{.what = what, .words = words};
+        if (what == invocation_event::changed)
+            e.activity = worker_->activity();
+        on(e);
+    }
+
+    // The invocation has gone on without this client. It is closed all the same.
+    static void close_late(client_type client)
+    {
+        auto kept = std::make_shared<client_type>(std::move(client));
+        client_type& c = *kept;
+        c.async_close([kept = std::move(kept)](error_code) {});
+    }
+
+    void wait_until(uptime until)
+    {
+        if (until == asleep_until_)
+            return;
+        asleep_until_ = until;
+        if (until == never) {
+            timer_.cancel();
+            return;
+        }
+        timer_.expires_at(began_ + std::chrono::duration_cast<typename Clock::duration>(until));
+        // Weak: a timer is no reason to keep a client that nobody uses any more.
+        timer_.async_wait([weak = this->weak_from_this()](error_code ec) {
+            if (const auto self = weak.lock(); self && !ec) {
+                self->asleep_until_ = never;
+                self->on({invocation_event::timer});
+            }
+        });
+    }
+
+    void tell_warnings()
+    {
+        const auto& all = machine_.report().warnings;
+        for (; told_ < all.size(); ++told_)
+            if (context_.on_warning)
+                context_.on_warning(all[told_]);
+    }
+
+    basic_invocation_context<Clock> context_;
+    K* connector_;
+    const resolved_options* options_;
+    const shutdown_hooks* hooks_;
+    typename Clock::time_point began_;
+    invocation_machine machine_;
+    timer_type timer_;
+    timer_type done_;
+    std::minstd_rand random_;
+    std::optional<client_type> client_{};
+    std::optional<worker_type> worker_{};  // after the client: it goes first
+    operation_ptr current_{};
+    uptime asleep_until_ = never;
+    std::size_t told_ = 0;
+    bool finished_ = false;
+};
+
+template <class Run>
+struct invocation_op {
+    std::shared_ptr<Run> run;
+    bool begun = false;
+
+    template <class Self>
+    void operator()(Self& self, boost::system::error_code = {})
+    {
+        Run& r = *run;  // self, and *this within it, is moved away below
+        if (begun && r.finished()) {
+            invocation_report report = r.report();
+            run.reset();  // worker and client are gone before the caller hears of the end
+            const auto ec = error_of(report.end);
+            return self.complete(ec, std::move(report));
+        }
+        self.reset_cancellation_state(boost::asio::enable_total_cancellation());
+        if (std::exchange(begun, true))
+            r.cancel();
+        else
+            r.begin();
+        r.done().async_wait(std::move(self));
+    }
+};
+
+}  // namespace detail
+
+/** Runs one invocation, from the check of its deadline to the closing of its client.
+
+    Completes with `void(error_code, invocation_report)`: without an error after a normal end, else with one of `errc`;
+   the words are in the report. (With a token that throws the error the report is lost; `as_tuple` keeps both.)
+
+    Each cancellation (terminal, partial or total) cuts short what is waited for now: the first one, while the worker
+    polls, begins an orderly end, which is no error.
+
+    Everything happens on the connector's executor, which runs one handler at a time; call it from there. Connector,
+    options and hooks outlive the operation, and a hook or connect that does not react to cancellation: the invocation
+    goes on without it when its time is over.
+*/
+template <DeadlineClock Clock, Connector K, class Token>
+auto async_invoke(basic_invocation_context<Clock> context, K& connector, const resolved_options& options,
+    const shutdown_hooks& hooks, Token&& token)
+{
+    using run = detail::invocation_run<K, Clock>;
+    auto r = std::make_shared<run>(std::move(context), connector, options, hooks);
+    const auto executor = connector.get_executor();
+    return boost::asio::async_compose<Token, void(boost::system::error_code, invocation_report)>(
+        detail::invocation_op<run>{std::move(r)}, token, executor);
+}
+
+}  // namespace mayfly
+
 // mayfly/testing/manual_clock.hpp -------------------------------------------------------------------------------------
 
 namespace mayfly::testing {
@@ -9002,5 +9741,585 @@ struct boost::asio::wait_traits<mayfly::testing::manual_clock> {
         return {};
     }
 };
+
+// mayfly/testing/fake_worker.hpp --------------------------------------------------------------------------------------
+
+namespace mayfly::testing {
+
+/// How one call to a fake goes.
+struct scripted_call {
+    uptime takes{0};  ///< `never`: until it is cancelled or stopped.
+    boost::system::error_code ec{};
+    bool stubborn = false;  ///< Does not react to cancellation.
+};
+
+/// Something a fake worker lives through, `at` after its start.
+struct scripted_change {
+    uptime at{0};
+    worker_activity activity{};
+    boost::system::error_code ec{};  ///< With an error it fails for good.
+};
+
+/// One connection and its worker, from beginning to end.
+struct scripted_session {
+    scripted_call connect{};
+    scripted_call start{};
+    std::vector<scripted_change> changes{};  ///< In order of time.
+    scripted_call drain{};
+    scripted_call close{};
+};
+
+/// What was asked of a fake, at its time: `connect`, `start`, `drain`, `stop`, `close`, and `cancelled` after one of
+/// them.
+struct fake_call {
+    uptime at{};
+    std::string what{};
+
+    friend bool operator==(const fake_call&, const fake_call&) = default;
+};
+
+struct fake_log {
+    std::vector<fake_call> calls{};
+    std::vector<connect_request> requests{};
+    std::vector<deployment_version> versions{};  ///< Which each worker was made for.
+    int clients = 0;                             ///< Alive now.
+    int workers = 0;                             ///< Alive now.
+
+    void add(std::string what) { calls.push_back({manual_clock::now().time_since_epoch(), std::move(what)}); }
+
+    /// The calls in a row, without their times.
+    [[nodiscard]] std::string order() const
+    {
+        std::string out;
+        for (const fake_call& c : calls)
+            out += (out.empty() ? "" : " ") + c.what;
+        return out;
+    }
+
+    /// When `what` was asked last; `never` if it was not.
+    [[nodiscard]] uptime time_of(std::string_view what) const noexcept
+    {
+        const auto at =
+            std::find_if(calls.rbegin(), calls.rend(), [what](const fake_call& c) { return c.what == what; });
+        return at == calls.rend() ? never : at->at;
+    }
+};
+
+namespace detail {
+
+using fake_timer = boost::asio::basic_waitable_timer<manual_clock>;
+
+/// Waits as long as the script says, then completes with what it says, and with `make()` after that.
+template <class... Make>
+struct fake_operation {
+    std::shared_ptr<fake_timer> timer;
+    scripted_call call;
+    std::shared_ptr<fake_log> log;
+    const char* what;
+    std::tuple<Make...> make{};
+    bool begun = false;
+
+    template <class Self>
+    void operator()(Self& self, boost::system::error_code ec = {})
+    {
+        fake_timer& t = *timer;  // self, and *this within it, is moved away below
+        if (!std::exchange(begun, true)) {
+            if (call.stubborn)
+                self.reset_cancellation_state(boost::asio::disable_cancellation());
+            if (call.takes == never)
+                t.expires_at(manual_clock::time_point::max());
+            else
+                t.expires_after(call.takes);
+            return t.async_wait(std::move(self));
+        }
+        if (ec && log)
+            log->add(std::string(what) + " cancelled");
+        ec = ec ? ec : call.ec;
+        std::apply([&](auto&... m) { self.complete(ec, m(ec)...); }, make);
+    }
+};
+
+template <class Token>
+auto async_fake(const boost::asio::any_io_executor& ex, std::shared_ptr<fake_timer> timer, const scripted_call& call,
+    std::shared_ptr<fake_log> log, const char* what, Token&& token)
+{
+    return boost::asio::async_compose<Token, void(boost::system::error_code)>(
+        fake_operation<>{std::move(timer), call, std::move(log), what}, token, ex);
+}
+
+/// Counts itself in a log while it lives.
+class fake_life {
+public:
+    fake_life(std::shared_ptr<fake_log> log, int fake_log::*count) : log_(std::move(log)), count_(count)
+    {
+        ++((*log_).*count_);
+    }
+    fake_life(fake_life&& o) noexcept : log_(std::exchange(o.log_, nullptr)), count_(o.count_) {}
+    fake_life& operator=(fake_life&&) = delete;
+    ~fake_life()
+    {
+        if (log_)
+            --((*log_).*count_);
+    }
+
+private:
+    std::shared_ptr<fake_log> log_;
+    int fake_log::*count_;
+};
+
+}  // namespace detail
+
+/// A `Worker` that follows a script and writes down what is asked of it.
+class fake_worker {
+public:
+    fake_worker(
+        boost::asio::any_io_executor ex, std::shared_ptr<const scripted_session> script, std::shared_ptr<fake_log> log)
+        : ex_(ex),
+          script_(std::move(script)),
+          log_(log),
+          life_(log, &fake_log::workers),
+          call_(std::make_shared<detail::fake_timer>(ex)),
+          watch_(std::make_shared<detail::fake_timer>(std::move(ex)))
+    {}
+
+    template <class Token>
+    auto async_start(Token&& token)
+    {
+        log_->add("start");
+        started_ = manual_clock::now() + (script_->start.takes == never ? uptime{} : script_->start.takes);
+        return detail::async_fake(ex_, call_, script_->start, log_, "start", std::forward<Token>(token));
+    }
+
+    template <class Token>
+    auto async_watch(Token&& token)
+    {
+        scripted_call next{.takes = never};
+        if (shown_ < script_->changes.size()) {
+            const scripted_change& c = script_->changes[shown_++];
+            next = {.takes = std::max(uptime{}, started_ + c.at - manual_clock::now()), .ec = c.ec};
+        }
+        return detail::async_fake(ex_, watch_, next, nullptr, "watch", std::forward<Token>(token));
+    }
+
+    template <class Token>
+    auto async_drain(Token&& token)
+    {
+        log_->add("drain");
+        return detail::async_fake(ex_, call_, script_->drain, log_, "drain", std::forward<Token>(token));
+    }
+
+    [[nodiscard]] worker_activity activity() const
+    {
+        worker_activity now{};
+        for (const scripted_change& c : script_->changes)
+            if (started_ + c.at <= manual_clock::now() && !c.ec)
+                now = c.activity;
+        return now;
+    }
+
+    void stop() noexcept
+    {
+        log_->add("stop");
+        call_->cancel();
+        watch_->cancel();
+    }
+
+private:
+    boost::asio::any_io_executor ex_;
+    std::shared_ptr<const scripted_session> script_;
+    std::shared_ptr<fake_log> log_;
+    detail::fake_life life_;
+    std::shared_ptr<detail::fake_timer> call_;
+    std::shared_ptr<detail::fake_timer> watch_;
+    manual_clock::time_point started_{};
+    std::size_t shown_ = 0;
+};
+
+static_assert(Worker<fake_worker>);
+
+/// The client of a fake.
+class fake_client {
+public:
+    fake_client(
+        boost::asio::any_io_executor ex, std::shared_ptr<const scripted_session> script, std::shared_ptr<fake_log> log)
+        : ex_(std::move(ex)), script_(std::move(script)), log_(log), life_(std::move(log), &fake_log::clients)
+    {}
+
+    [[nodiscard]] fake_worker make_worker(const resolved_options& options)
+    {
+        log_->versions.push_back(options.version());
+        return {ex_, script_, log_};
+    }
+
+    template <class Token>
+    auto async_close(Token&& token)
+    {
+        log_->add("close");
+        return detail::async_fake(
+            ex_, std::make_shared<detail::fake_timer>(ex_), script_->close, log_, "close", std::forward<Token>(token));
+    }
+
+private:
+    boost::asio::any_io_executor ex_;
+    std::shared_ptr<const scripted_session> script_;
+    std::shared_ptr<fake_log> log_;
+    detail::fake_life life_;
+};
+
+static_assert(WorkerClient<fake_client>);
+
+/** A `Connector` on manual time whose connections follow a script, one session after the other; the last is repeated.
+
+    Everything that is asked of it and of what it makes is in `log()`.
+*/
+class fake_connector {
+public:
+    using client_type = fake_client;
+
+    explicit fake_connector(boost::asio::any_io_executor ex, std::vector<scripted_session> sessions = {{}})
+        : ex_(std::move(ex)), log_(std::make_shared<fake_log>())
+    {
+        for (scripted_session& s : sessions)
+            sessions_.push_back(std::make_shared<const scripted_session>(std::move(s)));
+    }
+
+    template <class Token>
+    auto async_connect(connect_request request, Token&& token)
+    {
+        auto script = sessions_[std::min(log_->requests.size(), sessions_.size() - 1)];
+        log_->add("connect");
+        log_->requests.push_back(std::move(request));
+        auto make = [ex = ex_, script, log = log_](boost::system::error_code ec) {
+            return ec ? std::optional<client_type>{} : std::optional<client_type>{std::in_place, ex, script, log};
+        };
+        return boost::asio::async_compose<Token, void(boost::system::error_code, std::optional<client_type>)>(
+            detail::fake_operation<decltype(make)>{
+                std::make_shared<detail::fake_timer>(ex_), script->connect, log_, "connect", {std::move(make)}},
+            token, ex_);
+    }
+
+    [[nodiscard]] std::string target() const { return "fake"; }
+    [[nodiscard]] boost::asio::any_io_executor get_executor() const { return ex_; }
+    [[nodiscard]] const fake_log& log() const noexcept { return *log_; }
+
+private:
+    boost::asio::any_io_executor ex_;
+    std::shared_ptr<fake_log> log_;
+    std::vector<std::shared_ptr<const scripted_session>> sessions_{};
+};
+
+static_assert(Connector<fake_connector>);
+
+}  // namespace mayfly::testing
+
+// mayfly/testing/scripted_calls.hpp -----------------------------------------------------------------------------------
+
+// What scripted providers and sources have in common.
+
+namespace mayfly::testing {
+
+namespace detail {
+
+class scripted_category final : public boost::system::error_category {
+public:
+    constexpr scripted_category() noexcept : error_category(0x6d61'7966'6c79'0003) {}
+    const char* name() const noexcept override { return "mayfly.scripted"; }
+    std::string message(int v) const override
+    {
+        return "scripted: " + std::string(to_string(static_cast<condition>(v)));
+    }
+    boost::system::error_condition default_error_condition(int v) const noexcept override
+    {
+        return static_cast<condition>(v);
+    }
+};
+
+inline constexpr scripted_category scripted_category_instance{};
+
+/// How one call goes.
+struct scripted_timing {
+    uptime takes{};
+    bool stubborn = false;
+    boost::system::error_code ec{};
+};
+
+struct scripted_counts {
+    std::size_t under_way = 0;
+    std::size_t cancelled = 0;
+};
+
+/// Waits as long as the script says, then completes as it says.
+template <DeadlineClock C, class Result>
+struct scripted_operation {
+    using timer_type = boost::asio::basic_waitable_timer<C>;
+
+    std::unique_ptr<timer_type> timer;
+    scripted_timing script;
+    Result result;
+    std::shared_ptr<scripted_counts> counts;
+    bool begun = false;
+
+    template <class Self>
+    void operator()(Self& self, boost::system::error_code ec = {})
+    {
+        timer_type& t = *timer;  // self, and *this within it, is moved away below
+        if (!std::exchange(begun, true)) {
+            if (script.stubborn)
+                self.reset_cancellation_state(boost::asio::disable_cancellation());
+            else
+                self.reset_cancellation_state(boost::asio::enable_total_cancellation());
+            ++counts->under_way;
+            if (script.takes == never)
+                t.expires_at(C::time_point::max());
+            else
+                t.expires_after(std::chrono::duration_cast<typename C::duration>(script.takes));
+            return t.async_wait(std::move(self));
+        }
+        --counts->under_way;
+        if (!ec)
+            return self.complete(script.ec, std::move(result));
+        ++counts->cancelled;
+        self.complete(ec, Result{});
+    }
+};
+
+/// The script of a fake, and the calls that follow it.
+template <DeadlineClock C, class Answer>
+class scripted_calls {
+public:
+    scripted_calls(boost::asio::any_io_executor executor, Answer always)
+        : executor_(std::move(executor)), always_(std::move(always))
+    {}
+
+    void next(Answer a) { next_.push_back(std::move(a)); }
+    void always(Answer a) { always_ = std::move(a); }
+
+    [[nodiscard]] Answer take()
+    {
+        if (next_.empty())
+            return always_;
+        Answer a = std::move(next_.front());
+        next_.pop_front();
+        return a;
+    }
+
+    template <class Result, class Token>
+    auto async_answer(scripted_timing how, Result result, Token&& token)
+    {
+        using operation = scripted_operation<C, Result>;
+        return boost::asio::async_compose<Token, void(boost::system::error_code, Result)>(
+            operation{std::make_unique<typename operation::timer_type>(executor_), how, std::move(result), counts_},
+            token, executor_);
+    }
+
+    [[nodiscard]] uptime now() const { return std::chrono::duration_cast<uptime>(C::now() - made_at_); }
+    [[nodiscard]] std::size_t under_way() const noexcept { return counts_->under_way; }
+    [[nodiscard]] std::size_t cancelled() const noexcept { return counts_->cancelled; }
+
+private:
+    boost::asio::any_io_executor executor_;
+    Answer always_;
+    std::deque<Answer> next_{};
+    std::shared_ptr<scripted_counts> counts_ = std::make_shared<scripted_counts>();
+    typename C::time_point made_at_ = C::now();
+};
+
+}  // namespace detail
+
+/// An error code of this condition, for scripts; no error for `ok`.
+[[nodiscard]] inline boost::system::error_code scripted_error(condition c) noexcept
+{
+    return c == condition::ok ? boost::system::error_code{}
+                              : boost::system::error_code{static_cast<int>(c), detail::scripted_category_instance};
+}
+
+}  // namespace mayfly::testing
+
+// mayfly/testing/scripted_provider.hpp --------------------------------------------------------------------------------
+
+namespace mayfly::testing {
+
+/// How a scripted provider answers a launch or a resize.
+struct scripted_answer {
+    condition outcome = condition::ok;  ///< Of the call, and of each start that is not accepted.
+    std::uint32_t accepts = std::numeric_limits<std::uint32_t>::max();  ///< Without `outcome`: so many starts at most.
+    uptime takes{};         ///< Until the answer; `never`: until the call is cancelled.
+    bool repeats = false;   ///< The request ids are those of the launch before, as far as they go.
+    bool stubborn = false;  ///< Cancellation does not end the call sooner.
+    std::string detail{};   ///< The platform's own words.
+
+    [[nodiscard]] static scripted_answer failing(condition outcome, std::string detail = {})
+    {
+        return {.outcome = outcome, .detail = std::move(detail)};
+    }
+    [[nodiscard]] static scripted_answer hanging() { return {.takes = never}; }
+};
+
+/// What was asked of a scripted provider, and when: `at` counts from when it was made.
+struct scripted_launch {
+    uptime at{};
+    launch_request request{};
+    std::vector<std::string> request_ids{};  ///< Which the answer gives, or would have given had it come.
+};
+
+struct scripted_resize {
+    uptime at{};
+    resize_request request{};
+};
+
+/** A `ComputeProvider` of both kinds that answers by a script, and notes what it was asked.
+
+    It starts nothing: let the workers be seen with `controller_machine::seen` or a `scripted_source`. Accepted starts
+    get the request ids r1, r2 and so on. A start that `accepts` leaves out is throttled, as if a limit on concurrent
+    workers were met. All calls and all looks at it are on one thread or strand.
+
+    @tparam C the clock that `takes` is measured on
+*/
+template <DeadlineClock C>
+class basic_scripted_provider {
+public:
+    explicit basic_scripted_provider(boost::asio::any_io_executor executor, scripted_answer always = {})
+        : calls_(std::move(executor), std::move(always))
+    {}
+
+    /// The answer to the next call that has none; in the order given.
+    void next(scripted_answer a) { calls_.next(std::move(a)); }
+    /// The answer to each call that has no other.
+    void always(scripted_answer a) { calls_.always(std::move(a)); }
+    /// The answer to each call for this function, before all others.
+    void always(const std::string& function, scripted_answer a) { by_function_[function] = std::move(a); }
+
+    /// `void(error_code, launch_report)`. Cancelled (terminal, partial or total): `operation_aborted`.
+    template <class Token>
+    auto async_launch(launch_request request, Token&& token)
+    {
+        const scripted_answer a = answer_to(request.target);
+        const bool ok = a.outcome == condition::ok;
+        std::vector<std::string> ids =
+            ok ? make_ids(std::min(a.accepts, request.count), a.repeats) : std::vector<std::string>{};
+        launch_report report{.detail = a.detail};
+        for (const std::string& id : ids)
+            report.starts.push_back({.request_id = id});
+        report.starts.resize(request.count, {.outcome = ok ? condition::throttled : a.outcome});
+        launches_.push_back({calls_.now(), std::move(request), std::move(ids)});
+        return calls_.async_answer(
+            {a.takes, a.stubborn, scripted_error(a.outcome)}, std::move(report), std::forward<Token>(token));
+    }
+
+    /// `void(error_code, resize_report)`. Cancelled likewise.
+    template <class Token>
+    auto async_resize(resize_request request, Token&& token)
+    {
+        const scripted_answer a = answer_to(request.target);
+        resizes_.push_back({calls_.now(), std::move(request)});
+        return calls_.async_answer({a.takes, a.stubborn, scripted_error(a.outcome)}, resize_report{.detail = a.detail},
+            std::forward<Token>(token));
+    }
+
+    [[nodiscard]] const std::vector<scripted_launch>& launches() const noexcept { return launches_; }
+    [[nodiscard]] const std::vector<scripted_resize>& resizes() const noexcept { return resizes_; }
+    [[nodiscard]] std::size_t under_way() const noexcept { return calls_.under_way(); }
+    [[nodiscard]] std::size_t cancelled() const noexcept { return calls_.cancelled(); }
+
+    /// Starts asked for in all calls.
+    [[nodiscard]] std::uint64_t starts() const noexcept
+    {
+        std::uint64_t sum = 0;
+        for (const scripted_launch& l : launches_)
+            sum += l.request.count;
+        return sum;
+    }
+
+private:
+    [[nodiscard]] scripted_answer answer_to(const std::shared_ptr<const launch_target>& target)
+    {
+        const auto it = target ? by_function_.find(target->function) : by_function_.end();
+        return it != by_function_.end() ? it->second : calls_.take();
+    }
+
+    [[nodiscard]] std::vector<std::string> make_ids(std::uint32_t count, bool repeats)
+    {
+        std::vector<std::string> ids;
+        if (repeats && !launches_.empty())
+            ids = launches_.back().request_ids;
+        if (ids.size() > count)
+            ids.resize(count);
+        while (ids.size() < count)
+            ids.push_back("r" + std::to_string(++made_));
+        return ids;
+    }
+
+    detail::scripted_calls<C, scripted_answer> calls_;
+    std::map<std::string, scripted_answer> by_function_{};
+    std::vector<scripted_launch> launches_{};
+    std::vector<scripted_resize> resizes_{};
+    std::uint64_t made_ = 0;
+};
+
+using scripted_provider = basic_scripted_provider<manual_clock>;
+
+static_assert(LaunchesWorkers<scripted_provider> && ResizesWorkerSet<scripted_provider>);
+static_assert(ComputeProvider<basic_scripted_provider<deadline_clock>>);
+
+}  // namespace mayfly::testing
+
+// mayfly/testing/scripted_source.hpp ----------------------------------------------------------------------------------
+
+namespace mayfly::testing {
+
+/// How a scripted source answers.
+struct scripted_reading {
+    queue_reading reading{};
+    condition outcome = condition::ok;
+    uptime takes{};         ///< Until the answer; `never`: until the call is cancelled.
+    bool stubborn = false;  ///< Cancellation does not end the call sooner.
+};
+
+/// What was asked of a scripted source, and when: `at` counts from when it was made.
+struct scripted_read {
+    uptime at{};
+    std::shared_ptr<const launch_target> target{};
+};
+
+/** A `QueueSource` that answers by a script, and notes what it was asked. All on one thread or strand.
+
+    @tparam C the clock that `takes` is measured on
+*/
+template <DeadlineClock C>
+class basic_scripted_source {
+public:
+    explicit basic_scripted_source(boost::asio::any_io_executor executor, scripted_reading always = {})
+        : calls_(std::move(executor), std::move(always))
+    {}
+
+    /// The answer to the next call that has none; in the order given.
+    void next(scripted_reading r) { calls_.next(std::move(r)); }
+    /// The answer to each call that has no other.
+    void always(scripted_reading r) { calls_.always(std::move(r)); }
+
+    /// `void(error_code, queue_reading)`. Cancelled (terminal, partial or total): `operation_aborted`.
+    template <class Token>
+    auto async_read(std::shared_ptr<const launch_target> target, uptime, Token&& token)
+    {
+        scripted_reading r = calls_.take();
+        reads_.push_back({calls_.now(), std::move(target)});
+        return calls_.async_answer(
+            {r.takes, r.stubborn, scripted_error(r.outcome)}, std::move(r.reading), std::forward<Token>(token));
+    }
+
+    [[nodiscard]] const std::vector<scripted_read>& reads() const noexcept { return reads_; }
+    [[nodiscard]] std::size_t under_way() const noexcept { return calls_.under_way(); }
+    [[nodiscard]] std::size_t cancelled() const noexcept { return calls_.cancelled(); }
+
+private:
+    detail::scripted_calls<C, scripted_reading> calls_;
+    std::vector<scripted_read> reads_{};
+};
+
+using scripted_source = basic_scripted_source<manual_clock>;
+
+static_assert(QueueSource<scripted_source>);
+
+}  // namespace mayfly::testing
 
 #endif
