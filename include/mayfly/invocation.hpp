@@ -201,8 +201,9 @@ private:
 
     void begin_hook(std::size_t index, uptime until)
     {
-        const auto then = [self = this->shared_from_this(), op = current_](const std::string& failure) {
-            if (!op->ended)
+        // Weak: a handler may be kept, and dropped, on another thread, where nothing of ours may end.
+        const auto then = [weak = this->weak_from_this(), op = current_](const std::string& failure) {
+            if (const auto self = weak.lock(); self && !op->ended)
                 self->ended(op, failure.empty() ? invocation_event::hook_done : invocation_event::hook_failed, failure);
         };
         hooks_->begin(index, until - now(), hook_handler{timer_.get_executor(), current_->cancel.slot(), then});

@@ -104,7 +104,10 @@ public:
           changed_{window.from},
           looked_{window.from},
           utilisation_{rules.thin_target}
-    {}
+    {
+        // Rules arrive from outside. A look without end would be worse than a rare one.
+        rules_.thin_every = std::max<uptime>(rules_.thin_every, std::chrono::milliseconds{1});
+    }
 
     /// A task arrived and occupies a slot.
     constexpr void on_task(uptime now) noexcept { set(now, busy_ + 1, share(busy_ + 1), true); }

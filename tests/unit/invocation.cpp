@@ -6,6 +6,7 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/deferred.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/io_context.hpp>
@@ -411,6 +412,10 @@ TEST_CASE("hooks: in order, each with its time, whatever the others do")
         order += "b";
         throw 7;
     });
+    env.hooks.add_async("throws before it begins", [&](uptime, const hook_handler&) {
+        order += "-";
+        throw std::runtime_error("");
+    });
     env.hooks.add_async("fails later", [&, late](uptime, hook_handler done) {
         order += "c";
         late->expires_after(1s);
@@ -451,12 +456,13 @@ TEST_CASE("hooks: in order, each with its time, whatever the others do")
     });
 
     env.run_minute();
-    CHECK(order == "abcdef!gh");
+    CHECK(order == "ab-cdef!gh");
     CHECK(*env.ec == error_code{});
-    CHECK(env.report.hooks_run == 8);
+    CHECK(env.report.hooks_run == 9);
     CHECK(env.warnings == std::vector<std::string>{
                               R"(shutdown hook "throws" failed: bad day)",
                               R"(shutdown hook "throws an int" failed: threw something that is no std::exception)",
+                              R"(shutdown hook "throws before it begins" failed: threw an exception without words)",
                               R"(shutdown hook "fails later" failed: )" + refused().message(),
                               R"(shutdown hook "is cancelled and reacts" was not done in time)",
                               R"(shutdown hook "throws in a coroutine" failed: in a coroutine)",
@@ -600,6 +606,20 @@ TEST_CASE("any completion token: a coroutine")
         asio::detached);
     pass(env.io, 61s, 10ms);
     CHECK(seen == "deadline too little time before the deadline");
+}
+
+TEST_CASE("any completion token: one that begins later; time counts from the call all the same")
+{
+    environment env;
+    auto operation = mayfly::async_invoke(env.minute(), env.connector, env.chosen, env.hooks, asio::deferred);
+    CHECK(env.log().order() == "");
+    manual_clock::advance(5s);
+    bool ended = false;
+    std::move(operation)([&](error_code, const invocation_report&) { ended = true; });
+    CHECK(env.log().requests[0].within == 48s);
+    pass(env.io, 55s, 10ms);
+    CHECK(ended);
+    CHECK(env.log().time_of("drain") == 53s);
 }
 
 TEST_CASE("on the machine's own clock, to the end of a cancelled run")

@@ -417,6 +417,10 @@ TEST_CASE("idle exit")
     {
         CHECK(changed(m, {.received = {1, 0, 0}, .completed = 1}, 2900ms) == act{act::poll, 4900ms});
     }
+    SUBCASE("so does a local activity, which no queue has handed out")
+    {
+        CHECK(changed(m, {.completed = 1}, 2900ms) == act{act::poll, 4900ms});
+    }
     SUBCASE("a poller that has lost its queue is not idle")
     {
         CHECK(changed(m, {.waiting = false}, 2s) == act{act::poll, 53s});

@@ -172,6 +172,12 @@ TEST_CASE("thinning")
         (void)many.decide(2s, 1);
         CHECK(one.utilisation() == doctest::Approx(many.utilisation()));
     }
+    SUBCASE("no time between two looks is a mistake that does not stop the world")
+    {
+        leaving hasty{{.thin_target = 0.6, .thin_every = 0s}, 2, minute};
+        CHECK(hasty.decide(0s, 1).look == 1ms);
+        CHECK(hasty.decide(1ms, 1).look == 2ms);
+    }
     SUBCASE("more work than slots is a full worker")
     {
         leaving full{{.thin_target = 1}, 1, {}};
