@@ -5,6 +5,7 @@
 #include <mayfly/condition.hpp>
 #include <mayfly/deployment.hpp>
 #include <mayfly/leaving.hpp>
+#include <mayfly/settings.hpp>
 #include <mayfly/signal.hpp>
 
 #include <cstdint>
@@ -23,6 +24,7 @@ struct launch_target {
     /// The part behind the `@` in the identity of its workers, usually the function's name at the platform. With it the
     /// controller takes in workers it does not know, which is how its books come back after a restart.
     std::string function{};
+    settings details{};  ///< The provider's own settings.
 };
 
 /// "Start `count` more."
