@@ -202,12 +202,16 @@ private:
                  "; raise the function's timeout, or make the tasks shorter");
         leaving_ = leaving{plan_.rules, 1, window};
         enter(step::polling, now, action::poll);
+        looked_ = now;
         const leaving::verdict v = leaving_.decide(now, e.u);
         return v.leave() ? leave(v.reason, now) : again(action::poll, v.look);
     }
 
     invocation_action polling(const event& e, uptime now)
     {
+        if (report_.work.busy == 0)
+            report_.idle += now - looked_;
+        looked_ = now;
         switch (e.what) {
         case event::changed: {
             const bool moved =
@@ -389,7 +393,8 @@ private:
     uptime stop_at_ = never;
     uptime voluntary_limit_ = never;
     uptime until_ = never;
-    uptime mark_{0};
+    uptime mark_{0};    // when the present step began
+    uptime looked_{0};  // the last event while polling
 };
 
 }  // namespace mayfly

@@ -94,6 +94,7 @@ struct invocation_report {
     worker_activity work{};               ///< As of the moment the worker was stopped.
     uptime connect{};                     ///< Time spent connecting and starting.
     uptime poll{};                        ///< Polling.
+    uptime idle{};                        ///< Of `poll`: with no task running.
     uptime drain{};                       ///< Waiting for running tasks.
     uptime hooks{};                       ///< In the shutdown hooks.
     uptime close{};                       ///< Closing the client.
@@ -120,6 +121,7 @@ struct invocation_report {
         .begin_object()
         .member("connect", seconds(r.connect))
         .member("poll", seconds(r.poll))
+        .member("idle", seconds(r.idle))
         .member("drain", seconds(r.drain))
         .member("hooks", seconds(r.hooks))
         .member("close", seconds(r.close))

@@ -69,6 +69,8 @@ TEST_CASE("the example of a minute: poll to 53 s, drain to 58 s at most, hooks a
     CHECK(m.on({ev::connected}, 150ms) == act{act::start, 53s});
     CHECK(m.on({ev::started}, 200ms) == act{act::poll, 53s});
     CHECK(changed(m, {.received = {0, 1, 0}, .busy = 1, .load = 0.5}, 10s) == act{act::poll, 53s});
+    CHECK(changed(m, {.received = {0, 1, 0}, .completed = 1}, 12s) == act{act::poll, 53s});
+    CHECK(changed(m, {.received = {0, 2, 0}, .completed = 1, .busy = 1, .load = 0.5}, 50s) == act{act::poll, 53s});
     CHECK(m.on({ev::timer}, 53s) == act{act::drain, 58s});
     CHECK(m.on({ev::drained}, 55s) == act{act::stop});
     CHECK(m.on({.what = ev::worker_stopped, .activity = {.received = {0, 1, 0}, .completed = 1}}, 55s) ==
@@ -83,6 +85,7 @@ TEST_CASE("the example of a minute: poll to 53 s, drain to 58 s at most, hooks a
         .work = {.received = {0, 1, 0}, .completed = 1},
         .connect = 200ms,
         .poll = 52800ms,
+        .idle = 47800ms,
         .drain = 2s,
         .hooks = 1500ms,
         .close = 100ms,

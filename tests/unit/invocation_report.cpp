@@ -23,6 +23,7 @@ TEST_CASE("a report is one line of JSON")
         .work = {.received = {1, 2, 3}, .completed = 5, .busy = 1},
         .connect = 200ms,
         .poll = 52800ms,
+        .idle = 50s,
         .drain = 1s,
         .hooks = 1us,
         .close = 0s,
@@ -31,7 +32,7 @@ TEST_CASE("a report is one line of JSON")
     };
     CHECK(to_json(r) == R"({"end":"idle","ok":true,"identity":"id@fn",)"
                         R"("tasks":{"workflow":1,"activity":2,"nexus":3,"completed":5,"unfinished":1},)"
-                        R"("seconds":{"connect":0.2,"poll":52.8,"drain":1,"hooks":1e-06,"close":0},)"
+                        R"("seconds":{"connect":0.2,"poll":52.8,"idle":50,"drain":1,"hooks":1e-06,"close":0},)"
                         R"("hooks":{"run":2,"failed":1},"warnings":["hook \"flush\" failed"]})");
     CHECK(mayfly::detail::read_json(to_json(r)).error == "");
 
