@@ -2,7 +2,7 @@
 
 // A main for fuzz targets where there is no libFuzzer: replays kept inputs, then mutates them for a while.
 //
-//     fuzz_x [--seconds N] [--seed N] [file or folder]...
+//     fuzz_x [--seconds N] [--runs N] [--seed N] [file or folder]...
 //
 // On a crash the input stands in the file crash-input of the working directory; give it back as an argument.
 
@@ -133,12 +133,15 @@ std::uint64_t number(std::string_view text, std::uint64_t otherwise)
 int main(int argc, char** argv)
 {
     std::uint64_t seconds = 0;
+    std::uint64_t runs = 0;
     std::uint64_t seed = 1;
     std::vector<std::string> paths;
     for (int i = 1; i < argc; ++i) {
         const std::string_view word = argv[i];
         if (word == "--seconds" && i + 1 < argc)
             seconds = number(argv[++i], 0);
+        else if (word == "--runs" && i + 1 < argc)
+            runs = number(argv[++i], 0);
         else if (word == "--seed" && i + 1 < argc)
             seed = number(argv[++i], 1);
         else
@@ -155,7 +158,7 @@ int main(int argc, char** argv)
     std::uint64_t mutated = 0;
     mutator mutate(seed);
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
-    while (std::chrono::steady_clock::now() < end) {
+    while (mutated < runs || std::chrono::steady_clock::now() < end) {
         run(mutate.next(corpus));
         ++mutated;
     }
