@@ -155,7 +155,7 @@ struct fleet {
             st.revisit_at = std::min(st.revisit_at, st.quiet_until);
             if (st.looked_at == now) {
                 d.read = uptime::zero();
-                d.revisit = st.revisit_at - now;
+                d.revisit = std::max(st.revisit_at - now, uptime{1});
                 return d;
             }
         } else {
@@ -189,7 +189,8 @@ private:
     {
         switch (sig.why) {
         case cause::added:
-            st.adds.add(sig.added.total(), now);
+            // Not the limited ones: a queue that is held back would look like one that needs more workers.
+            st.adds.add(std::uint64_t{sig.added.matched} + sig.added.unmatched(), now);
             st.waiting += std::min<std::uint64_t>(sig.added.unmatched(), ~st.waiting);  // never wraps
             // A poll waits, and the task may not go: that is certain.
             if (sig.added.rate_limited > 0)
@@ -284,7 +285,7 @@ private:
         if (sig.wanted && saturating_add(lasting, coming) < sig.limits.min)
             stay = sig.limits.min - lasting - coming;
 
-        std::uint32_t wish = to_count(wish_for_waiting(st, f, now));
+        std::uint32_t wish = to_count(wish_for_waiting(st, sig, now));
         d.reason = wish > 0 ? (f.total() == 0 ? reason::missed_match : reason::backlog)
                             : (st.waiting > 0 ? reason::covered : reason::steady);
         if (wish > 0 && now < st.limited_until)
@@ -319,16 +320,20 @@ private:
     }
 
     // What still waits when a worker started now is up, in workers.
-    [[nodiscard]] double wish_for_waiting(state& st, const fleet_view& f, uptime now) const noexcept
+    [[nodiscard]] double wish_for_waiting(state& st, const scaling_signal& sig, uptime now) const noexcept
     {
+        const fleet_view& f = sig.fleet;
         if (st.waiting == 0)
             return 0;
         const double k = f.slots;
         const double service = seconds(f.service);
         double live = f.live;
         // Who had nothing to do for the idle time has left, seen or not.
-        if (idle_exit > uptime::zero() && idle_exit + f.service < std::chrono::seconds{4})
-            live = std::min(live, static_cast<double>(st.adds.within(idle_exit + f.service, now)));
+        if (idle_exit > uptime::zero() && idle_exit + f.service < std::chrono::seconds{4}) {
+            const std::uint64_t recent = st.adds.within(idle_exit + f.service, now);
+            // Tasks that found nobody just now kept nobody busy.
+            live = std::min(live, static_cast<double>(recent - std::min<std::uint64_t>(recent, sig.added.unmatched())));
+        }
         const double taken_off =
             service > 0 ? std::max(0.0, live * k / service - st.adds.rate(now)) * seconds(f.startup) : 0.0;
         const double per_slot = service > 0 ? std::max(1.0, seconds(drain_within) / service) : 1.0;
@@ -456,7 +461,8 @@ private:
 
     [[nodiscard]] static std::uint32_t to_count(double n) noexcept
     {
-        return n <= 0 ? 0 : static_cast<std::uint32_t>(std::min(std::ceil(n), 4e9));
+        // Not "n <= 0": that lets through what is no number.
+        return !(n > 0) ? 0 : static_cast<std::uint32_t>(std::min(std::ceil(n), 4e9));
     }
 };
 
