@@ -96,8 +96,36 @@ struct controller_event {
     fleet_view fleet{};
     std::uint32_t count = 0;
     condition outcome = condition::ok;
-    std::string_view detail{};  ///< The provider's own words.
+    std::string_view detail{};               ///< The provider's own words.
+    const scaling_signal* signal = nullptr;  ///< All that the scaler saw, for `decided`.
 };
+
+[[nodiscard]] constexpr std::string_view to_string(controller_action::kind k) noexcept
+{
+    using enum controller_action::kind;
+    switch (k) {
+    case launch: return "launch";
+    case resize: return "resize";
+    case read: return "read";
+    }
+    return "unknown";
+}
+
+[[nodiscard]] constexpr std::string_view to_string(controller_event::kind k) noexcept
+{
+    using enum controller_event::kind;
+    switch (k) {
+    case decided: return "decided";
+    case bootstrap: return "bootstrap";
+    case launched: return "launched";
+    case refused: return "refused";
+    case retried: return "retried";
+    case resized: return "resized";
+    case not_resized: return "not_resized";
+    case unread: return "unread";
+    }
+    return "unknown";
+}
 
 /** Drives any number of versions: signals in, actions out, one event for each decision and outcome.
 
@@ -586,7 +614,8 @@ private:
             .target = g.spec.target.get(),
             .why = sig.why,
             .made = d,
-            .fleet = sig.fleet});
+            .fleet = sig.fleet,
+            .signal = &sig});
         if constexpr (strategy_of<S>() == launch_strategy::worker_set) {
             if (d.resize) {
                 g.size = *d.resize;

@@ -52,7 +52,7 @@ struct scripted {
         std::vector<scaling_signal> asked{};
     };
     struct state {
-        friend bool operator==(const state&, const state&) = default;
+        bool operator==(const state&) const = default;
     };
     std::shared_ptr<script> with = std::make_shared<script>();
 

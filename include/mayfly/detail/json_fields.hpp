@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <mayfly/clock.hpp>
+#include <mayfly/deployment.hpp>
+#include <mayfly/detail/json_read.hpp>
+#include <mayfly/detail/json_write.hpp>
+
+#include <cmath>
+#include <concepts>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+// A struct's fields are named once, in an overload of `fields(visit, object)` in this namespace, and from that list
+// both written and read. Times are whole microseconds. An absent optional is no member.
+
+namespace mayfly::detail {
+
+template <class T, class U>
+concept Is = std::same_as<std::remove_const_t<T>, U>;
+
+template <class T>
+inline constexpr bool is_optional = false;
+template <class T>
+inline constexpr bool is_optional<std::optional<T>> = true;
+
+/// The enumerator of that name. Enumerators begin at zero, and `to_string` says "unknown" behind the last.
+template <class E>
+[[nodiscard]] std::optional<E> enumerator(std::string_view name) noexcept
+{
+    for (unsigned i = 0; to_string(static_cast<E>(i)) != "unknown"; ++i)
+        if (to_string(static_cast<E>(i)) == name)
+            return static_cast<E>(i);
+    return std::nullopt;
+}
+
+/// Writes each field that it is shown.
+struct json_out {
+    json_writer* to;
+
+    template <class T>
+    void operator()(std::string_view name, const T& v)
+    {
+        if constexpr (is_optional<T>) {
+            if (v)
+                (*this)(name, *v);
+        } else {
+            to->key(name);
+            put(v);
+        }
+    }
+
+    template <class T>
+    void put(const T& v)
+    {
+        if constexpr (std::is_enum_v<T>) {
+            to->value(to_string(v));
+        } else if constexpr (std::same_as<T, uptime>) {
+            to->value(v.count());
+        } else if constexpr (std::same_as<T, double>) {
+            // JSON has no such numbers, and what a source told must come back as it was.
+            if (std::isfinite(v))
+                to->value(v);
+            else
+                to->value(std::isnan(v) ? "nan" : v > 0 ? "inf" : "-inf");
+        } else if constexpr (std::integral<T>) {
+            to->value(v);
+        } else if constexpr (std::convertible_to<const T&, std::string_view>) {
+            to->value(std::string_view{v});
+        } else if constexpr (std::same_as<T, task_types>) {
+            to->begin_array();
+            for (task_type t : all_task_types)
+                if (v.contains(t))
+                    to->value(to_string(t));
+            to->end_array();
+        } else {
+            to->begin_object();
+            fields(*this, v);
+            to->end_object();
+        }
+    }
+};
+
+/// Reads each field that it is shown. The first failure is kept, and what is read after it means nothing. Views point
+/// into the value that is read from.
+struct json_in {
+    const json_value* from;
+    std::string* error;
+
+    template <class T>
+    void operator()(std::string_view name, T& out)
+    {
+        const json_value* const v = from->find(name);
+        if constexpr (is_optional<T>) {
+            out.reset();
+            if (v != nullptr)
+                take(name, *v, out.emplace());
+        } else if (v == nullptr) {
+            fail(name, "is missing");
+        } else {
+            take(name, *v, out);
+        }
+    }
+
+    void fail(std::string_view name, std::string_view why) const
+    {
+        if (error->empty())
+            error->append("\"").append(name).append("\" ").append(why);
+    }
+
+    template <class T>
+    void take(std::string_view name, const json_value& v, T& out)
+    {
+        if constexpr (std::is_enum_v<T>) {
+            if (const auto e = enumerator<T>(v.is_string() ? v.text : ""))
+                out = *e;
+            else
+                fail(name, "is none of the names that are known here");
+        } else if constexpr (std::same_as<T, uptime>) {
+            if (const auto n = v.template as<uptime::rep>())
+                out = uptime{*n};
+            else
+                fail(name, "must be whole microseconds");
+        } else if constexpr (std::same_as<T, double>) {
+            constexpr double inf = std::numeric_limits<double>::infinity();
+            if (v.is_number())
+                out = v.number;
+            else if (v.is_string() && (v.text == "inf" || v.text == "-inf"))
+                out = v.text == "inf" ? inf : -inf;
+            else if (v.is_string() && v.text == "nan")
+                out = std::numeric_limits<double>::quiet_NaN();
+            else
+                fail(name, "must be a number");
+        } else if constexpr (std::same_as<T, bool>) {
+            out = v.boolean;
+            if (!v.is_boolean())
+                fail(name, "must be true or false");
+        } else if constexpr (std::integral<T>) {
+            if (const auto n = v.template as<T>())
+                out = *n;
+            else
+                fail(name, "must be a whole number that fits");
+        } else if constexpr (std::same_as<T, std::string> || std::same_as<T, std::string_view>) {
+            out = v.text;
+            if (!v.is_string())
+                fail(name, "must be a string");
+        } else if constexpr (std::same_as<T, task_types>) {
+            out = {};
+            if (!v.is_array())
+                fail(name, "must be an array");
+            for (const json_value& item : v.items) {
+                task_type t{};
+                take(name, item, t);
+                out.insert(t);
+            }
+        } else {
+            if (!v.is_object())
+                return fail(name, "must be an object");
+            json_in inside{&v, error};
+            fields(inside, out);
+        }
+    }
+};
+
+}  // namespace mayfly::detail
