@@ -22,6 +22,7 @@
 #include <mayfly/scaler.hpp>
 #include <mayfly/scalers/clamped.hpp>
 #include <mayfly/scalers/fleet.hpp>
+#include <mayfly/scalers/fleet_settings.hpp>
 #include <mayfly/scalers/metrics_poll.hpp>
 #include <mayfly/scalers/no_sync.hpp>
 #include <mayfly/scalers/no_sync_settings.hpp>
@@ -40,13 +41,16 @@
 #include <mayfly/testing/no_sync_baseline.hpp>
 #include <mayfly/testing/poller_list.hpp>
 #include <mayfly/testing/random.hpp>
+#include <mayfly/testing/recording.hpp>
 #include <mayfly/testing/run_metrics.hpp>
 #include <mayfly/testing/simulate.hpp>
 #include <mayfly/testing/start_draws.hpp>
 #include <mayfly/testing/task_queue.hpp>
 #include <mayfly/testing/workload.hpp>
 #include <mayfly/testing/workload_file.hpp>
+#include <mayfly/verdict.hpp>
 #include <mayfly/version.hpp>
+#include <mayfly/version_plan.hpp>
 #include <mayfly/worker_options.hpp>
 
 #if !defined(MAYFLY_NO_ASIO) && __has_include(<boost/asio/async_result.hpp>)

@@ -1628,7 +1628,10 @@ public:
           changed_{window.from},
           looked_{window.from},
           utilisation_{rules.thin_target}
-    {}
+    {
+        // Rules arrive from outside. A look without end would be worse than a rare one.
+        rules_.thin_every = std::max<uptime>(rules_.thin_every, std::chrono::milliseconds{1});
+    }
 
     /// A task arrived and occupies a slot.
     constexpr void on_task(uptime now) noexcept { set(now, busy_ + 1, share(busy_ + 1), true); }
@@ -1744,6 +1747,7 @@ struct launch_target {
     /// The part behind the `@` in the identity of its workers, usually the function's name at the platform. With it the
     /// controller takes in workers it does not know, which is how its books come back after a restart.
     std::string function{};
+    settings details{};  ///< The provider's own settings.
 };
 
 /// "Start `count` more."
@@ -2611,8 +2615,36 @@ struct controller_event {
     fleet_view fleet{};
     std::uint32_t count = 0;
     condition outcome = condition::ok;
-    std::string_view detail{};  ///< The provider's own words.
+    std::string_view detail{};               ///< The provider's own words.
+    const scaling_signal* signal = nullptr;  ///< All that the scaler saw, for `decided`.
 };
+
+[[nodiscard]] constexpr std::string_view to_string(controller_action::kind k) noexcept
+{
+    using enum controller_action::kind;
+    switch (k) {
+    case launch: return "launch";
+    case resize: return "resize";
+    case read: return "read";
+    }
+    return "unknown";
+}
+
+[[nodiscard]] constexpr std::string_view to_string(controller_event::kind k) noexcept
+{
+    using enum controller_event::kind;
+    switch (k) {
+    case decided: return "decided";
+    case bootstrap: return "bootstrap";
+    case launched: return "launched";
+    case refused: return "refused";
+    case retried: return "retried";
+    case resized: return "resized";
+    case not_resized: return "not_resized";
+    case unread: return "unread";
+    }
+    return "unknown";
+}
 
 /** Drives any number of versions: signals in, actions out, one event for each decision and outcome.
 
@@ -3101,7 +3133,8 @@ private:
             .target = g.spec.target.get(),
             .why = sig.why,
             .made = d,
-            .fleet = sig.fleet});
+            .fleet = sig.fleet,
+            .signal = &sig});
         if constexpr (strategy_of<S>() == launch_strategy::worker_set) {
             if (d.resize) {
                 g.size = *d.resize;
@@ -3583,6 +3616,7 @@ struct invocation_report {
     worker_activity work{};               ///< As of the moment the worker was stopped.
     uptime connect{};                     ///< Time spent connecting and starting.
     uptime poll{};                        ///< Polling.
+    uptime idle{};                        ///< Of `poll`: with no task running.
     uptime drain{};                       ///< Waiting for running tasks.
     uptime hooks{};                       ///< In the shutdown hooks.
     uptime close{};                       ///< Closing the client.
@@ -3609,6 +3643,7 @@ struct invocation_report {
         .begin_object()
         .member("connect", seconds(r.connect))
         .member("poll", seconds(r.poll))
+        .member("idle", seconds(r.idle))
         .member("drain", seconds(r.drain))
         .member("hooks", seconds(r.hooks))
         .member("close", seconds(r.close))
@@ -3812,12 +3847,16 @@ private:
                  "; raise the function's timeout, or make the tasks shorter");
         leaving_ = leaving{plan_.rules, 1, window};
         enter(step::polling, now, action::poll);
+        looked_ = now;
         const leaving::verdict v = leaving_.decide(now, e.u);
         return v.leave() ? leave(v.reason, now) : again(action::poll, v.look);
     }
 
     invocation_action polling(const event& e, uptime now)
     {
+        if (report_.work.busy == 0)
+            report_.idle += now - looked_;
+        looked_ = now;
         switch (e.what) {
         case event::changed: {
             const bool moved =
@@ -3999,7 +4038,8 @@ private:
     uptime stop_at_ = never;
     uptime voluntary_limit_ = never;
     uptime until_ = never;
-    uptime mark_{0};
+    uptime mark_{0};    // when the present step began
+    uptime looked_{0};  // the last event while polling
 };
 
 }  // namespace mayfly
@@ -4302,7 +4342,7 @@ struct fleet {
             st.revisit_at = std::min(st.revisit_at, st.quiet_until);
             if (st.looked_at == now) {
                 d.read = uptime::zero();
-                d.revisit = st.revisit_at - now;
+                d.revisit = std::max(st.revisit_at - now, uptime{1});
                 return d;
             }
         } else {
@@ -4336,7 +4376,8 @@ private:
     {
         switch (sig.why) {
         case cause::added:
-            st.adds.add(sig.added.total(), now);
+            // Not the limited ones: a queue that is held back would look like one that needs more workers.
+            st.adds.add(std::uint64_t{sig.added.matched} + sig.added.unmatched(), now);
             st.waiting += std::min<std::uint64_t>(sig.added.unmatched(), ~st.waiting);  // never wraps
             // A poll waits, and the task may not go: that is certain.
             if (sig.added.rate_limited > 0)
@@ -4431,7 +4472,7 @@ private:
         if (sig.wanted && saturating_add(lasting, coming) < sig.limits.min)
             stay = sig.limits.min - lasting - coming;
 
-        std::uint32_t wish = to_count(wish_for_waiting(st, f, now));
+        std::uint32_t wish = to_count(wish_for_waiting(st, sig, now));
         d.reason = wish > 0 ? (f.total() == 0 ? reason::missed_match : reason::backlog)
                             : (st.waiting > 0 ? reason::covered : reason::steady);
         if (wish > 0 && now < st.limited_until)
@@ -4457,7 +4498,8 @@ private:
         d.held_back = saturating_add(slowed, wish - granted);
         if (granted > 0) {
             // A burst goes on: more is gathered at once. After a pause the next one begins anew.
-            st.gathering = now < later(st.quiet_until, gather) ? std::min(gather, 2 * st.gathering) : gather / 10;
+            const bool goes_on = st.gathering > uptime::zero() && now < later(st.quiet_until, gather);
+            st.gathering = goes_on ? std::min(gather, 2 * st.gathering) : gather / 10;
             st.quiet_until = later(now, st.gathering);
             d.orders = orders(offered(st, now));
             d.stay = std::min(granted, stay);
@@ -4465,16 +4507,20 @@ private:
     }
 
     // What still waits when a worker started now is up, in workers.
-    [[nodiscard]] double wish_for_waiting(state& st, const fleet_view& f, uptime now) const noexcept
+    [[nodiscard]] double wish_for_waiting(state& st, const scaling_signal& sig, uptime now) const noexcept
     {
+        const fleet_view& f = sig.fleet;
         if (st.waiting == 0)
             return 0;
         const double k = f.slots;
         const double service = seconds(f.service);
         double live = f.live;
         // Who had nothing to do for the idle time has left, seen or not.
-        if (idle_exit > uptime::zero() && idle_exit + f.service < std::chrono::seconds{4})
-            live = std::min(live, static_cast<double>(st.adds.within(idle_exit + f.service, now)));
+        if (idle_exit > uptime::zero() && idle_exit + f.service < std::chrono::seconds{4}) {
+            const std::uint64_t recent = st.adds.within(idle_exit + f.service, now);
+            // Tasks that found nobody just now kept nobody busy.
+            live = std::min(live, static_cast<double>(recent - std::min<std::uint64_t>(recent, sig.added.unmatched())));
+        }
         const double taken_off =
             service > 0 ? std::max(0.0, live * k / service - st.adds.rate(now)) * seconds(f.startup) : 0.0;
         const double per_slot = service > 0 ? std::max(1.0, seconds(drain_within) / service) : 1.0;
@@ -4602,11 +4648,48 @@ private:
 
     [[nodiscard]] static std::uint32_t to_count(double n) noexcept
     {
-        return n <= 0 ? 0 : static_cast<std::uint32_t>(std::min(std::ceil(n), 4e9));
+        // Not "n <= 0": that lets through what is no number.
+        return !(n > 0) ? 0 : static_cast<std::uint32_t>(std::min(std::ceil(n), 4e9));
     }
 };
 
 static_assert(Scaler<fleet, scaling_signal>);
+
+}  // namespace mayfly
+
+// mayfly/scalers/fleet_settings.hpp -----------------------------------------------------------------------------------
+
+namespace mayfly {
+
+/// The keys of `fleet`: its fields, durations in milliseconds with `_ms` behind.
+inline void read_settings(settings_reader& from, fleet& s)
+{
+    from.milliseconds("gather_ms", s.gather, 0);
+    from.milliseconds("drain_within_ms", s.drain_within, 0);
+    from.number("hedge", s.hedge, {.to = 1});
+    from.number("spare", s.spare, {.to = 100});
+    from.milliseconds("read_waiting_ms", s.read_waiting, 1);
+    from.milliseconds("read_undecided_ms", s.read_undecided, 1);
+    from.milliseconds("read_alive_ms", s.read_alive, 1);
+    from.milliseconds("read_idle_ms", s.read_idle, 1);
+    from.milliseconds("read_soonest_ms", s.read_soonest, 0);
+    from.milliseconds("idle_exit_ms", s.idle_exit, 0);
+    from.milliseconds("steady_exit_ms", s.steady_exit, 0);
+    from.number("thin_spare", s.thin_spare, {.to = 100});
+    from.milliseconds("activity_timeout_ms", s.activity_timeout, 0);
+    from.milliseconds("limited_hold_ms", s.limited_hold, 0);
+    from.milliseconds("ceiling_hold_ms", s.ceiling_hold, 0);
+    from.whole("ceiling_after", s.ceiling_after, 1, std::numeric_limits<std::uint32_t>::max());
+    from.milliseconds("longest_backoff_ms", s.longest_backoff, 1);
+    from.milliseconds("permanent_backoff_ms", s.permanent_backoff, 1);
+
+    from.require(s.idle_exit == uptime::zero() || s.steady_exit >= s.idle_exit, {"steady_exit_ms", "idle_exit_ms"},
+        "give at least idle_exit_ms: a worker under a steady load has more reason to stay");
+}
+
+/// What a registry needs to know of `fleet`.
+inline constexpr scaler_kind fleet_kind{
+    .type = "fleet", .strategy = strategy_of<fleet>(), .check = &check_settings<fleet>};
 
 }  // namespace mayfly
 
@@ -7806,6 +7889,1021 @@ private:
 
 }  // namespace mayfly::detail
 
+// mayfly/detail/json_fields.hpp ---------------------------------------------------------------------------------------
+
+// A struct's fields are named once, in an overload of `fields(visit, object)` in this namespace, and from that list
+// both written and read. Times are whole microseconds. An absent optional is no member.
+
+namespace mayfly::detail {
+
+template <class T, class U>
+concept Is = std::same_as<std::remove_const_t<T>, U>;
+
+template <class T>
+inline constexpr bool is_optional = false;
+template <class T>
+inline constexpr bool is_optional<std::optional<T>> = true;
+
+/// The enumerator of that name. Enumerators begin at zero, and `to_string` says "unknown" behind the last.
+template <class E>
+[[nodiscard]] std::optional<E> enumerator(std::string_view name) noexcept
+{
+    for (unsigned i = 0; to_string(static_cast<E>(i)) != "unknown"; ++i)
+        if (to_string(static_cast<E>(i)) == name)
+            return static_cast<E>(i);
+    return std::nullopt;
+}
+
+/// Writes each field that it is shown.
+struct json_out {
+    json_writer* to;
+
+    template <class T>
+    void operator()(std::string_view name, const T& v)
+    {
+        if constexpr (is_optional<T>) {
+            if (v)
+                (*this)(name, *v);
+        } else {
+            to->key(name);
+            put(v);
+        }
+    }
+
+    template <class T>
+    void put(const T& v)
+    {
+        if constexpr (std::is_enum_v<T>) {
+            to->value(to_string(v));
+        } else if constexpr (std::same_as<T, uptime>) {
+            to->value(v.count());
+        } else if constexpr (std::same_as<T, double>) {
+            // JSON has no such numbers, and what a source told must come back as it was.
+            if (std::isfinite(v))
+                to->value(v);
+            else
+                to->value(std::isnan(v) ? "nan" : v > 0 ? "inf" : "-inf");
+        } else if constexpr (std::integral<T>) {
+            to->value(v);
+        } else if constexpr (std::convertible_to<const T&, std::string_view>) {
+            to->value(std::string_view{v});
+        } else if constexpr (std::same_as<T, task_types>) {
+            to->begin_array();
+            for (task_type t : all_task_types)
+                if (v.contains(t))
+                    to->value(to_string(t));
+            to->end_array();
+        } else {
+            to->begin_object();
+            fields(*this, v);
+            to->end_object();
+        }
+    }
+};
+
+/// Reads each field that it is shown. The first failure is kept, and what is read after it means nothing. Views point
+/// into the value that is read from.
+struct json_in {
+    const json_value* from;
+    std::string* error;
+
+    template <class T>
+    void operator()(std::string_view name, T& out)
+    {
+        const json_value* const v = from->find(name);
+        if constexpr (is_optional<T>) {
+            out.reset();
+            if (v != nullptr)
+                take(name, *v, out.emplace());
+        } else if (v == nullptr) {
+            fail(name, "is missing");
+        } else {
+            take(name, *v, out);
+        }
+    }
+
+    void fail(std::string_view name, std::string_view why) const
+    {
+        if (error->empty())
+            error->append("\"").append(name).append("\" ").append(why);
+    }
+
+    template <class T>
+    void take(std::string_view name, const json_value& v, T& out)
+    {
+        if constexpr (std::is_enum_v<T>) {
+            if (const auto e = enumerator<T>(v.is_string() ? v.text : ""))
+                out = *e;
+            else
+                fail(name, "is none of the names that are known here");
+        } else if constexpr (std::same_as<T, uptime>) {
+            if (const auto n = v.template as<uptime::rep>())
+                out = uptime{*n};
+            else
+                fail(name, "must be whole microseconds");
+        } else if constexpr (std::same_as<T, double>) {
+            constexpr double inf = std::numeric_limits<double>::infinity();
+            if (v.is_number())
+                out = v.number;
+            else if (v.is_string() && (v.text == "inf" || v.text == "-inf"))
+                out = v.text == "inf" ? inf : -inf;
+            else if (v.is_string() && v.text == "nan")
+                out = std::numeric_limits<double>::quiet_NaN();
+            else
+                fail(name, "must be a number");
+        } else if constexpr (std::same_as<T, bool>) {
+            out = v.boolean;
+            if (!v.is_boolean())
+                fail(name, "must be true or false");
+        } else if constexpr (std::integral<T>) {
+            if (const auto n = v.template as<T>())
+                out = *n;
+            else
+                fail(name, "must be a whole number that fits");
+        } else if constexpr (std::same_as<T, std::string> || std::same_as<T, std::string_view>) {
+            out = v.text;
+            if (!v.is_string())
+                fail(name, "must be a string");
+        } else if constexpr (std::same_as<T, task_types>) {
+            out = {};
+            if (!v.is_array())
+                fail(name, "must be an array");
+            for (const json_value& item : v.items) {
+                task_type t{};
+                take(name, item, t);
+                out.insert(t);
+            }
+        } else {
+            if (!v.is_object())
+                return fail(name, "must be an object");
+            json_in inside{&v, error};
+            fields(inside, out);
+        }
+    }
+};
+
+}  // namespace mayfly::detail
+
+// mayfly/detail/recorded.hpp ------------------------------------------------------------------------------------------
+
+// The lines of a recording: which fields stand in them, and how one is written and read.
+
+namespace mayfly::detail {
+
+void fields(auto& f, Is<version_handle> auto& h)
+{
+    f("index", h.index);
+    f("generation", h.generation);
+}
+
+void fields(auto& f, Is<controller_options> auto& o)
+{
+    f("calls_at_once", o.calls_at_once);
+    f("calls_per_group", o.calls_per_group);
+    f("read_soonest", o.read_soonest);
+    f("read_retry", o.read_retry);
+    f("read_retry_most", o.read_retry_most);
+    f("replace_margin", o.replace_margin);
+    f("bootstrap_retry", o.bootstrap_retry);
+    f("bootstrap_retry_most", o.bootstrap_retry_most);
+}
+
+void fields(auto& f, Is<leave_rules> auto& r)
+{
+    f("idle_exit", r.idle_exit);
+    f("thin_target", r.thin_target);
+    f("thin_every", r.thin_every);
+    f("thin_over", r.thin_over);
+    f("thin_memory", r.thin_memory);
+    f("activity_timeout", r.activity_timeout);
+    f("stay", r.stay);
+}
+
+void fields(auto& f, Is<ledger_settings> auto& s)
+{
+    f("useful_life", s.useful_life);
+    f("expected_startup", s.expected_startup);
+    f("patience", s.patience);
+    f("remember", s.remember);
+    f("slots", s.slots);
+}
+
+void fields(auto& f, Is<scaling_limits> auto& l)
+{
+    f("min", l.min);
+    f("max", l.max);
+}
+
+void fields(auto& f, Is<deployment_version> auto& v)
+{
+    f("deployment", v.deployment);
+    f("build_id", v.build_id);
+}
+
+void fields(auto& f, Is<launch_target> auto& t)
+{
+    f("version", t.version);
+    f("group", t.group);
+    f("function", t.function);
+}
+
+void fields(auto& f, Is<add_counts> auto& c)
+{
+    f("matched", c.matched);
+    f("not_matched", c.not_matched);
+    f("behind_backlog", c.behind_backlog);
+    f("rate_limited", c.rate_limited);
+}
+
+void fields(auto& f, Is<task_added> auto& t)
+{
+    f("type", t.type);
+    f("counts", t.counts);
+}
+
+void fields(auto& f, Is<queue_stats> auto& s)
+{
+    f("backlog", s.backlog);
+    f("oldest", s.oldest);
+    f("add_rate", s.add_rate);
+    f("dispatch_rate", s.dispatch_rate);
+    f("limiter_active", s.limiter_active);
+    f("added", s.added);
+    f("dispatched", s.dispatched);
+}
+
+using stats_by_type = std::array<std::optional<queue_stats>, all_task_types.size()>;
+
+void fields(auto& f, Is<stats_by_type> auto& all)
+{
+    for (task_type t : all_task_types)
+        f(to_string(t), all[static_cast<std::size_t>(t)]);
+}
+
+void fields(auto& f, Is<launch_result> auto& r)
+{
+    f("outcome", r.outcome);
+    f("request_id", r.request_id);
+}
+
+void fields(auto& f, Is<fleet_view> auto& v)
+{
+    f("asked", v.asked);
+    f("starting", v.starting);
+    f("live", v.live);
+    f("leaving", v.leaving);
+    f("foreign", v.foreign);
+    f("given_up", v.given_up);
+    f("refused", v.refused);
+    f("slots", v.slots);
+    f("busy", v.busy);
+    f("startup", v.startup);
+    f("startup_dev", v.startup_dev);
+    f("service", v.service);
+    f("failure_rate", v.failure_rate);
+    f("ever_seen", v.ever_seen);
+}
+
+void fields(auto& f, Is<scaling_signal> auto& s)
+{
+    f("why", s.why);
+    f("type", s.type);
+    f("added", s.added);
+    f("stats", s.stats);
+    f("fleet", s.fleet);
+    f("limits", s.limits);
+    f("wanted", s.wanted);
+    f("outcome", s.outcome);
+}
+
+void fields(auto& f, Is<decision> auto& d)
+{
+    f("launch", d.launch);
+    f("stay", d.stay);
+    f("resize", d.resize);
+    f("revisit", d.revisit);
+    f("read", d.read);
+    f("reason", d.reason);
+    f("held_back", d.held_back);
+    f("orders", d.orders);
+}
+
+/// A poller, with room for the version that it points to.
+struct recorded_worker {
+    worker_seen seen{};
+    std::optional<deployment_version> version{};
+};
+
+void fields(auto& f, Is<recorded_worker> auto& w)
+{
+    f("identity", w.seen.identity);
+    f("first_seen", w.seen.first_seen);
+    f("last_seen", w.seen.last_seen);
+    f("present", w.seen.present);
+    f("busy", w.seen.busy);
+    f("slots", w.seen.slots);
+    f("version", w.version);
+}
+
+/// A group's policy without its scaler, and whom it starts.
+struct recorded_group {
+    launch_target target{};
+    task_types types{};
+    scaling_limits limits{};
+    ledger_settings workers{};
+    leave_rules orders{};
+    bool bootstrap = true;
+    std::uint32_t tries = 1;
+    uptime retry_after{};
+
+    template <class S>
+    static recorded_group of(const group_policy<S>& p)
+    {
+        return {.limits = p.limits,
+            .workers = p.workers,
+            .orders = p.orders,
+            .bootstrap = p.bootstrap,
+            .tries = p.tries,
+            .retry_after = p.retry_after};
+    }
+    template <class S>
+    [[nodiscard]] std::shared_ptr<const group_policy<S>> policy(S scaler) const
+    {
+        return std::make_shared<const group_policy<S>>(
+            group_policy<S>{std::move(scaler), limits, workers, orders, bootstrap, tries, retry_after});
+    }
+};
+
+void fields(auto& f, Is<recorded_group> auto& g)
+{
+    f("target", g.target);
+    f("types", g.types);
+    f("limits", g.limits);
+    f("workers", g.workers);
+    f("orders", g.orders);
+    f("bootstrap", g.bootstrap);
+    f("tries", g.tries);
+    f("retry_after", g.retry_after);
+}
+
+/// Writes one line: `{"t":…,"in":…, …}`.
+class record_line {
+public:
+    record_line(std::string_view direction, std::string_view what)
+    {
+        to_.begin_object();
+        put_(direction, what);
+    }
+    record_line(std::string_view direction, std::string_view what, uptime t) : record_line(direction, what)
+    {
+        put_("t", t);
+    }
+    template <class T>
+    record_line& with(std::string_view name, const T& v)
+    {
+        put_(name, v);
+        return *this;
+    }
+    template <class Range>
+    record_line& with_all(std::string_view name, const Range& all)
+    {
+        to_.key(name).begin_array();
+        for (const auto& one : all)
+            put_.put(one);
+        to_.end_array();
+        return *this;
+    }
+    record_line(const record_line&) = delete;
+    record_line& operator=(const record_line&) = delete;
+
+    [[nodiscard]] std::string take()
+    {
+        to_.end_object();
+        return std::move(text_);
+    }
+
+private:
+    std::string text_{};
+    json_writer to_{text_};
+    json_out put_{&to_};
+};
+
+inline std::string line_of(const controller_event& e)
+{
+    record_line l("out", to_string(e.what), e.at);
+    l.with("version", e.version).with("group", e.target->group);
+    if (e.signal != nullptr)
+        l.with("signal", *e.signal);
+    if (e.what == controller_event::kind::decided || e.what == controller_event::kind::bootstrap)
+        l.with("made", e.made);
+    else
+        l.with("count", e.count).with("outcome", e.outcome).with("detail", e.detail);
+    return l.take();
+}
+
+inline std::string line_of(const std::optional<controller_action>& a)
+{
+    if (!a)
+        return record_line("out", "nothing").take();
+    record_line l("out", "action");
+    l.with("what", a->what).with("version", a->version);
+    if (a->what != controller_action::kind::read)
+        l.with("id", a->id);
+    if (a->what == controller_action::kind::launch)
+        l.with("count", a->launch.count)
+            .with("stay", a->launch.stay)
+            .with("first_launch", a->launch.first_launch)
+            .with("orders", a->launch.orders);
+    else if (a->what == controller_action::kind::resize)
+        l.with("size", a->resize.size);
+    return l.take();
+}
+
+inline std::string line_of(version_handle h)
+{
+    return record_line("out", "version").with("version", h).take();
+}
+
+/// One line, read. Whatever is asked of it and is not there is kept as its error.
+class recorded {
+public:
+    explicit recorded(std::string_view line) : doc_(read_json(line))
+    {
+        error = doc_.error;
+        if (error.empty() && !doc_.root.is_object())
+            error = "an object was expected";
+    }
+    recorded(const recorded&) = delete;
+    recorded& operator=(const recorded&) = delete;
+
+    /// What follows "in" or "out"; empty if the line has none.
+    [[nodiscard]] std::string_view what(std::string_view direction) const noexcept
+    {
+        const json_value* v = doc_.root.find(direction);
+        return v != nullptr && v->is_string() ? std::string_view{v->text} : std::string_view{};
+    }
+    template <class T>
+    T get(std::string_view name)
+    {
+        T out{};
+        json_in{&doc_.root, &error}(name, out);
+        return out;
+    }
+    template <class T>
+    std::vector<T> all(std::string_view name)
+    {
+        std::vector<T> out;
+        const json_value* list = doc_.root.find(name);
+        json_in in{&doc_.root, &error};
+        if (list == nullptr || !list->is_array()) {
+            in.fail(name, "must be an array");
+            return out;
+        }
+        for (const json_value& item : list->items)
+            in.take(name, item, out.emplace_back());
+        return out;
+    }
+    [[nodiscard]] const json_value& root() const noexcept { return doc_.root; }
+
+    std::string error{};
+
+private:
+    json_document doc_;
+};
+
+inline std::string text_of(const json_value& v)
+{
+    switch (v.is) {
+    case json_value::kind::null: return "null";
+    case json_value::kind::boolean: return v.boolean ? "true" : "false";
+    case json_value::kind::number:
+    case json_value::kind::string: return v.text;
+    case json_value::kind::array:
+    case json_value::kind::object: break;
+    }
+    return std::to_string(v.items.size()) + " items";
+}
+
+/// The first place where two values differ, in words; empty if there is none.
+inline std::string first_difference(const json_value& then, const json_value& now, const std::string& path = {})
+{
+    if (then.is != now.is || (then.keys.empty() && now.keys.empty() && then.items.empty() && now.items.empty()))
+        return text_of(then) == text_of(now) ? "" : path + ": recorded " + text_of(then) + ", now " + text_of(now);
+    const std::size_t n = std::max(then.items.size(), now.items.size());
+    for (std::size_t i = 0; i < n && then.is == json_value::kind::array; ++i) {
+        const std::string here = path + "[" + std::to_string(i) + "]";
+        if (i >= then.items.size() || i >= now.items.size())
+            return here + (i < now.items.size() ? ": not recorded" : ": recorded, and missing now");
+        if (std::string d = first_difference(then.items[i], now.items[i], here); !d.empty())
+            return d;
+    }
+    for (std::size_t i = 0; i < then.keys.size(); ++i) {
+        const std::string here = path.empty() ? then.keys[i] : path + "." + then.keys[i];
+        const json_value* other = now.find(then.keys[i]);
+        if (other == nullptr)
+            return here + ": recorded " + text_of(then.items[i]) + ", missing now";
+        if (std::string d = first_difference(then.items[i], *other, here); !d.empty())
+            return d;
+    }
+    for (std::size_t i = 0; i < now.keys.size(); ++i)
+        if (then.find(now.keys[i]) == nullptr)
+            return (path.empty() ? "" : path + ".") + now.keys[i] + ": not recorded, now " + text_of(now.items[i]);
+    return {};
+}
+
+/// Calls `each(line, number)` until it returns false. A last line without an end is a line.
+template <class Each>
+void each_line(std::string_view text, Each&& each)
+{
+    for (std::size_t number = 1; !text.empty(); ++number) {
+        const std::size_t end = std::min(text.find('\n'), text.size());
+        if (!each(text.substr(0, end), number))
+            return;
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+}
+
+inline std::string in_seconds_text(uptime t)
+{
+    if (t == never)
+        return "never";
+    std::array<char, 32> text{};
+    const auto end = std::to_chars(text.data(), text.data() + text.size(), static_cast<double>(t.count()) / 1e6).ptr;
+    return std::string(text.data(), end) + " s";
+}
+
+}  // namespace mayfly::detail
+
+// mayfly/testing/recording.hpp ----------------------------------------------------------------------------------------
+
+// A controller's run, written as lines of JSON and replayed bit for bit.
+//
+// The first line is a header. A line with "in" is something the machine was told, or a question for its next action; a
+// line with "out" is what it decided or answered. Nothing is kept in memory but the line at hand.
+
+namespace mayfly::testing {
+
+inline constexpr std::string_view recording_schema = "mayfly-recording/1";
+
+/// What stands in a recording's first line besides its format.
+struct recording_note {
+    std::string scaler{};  ///< Its name; its settings are not recorded.
+    std::string note{};    ///< Anything.
+};
+
+/** A `controller_machine` whose run is written down. Takes what the machine takes.
+
+    Each line goes to `write` as it comes about, with its line end. Memories are not recorded, so a run is recorded from
+    the first version on. Nor are a target's `details`: nothing is decided by them, and they may hold secrets.
+*/
+template <Scaler<scaling_signal> S>
+class recorder {
+public:
+    using sink = std::function<void(std::string_view line)>;
+    using observer = typename controller_machine<S>::observer;
+
+    explicit recorder(sink write, recording_note note = {}, controller_options options = {}, observer watch = {})
+        : write_(std::move(write)), machine_(options, [this, watch = std::move(watch)](const controller_event& e) {
+              line(detail::line_of(e));
+              if (watch)
+                  watch(e);
+          })
+    {
+        line(detail::record_line("schema", recording_schema)
+                 .with("scaler", note.scaler)
+                 .with("note", note.note)
+                 .with("options", options)
+                 .take());
+    }
+    recorder(const recorder&) = delete;  // the machine's observer points here
+    recorder& operator=(const recorder&) = delete;
+
+    version_handle add(version_spec<S> spec, uptime now)
+    {
+        std::vector<detail::recorded_group> groups;
+        for (const group_spec<S>& g : spec.groups) {
+            groups.push_back(detail::recorded_group::of(*g.policy));
+            groups.back().target = *g.target;
+            groups.back().types = g.types;
+        }
+        line(detail::record_line("in", "add", now).with("status", spec.status).with_all("groups", groups).take());
+        const version_handle h = machine_.add(std::move(spec), now);
+        line(detail::line_of(h));
+        return h;
+    }
+    void remove(version_handle h)
+    {
+        line(detail::record_line("in", "remove").with("version", h).take());
+        machine_.remove(h);
+    }
+    void set_status(version_handle h, version_status status, uptime now)
+    {
+        tell("status", h, now, "status", status);
+        machine_.set_status(h, status, now);
+    }
+    void set_policy(version_handle h, std::uint32_t which, std::shared_ptr<const group_policy<S>> policy, uptime now)
+    {
+        line(detail::record_line("in", "policy", now)
+                 .with("version", h)
+                 .with("which", which)
+                 .with("policy", detail::recorded_group::of(*policy))
+                 .take());
+        machine_.set_policy(h, which, std::move(policy), now);
+    }
+    void added(version_handle h, const task_added& tasks, uptime now)
+    {
+        tell("added", h, now, "tasks", tasks);
+        machine_.added(h, tasks, now);
+    }
+    void snapshot(version_handle h, const queue_snapshot& s, uptime now)
+    {
+        std::vector<detail::recorded_worker> workers;
+        for (const worker_seen& w : s.workers)
+            workers.push_back(with_version(w));
+        line(detail::record_line("in", "snapshot", now)
+                 .with("version", h)
+                 .with("stats", s.stats)
+                 .with_all("workers", workers)
+                 .with("workers_complete", s.workers_complete)
+                 .with("busy_slots", s.busy_slots)
+                 .take());
+        machine_.snapshot(h, s, now);
+    }
+    void unread(version_handle h, condition outcome, std::string_view detail, uptime now)
+    {
+        line(detail::record_line("in", "unread", now)
+                 .with("version", h)
+                 .with("outcome", outcome)
+                 .with("detail", detail)
+                 .take());
+        machine_.unread(h, outcome, detail, now);
+    }
+    void seen(version_handle h, const worker_seen& w, uptime now)
+    {
+        tell("seen", h, now, "worker", with_version(w));
+        machine_.seen(h, w, now);
+    }
+    void gone(version_handle h, const worker_gone& w, uptime now)
+    {
+        tell("gone", h, now, "identity", w.identity);
+        machine_.gone(h, w, now);
+    }
+    void launched(std::uint64_t action, std::span<const launch_result> results, condition otherwise,
+        std::string_view detail, uptime now)
+    {
+        line(detail::record_line("in", "launched", now)
+                 .with("id", action)
+                 .with_all("results", results)
+                 .with("otherwise", otherwise)
+                 .with("detail", detail)
+                 .take());
+        machine_.launched(action, results, otherwise, detail, now);
+    }
+    void resized(std::uint64_t action, condition outcome, std::string_view detail, uptime now)
+    {
+        line(detail::record_line("in", "resized", now)
+                 .with("id", action)
+                 .with("outcome", outcome)
+                 .with("detail", detail)
+                 .take());
+        machine_.resized(action, outcome, detail, now);
+    }
+    void advance(uptime now)
+    {
+        line(detail::record_line("in", "advance", now).take());
+        machine_.advance(now);
+    }
+    [[nodiscard]] std::optional<controller_action> next_action()
+    {
+        // Recorded too, as what is taken when tells which calls may go.
+        line(detail::record_line("in", "take").take());
+        auto a = machine_.next_action();
+        line(detail::line_of(a));
+        return a;
+    }
+    [[nodiscard]] uptime next_wake() const noexcept { return machine_.next_wake(); }
+    [[nodiscard]] const controller_machine<S>& machine() const noexcept { return machine_; }
+
+private:
+    static detail::recorded_worker with_version(const worker_seen& w)
+    {
+        return {w, w.version != nullptr ? std::optional{*w.version} : std::nullopt};
+    }
+    template <class T>
+    void tell(std::string_view what, version_handle h, uptime now, std::string_view name, const T& v)
+    {
+        line(detail::record_line("in", what, now).with("version", h).with(name, v).take());
+    }
+    void line(std::string text)
+    {
+        text += '\n';
+        write_(text);
+    }
+
+    sink write_;
+    controller_machine<S> machine_;
+};
+
+/// What came of a replay.
+struct replay_result {
+    std::size_t lines = 0;      ///< Read in all.
+    std::size_t decisions = 0;  ///< Of the scaler, made again and found equal.
+    std::string error{};        ///< Not a recording: which line, and what was expected.
+    std::string difference{};   ///< The first decision or answer that is another now, in words.
+
+    [[nodiscard]] explicit operator bool() const noexcept { return error.empty() && difference.empty(); }
+};
+
+/** Feeds a recording to a fresh machine, line by line, and compares all that it says with what was recorded.
+
+    @param make `make(target)` returns the scaler of a group. With the one that was recorded every line is the same.
+*/
+template <class Make>
+class replayer {
+public:
+    using scaler = std::remove_cvref_t<std::invoke_result_t<Make&, const launch_target&>>;
+
+    explicit replayer(Make make) : make_(std::move(make)) {}
+    replayer(const replayer&) = delete;
+    replayer& operator=(const replayer&) = delete;
+
+    /// False once the outcome is known: what follows is not looked at.
+    bool feed(std::string_view text)
+    {
+        if (!result_)
+            return false;
+        result_.lines += 1;
+        detail::recorded line(text);
+        if (line.error.empty()) {
+            if (result_.lines == 1)
+                begin(line);
+            else if (!line.what("out").empty())
+                compare(line, text);
+            else if (!said_.empty())
+                differs("not recorded: " + said_.front());
+            else
+                input(line);
+        }
+        if (!line.error.empty())
+            result_.error = "line " + std::to_string(result_.lines) + ": " + line.error;
+        return static_cast<bool>(result_);
+    }
+
+    /// After the last line.
+    [[nodiscard]] replay_result finish()
+    {
+        if (result_ && (result_.lines == 0 || !said_.empty()))
+            result_.error = "line " + std::to_string(result_.lines + 1) + ": the recording ends, and " +
+                            (said_.empty() ? "a header was" : "\"out\" was") + " expected";
+        return result_;
+    }
+
+private:
+    void begin(detail::recorded& line)
+    {
+        if (line.what("schema") != recording_schema) {
+            line.error = "a header with \"schema\":\"" + std::string(recording_schema) + "\" was expected";
+            return;
+        }
+        machine_.emplace(line.get<controller_options>("options"),
+            [this](const controller_event& e) { said_.push_back(detail::line_of(e)); });
+    }
+
+    void input(detail::recorded& line)
+    {
+        const std::string_view what = line.what("in");
+        const auto h = what == "add" || what == "take" || what == "advance" || what == "launched" || what == "resized"
+                           ? version_handle{}
+                           : line.get<version_handle>("version");
+        const uptime now = what == "take" || what == "remove" ? uptime{} : line.get<uptime>("t");
+        // Each input is read whole before the machine hears of it: a broken line changes nothing.
+        const auto feed = [&](auto&& tell) {
+            if (line.error.empty())
+                tell();
+        };
+        if (what == "add") {
+            version_spec<scaler> spec{.status = line.get<version_status>("status")};
+            for (const detail::recorded_group& g : line.all<detail::recorded_group>("groups"))
+                spec.groups.push_back(
+                    {g.policy(make_(g.target)), std::make_shared<const launch_target>(g.target), g.types});
+            feed([&] { said_.push_back(detail::line_of(machine_->add(std::move(spec), now))); });
+        } else if (what == "remove") {
+            feed([&] { machine_->remove(h); });
+        } else if (what == "status") {
+            const auto status = line.get<version_status>("status");
+            feed([&] { machine_->set_status(h, status, now); });
+        } else if (what == "policy") {
+            const auto which = line.get<std::uint32_t>("which");
+            const auto p = line.get<detail::recorded_group>("policy");
+            feed([&] {
+                const auto target = machine_->target(h, which);
+                machine_->set_policy(h, which, target ? p.policy(make_(*target)) : nullptr, now);
+            });
+        } else if (what == "added") {
+            const auto tasks = line.get<task_added>("tasks");
+            feed([&] { machine_->added(h, tasks, now); });
+        } else if (what == "snapshot") {
+            const auto all = line.all<detail::recorded_worker>("workers");
+            std::vector<worker_seen> workers;
+            for (const detail::recorded_worker& w : all)
+                workers.push_back(seen(w));
+            queue_snapshot s{.stats = line.get<detail::stats_by_type>("stats"),
+                .workers = workers,
+                .workers_complete = line.get<bool>("workers_complete"),
+                .busy_slots = line.get<std::optional<std::uint32_t>>("busy_slots")};
+            feed([&] { machine_->snapshot(h, s, now); });
+        } else if (what == "unread") {
+            const auto outcome = line.get<condition>("outcome");
+            const auto detail = line.get<std::string>("detail");
+            feed([&] { machine_->unread(h, outcome, detail, now); });
+        } else if (what == "seen") {
+            const auto w = line.get<detail::recorded_worker>("worker");
+            feed([&] { machine_->seen(h, seen(w), now); });
+        } else if (what == "gone") {
+            const auto identity = line.get<std::string>("identity");
+            feed([&] { machine_->gone(h, {identity}, now); });
+        } else if (what == "launched") {
+            const auto id = line.get<std::uint64_t>("id");
+            const auto results = line.all<launch_result>("results");
+            const auto otherwise = line.get<condition>("otherwise");
+            const auto detail = line.get<std::string>("detail");
+            feed([&] { machine_->launched(id, results, otherwise, detail, now); });
+        } else if (what == "resized") {
+            const auto id = line.get<std::uint64_t>("id");
+            const auto outcome = line.get<condition>("outcome");
+            const auto detail = line.get<std::string>("detail");
+            feed([&] { machine_->resized(id, outcome, detail, now); });
+        } else if (what == "advance") {
+            feed([&] { machine_->advance(now); });
+        } else if (what == "take") {
+            feed([&] { said_.push_back(detail::line_of(machine_->next_action())); });
+        } else {
+            line.error = "\"in\" with a known name, or \"out\", was expected";
+        }
+    }
+
+    static worker_seen seen(const detail::recorded_worker& w)
+    {
+        worker_seen out = w.seen;
+        out.version = w.version ? &*w.version : nullptr;
+        return out;
+    }
+
+    void compare(const detail::recorded& line, std::string_view text)
+    {
+        if (said_.empty())
+            return differs("recorded, and missing now: " + std::string(text));
+        const std::string now = std::move(said_.front());
+        said_.pop_front();
+        if (now != text) {
+            const std::string where = detail::first_difference(line.root(), detail::read_json(now).root);
+            // Written another way, as by hand, it may still say the same.
+            if (!where.empty())
+                return differs(where);
+        }
+        result_.decisions += line.what("out") == "decided" ? 1U : 0U;
+    }
+
+    void differs(std::string why)
+    {
+        result_.difference = "line " + std::to_string(result_.lines) + ": " + std::move(why);
+    }
+
+    Make make_;
+    std::optional<controller_machine<scaler>> machine_{};
+    std::deque<std::string> said_{};  // by the machine, and not yet compared
+    replay_result result_{};
+};
+
+/// Replays a whole recording: see `replayer`.
+template <class Make>
+[[nodiscard]] replay_result replay(std::string_view text, Make make)
+{
+    replayer<Make> r(std::move(make));
+    detail::each_line(text, [&](std::string_view line, std::size_t) { return r.feed(line); });
+    return r.finish();
+}
+
+/// What two scalers made of the same signals.
+struct comparison {
+    struct totals {
+        std::uint64_t launch = 0;
+        std::uint64_t resize = 0;  ///< Decisions that set a size.
+        std::uint64_t held_back = 0;
+    };
+    std::size_t decisions = 0;
+    std::size_t different = 0;  ///< Other numbers to start, or another size.
+    totals recorded{};
+    totals a{};
+    totals b{};
+    std::vector<std::string> first{};  ///< The first differences, in words.
+    std::string error{};
+
+    [[nodiscard]] explicit operator bool() const noexcept { return error.empty(); }
+};
+
+/** Lets two scalers decide on each signal of a recording, and counts where they part.
+
+    An open loop: what a scaler decides here starts no worker, so both see the fleet that the recorded run had. Before
+    the machine bounds them, as the scalers say it.
+*/
+template <Scaler<scaling_signal> A, Scaler<scaling_signal> B>
+[[nodiscard]] comparison compare(std::string_view text, const A& a, const B& b, std::size_t most = 10)
+{
+    struct memory {
+        typename A::state a{};
+        typename B::state b{};
+    };
+    std::map<std::string, memory> groups;
+    comparison c;
+    const auto count = [](comparison::totals& t, const decision& d) {
+        t.launch += d.launch;
+        t.resize += d.resize ? 1U : 0U;
+        t.held_back += d.held_back;
+    };
+    const auto say = [](const decision& d) {
+        return (d.resize ? "size " + std::to_string(*d.resize) : "launch " + std::to_string(d.launch)) + ", " +
+               std::string(to_string(d.reason));
+    };
+    detail::each_line(text, [&](std::string_view line, std::size_t number) {
+        detail::recorded r(line);
+        const bool header = number == 1;
+        if (r.error.empty() && header && r.what("schema") != recording_schema)
+            r.error = "a header with \"schema\":\"" + std::string(recording_schema) + "\" was expected";
+        if (r.error.empty() && r.what("out") == "decided") {
+            const auto now = r.get<uptime>("t");
+            const auto h = r.get<version_handle>("version");
+            const auto signal = r.get<scaling_signal>("signal");
+            const auto made = r.get<decision>("made");
+            const std::string group =
+                r.get<std::string>("group") + '/' + std::to_string(h.index) + '/' + std::to_string(h.generation);
+            if (r.error.empty()) {
+                memory& m = groups[group];
+                const decision da = a.decide(m.a, signal, now);
+                const decision db = b.decide(m.b, signal, now);
+                c.decisions += 1;
+                count(c.recorded, made);
+                count(c.a, da);
+                count(c.b, db);
+                if (da.launch != db.launch || da.resize != db.resize) {
+                    c.different += 1;
+                    if (c.first.size() < most)
+                        c.first.push_back("line " + std::to_string(number) + ", at " + detail::in_seconds_text(now) +
+                                          ", " + std::string(to_string(signal.why)) + ": " + say(da) + " and " +
+                                          say(db));
+                }
+            }
+        }
+        if (!r.error.empty())
+            c.error = "line " + std::to_string(number) + ": " + r.error;
+        return c.error.empty();
+    });
+    if (c.error.empty() && text.empty())
+        c.error = "line 1: a header was expected";
+    return c;
+}
+
+/// One line of a recording in words: "at 12.345 s, default: added: launch 3, backlog; 2 live, 1 on the way". Empty for
+/// a line that is not an event.
+[[nodiscard]] inline std::string describe(std::string_view line)
+{
+    detail::recorded r(line);
+    const auto what = detail::enumerator<controller_event::kind>(r.what("out"));
+    if (!r.error.empty() || !what)
+        return {};
+    std::string out = "at " + detail::in_seconds_text(r.get<uptime>("t")) + ", " + r.get<std::string>("group") + ": ";
+    if (*what == controller_event::kind::decided || *what == controller_event::kind::bootstrap) {
+        const auto made = r.get<decision>("made");
+        const bool decided = *what == controller_event::kind::decided;
+        const auto signal = decided ? r.get<scaling_signal>("signal") : scaling_signal{};
+        if (decided)
+            out.append(to_string(signal.why)).append(": ");
+        if (made.resize)
+            out += "size " + std::to_string(*made.resize) + ", ";
+        else if (made.launch > 0)
+            out += "launch " + std::to_string(made.launch) + ", ";
+        else
+            out += "nothing, ";
+        out += to_string(made.reason);
+        if (made.held_back > 0)
+            out += ", " + std::to_string(made.held_back) + " held back";
+        if (decided)
+            out += "; " + std::to_string(signal.fleet.live) + " live, " + std::to_string(signal.fleet.pending()) +
+                   " on the way";
+    } else {
+        out.append(to_string(*what)).append(" ").append(std::to_string(r.get<std::uint32_t>("count")));
+        const auto outcome = r.get<condition>("outcome");
+        const auto detail = r.get<std::string>("detail");
+        if (outcome != condition::ok)
+            out.append(", ").append(to_string(outcome));
+        if (!detail.empty())
+            out.append(": ").append(detail);
+    }
+    return r.error.empty() ? out : std::string{};
+}
+
+}  // namespace mayfly::testing
+
 // mayfly/testing/workload_file.hpp ------------------------------------------------------------------------------------
 
 namespace mayfly::testing {
@@ -8355,12 +9453,371 @@ private:
 
 }  // namespace mayfly::testing
 
+// mayfly/verdict.hpp --------------------------------------------------------------------------------------------------
+
+namespace mayfly {
+
+/// How a group of workers does.
+enum class standing : std::uint8_t {
+    ok,
+    waiting,        ///< For the first worker.
+    degraded,       ///< Something fails or is held back; work may still get done.
+    misconfigured,  ///< Somebody must change something.
+    broken,         ///< The fault is on the controller's own side.
+    sleeping,       ///< No work can reach the version.
+};
+
+[[nodiscard]] constexpr std::string_view to_string(standing s) noexcept
+{
+    switch (s) {
+    case standing::ok: return "ok";
+    case standing::waiting: return "waiting";
+    case standing::degraded: return "degraded";
+    case standing::misconfigured: return "misconfigured";
+    case standing::broken: return "broken";
+    case standing::sleeping: return "sleeping";
+    }
+    return "unknown";
+}
+
+/// What a standing comes from. In the order of health: an earlier one explains the later ones.
+enum class symptom : std::uint8_t {
+    none,
+    drained,                 ///< No open work is left.
+    acting_though_drained,   ///< And yet workers live or were started.
+    unreadable,              ///< Statistics cannot be read.
+    refused_for_good,        ///< The provider says that trying again is no use.
+    throttled,               ///< The provider has no room.
+    provider_failing,        ///< The provider fails, and may recover.
+    not_routed,              ///< The version is neither current nor ramping, and no work of it is left.
+    connected_elsewhere,     ///< Workers come, as another version than ours.
+    never_connected,         ///< Starts are accepted, and no worker polls.
+    first_poll_outstanding,  ///< The first worker is on its way.
+    provider_ceiling,        ///< The provider accepts, and runs no more than it does.
+    rate_limited,            ///< The queue is held back by a limiter.
+    at_maximum,              ///< Tasks wait, and the configured maximum is reached.
+    delivered_again,         ///< The platform delivered events that had been worked off.
+    foreign_pollers,         ///< Others poll the queue too.
+};
+
+[[nodiscard]] constexpr std::string_view to_string(symptom s) noexcept
+{
+    switch (s) {
+    case symptom::none: return "none";
+    case symptom::drained: return "drained";
+    case symptom::acting_though_drained: return "acting_though_drained";
+    case symptom::unreadable: return "unreadable";
+    case symptom::refused_for_good: return "refused_for_good";
+    case symptom::throttled: return "throttled";
+    case symptom::provider_failing: return "provider_failing";
+    case symptom::not_routed: return "not_routed";
+    case symptom::connected_elsewhere: return "connected_elsewhere";
+    case symptom::never_connected: return "never_connected";
+    case symptom::first_poll_outstanding: return "first_poll_outstanding";
+    case symptom::provider_ceiling: return "provider_ceiling";
+    case symptom::rate_limited: return "rate_limited";
+    case symptom::at_maximum: return "at_maximum";
+    case symptom::delivered_again: return "delivered_again";
+    case symptom::foreign_pollers: return "foreign_pollers";
+    }
+    return "unknown";
+}
+
+/** What a verdict on one group is drawn from.
+
+    Keep one for each group that somebody may ask about. Show it every event of the group, and before `diagnose` the
+    group's books. Or fill it in by hand.
+*/
+struct evidence {
+    launch_target target{};
+    version_status status = version_status::current;
+    fleet_view fleet{};
+    ledger_totals totals{};
+    scaling_limits limits{};
+    std::uint64_t backlog = 0;   ///< Tasks that waited when statistics were read last.
+    double dispatch_rate = 0;    ///< Tasks per second, then.
+    condition refusal{};         ///< How the provider's last answer ended.
+    std::string refusal_words;   ///< What it said.
+    condition unread{};          ///< How the last reading ended.
+    std::string unread_words;    ///< What was said.
+    std::string other_build_id;  ///< What a worker of ours said that it is.
+
+    // Since when something is so; absent while it is not.
+    std::optional<uptime> refused_since{};
+    std::optional<uptime> unread_since{};
+    std::optional<uptime> limited_since{};
+    std::optional<uptime> full_since{};
+    std::optional<uptime> ceiling_since{};
+    std::optional<uptime> foreign_since{};
+    std::optional<uptime>
+        elsewhere_since{};                 ///< The first worker that came as another version, since one came as ours.
+    std::optional<uptime> unseen_since{};  ///< The first start that was not seen, since a worker was.
+    std::optional<uptime> returned_since{};
+    std::optional<uptime> status_since{};
+
+    /// Takes an event of this group in.
+    void note(const controller_event& e)
+    {
+        using enum controller_event::kind;
+        switch (e.what) {
+        case launched:
+        case resized:
+            refusal = condition::ok;
+            refusal_words.clear();
+            refused_since.reset();
+            break;
+        case refused:
+        case not_resized:
+            refusal = e.outcome;
+            refusal_words = e.detail;
+            mark(refused_since, true, e.at);
+            break;
+        case unread:
+            this->unread = e.outcome;
+            unread_words = e.detail;
+            mark(unread_since, true, e.at);
+            break;
+        case decided: take_signal(e); break;
+        case bootstrap:
+        case retried: break;
+        }
+    }
+
+    /// Takes the books in, and which other version a worker of ours said it is, if `shown` tells.
+    void take(const ledger& books, uptime now, std::span<const worker_seen> shown = {})
+    {
+        fleet = books.view(now);
+        mark(returned_since, books.totals().returned > 0, now);
+        totals = books.totals();
+        elsewhere_since.reset();
+        unseen_since.reset();
+        for (const start_record& r : books.records()) {
+            const bool unseen = r.state == start_state::accepted || r.state == start_state::given_up;
+            if (unseen && !(fleet.ever_seen && r.asked_at <= books.last_seen()))
+                unseen_since = std::min(unseen_since.value_or(never), r.asked_at);
+            if (r.state == start_state::elsewhere && !(fleet.ever_seen && r.changed_at <= books.last_seen()))
+                elsewhere_since = std::min(elsewhere_since.value_or(never), r.changed_at);
+        }
+        for (const worker_seen& w : shown)
+            if (w.version != nullptr && *w.version != target.version && books.knows(w.identity))
+                other_build_id = w.version->build_id;
+    }
+
+    void set_status(version_status s, uptime now)
+    {
+        if (s != status || !status_since)
+            status_since = now;
+        status = s;
+    }
+
+private:
+    static void mark(std::optional<uptime>& since, bool is_so, uptime now) noexcept
+    {
+        if (!is_so)
+            since.reset();
+        else if (!since)
+            since = now;
+    }
+
+    void take_signal(const controller_event& e)
+    {
+        const scaling_signal& s = *e.signal;
+        fleet = s.fleet;
+        limits = s.limits;
+        bool limiter = e.made.reason == reason::rate_limited;
+        if (s.why == cause::stats) {
+            backlog = 0;
+            dispatch_rate = 0;
+            for (const auto& q : s.stats)
+                if (q) {
+                    backlog += q->backlog;
+                    dispatch_rate += q->dispatch_rate;
+                    limiter = limiter || q->limiter_active;
+                }
+            unread = condition::ok;
+            unread_words.clear();
+            unread_since.reset();
+        }
+        // What only statistics tell stays so until they tell something else.
+        if (s.why == cause::stats || limiter)
+            mark(limited_since, limiter, e.at);
+        mark(full_since, s.fleet.total() >= s.limits.max, e.at);
+        mark(ceiling_since, e.made.reason == reason::provider_ceiling || (ceiling_since && s.fleet.given_up > 0), e.at);
+        mark(foreign_since, s.fleet.foreign > 0, e.at);
+    }
+};
+
+/// How a group does, and what to do about it.
+struct verdict {
+    standing is = standing::ok;
+    symptom why = symptom::none;
+    uptime since{};
+    std::string message{};  ///< Whom it is about, what was seen, and the next step.
+};
+
+namespace detail {
+
+inline std::string count_of(std::uint64_t n, std::string_view one)
+{
+    return std::to_string(n) + ' ' + std::string(one) + (n == 1 ? "" : "s");
+}
+
+/// "orders/b7 (group default, function fn)"
+inline std::string name_of(const launch_target& t)
+{
+    std::string out = t.version.deployment + '/' + t.version.build_id + " (group " + t.group;
+    if (!t.function.empty())
+        out += ", function " + t.function;
+    return out + ')';
+}
+
+inline std::string quoted(std::string_view words)
+{
+    return words.empty() ? std::string{} : ": \"" + std::string(words) + '"';
+}
+
+}  // namespace detail
+
+/// Fewer dead starts in a row than this may be bad luck.
+inline constexpr std::uint32_t telling_dead_starts = 3;
+
+/// The first thing that is wrong in the order of health, or that nothing is.
+[[nodiscard]] inline verdict diagnose(const evidence& e)
+{
+    using detail::count_of;
+    const fleet_view& f = e.fleet;
+    const auto say = [&](standing is, symptom why, const std::optional<uptime>& since, const std::string& what) {
+        return verdict{is, why, since.value_or(uptime::zero()), detail::name_of(e.target) + ": " + what};
+    };
+    const std::string function = e.target.function.empty() ? "the function" : "function " + e.target.function;
+
+    if (e.status == version_status::drained) {
+        if (f.total() > 0)
+            return say(standing::degraded, symptom::acting_though_drained, e.status_since,
+                "drained, but " + count_of(f.live, "worker") + " live and " + count_of(f.pending(), "start") +
+                    " may follow. Nothing is started any more; once they are gone, delete the version.");
+        return say(standing::sleeping, symptom::drained, e.status_since,
+            "drained: no open work is left and nothing is started. The version can be deleted.");
+    }
+    if (e.unread != condition::ok)
+        return say(standing::broken, symptom::unreadable, e.unread_since,
+            "statistics cannot be read (" + std::string(to_string(e.unread)) + ")" + detail::quoted(e.unread_words) +
+                ". Check the controller's own address, credentials and permissions; nothing has to change on " +
+                function + '.');
+    if (e.refusal == condition::permanent)
+        return say(standing::misconfigured, symptom::refused_for_good, e.refused_since,
+            "the provider refuses to start " + function + detail::quoted(e.refusal_words) +
+                ". Check that it exists under exactly this name and qualifier, and the role and permission to invoke "
+                "it.");
+    if (e.refusal == condition::throttled)
+        return say(standing::degraded, symptom::throttled, e.refused_since,
+            "the provider has no room for more of " + function + detail::quoted(e.refusal_words) + "; " +
+                count_of(f.live, "worker") + " live. Raise its concurrency limit, or lower the maximum of " +
+                std::to_string(e.limits.max) + " to what it allows.");
+    if (e.refusal == condition::transient)
+        return say(standing::degraded, symptom::provider_failing, e.refused_since,
+            "the provider fails to start " + function + detail::quoted(e.refusal_words) + "; " +
+                count_of(f.refused, "refusal") +
+                " in a row. It is tried again; check the provider's status if this "
+                "lasts.");
+    if (!receives_work(e.status))
+        return say(standing::sleeping, symptom::not_routed, e.status_since,
+            "the version is " + std::string(to_string(e.status)) +
+                ", so no work reaches it. Make it the current or the ramping version of deployment " +
+                e.target.version.deployment + '.');
+    if (e.elsewhere_since && f.live == 0)
+        return say(standing::misconfigured, symptom::connected_elsewhere, e.elsewhere_since,
+            count_of(e.totals.elsewhere, "worker") + " of " + function + " polled as " +
+                (e.other_build_id.empty() ? "another version" : "build id " + e.other_build_id) + ", not as " +
+                e.target.version.build_id + ". Make the code say deployment " + e.target.version.deployment +
+                " and build id " + e.target.version.build_id + ", or create the version that it says.");
+    if (f.live == 0 && f.given_up >= telling_dead_starts)
+        return say(f.ever_seen ? standing::degraded : standing::misconfigured, symptom::never_connected, e.unseen_since,
+            count_of(f.given_up, "start") + " in a row accepted, and no worker polled. Read the log of " + function +
+                ": it may crash at start, time out too soon, or not reach the server (address, TLS, API key, "
+                "network).");
+    if (!f.ever_seen && f.pending() + f.given_up > 0)
+        return say(standing::waiting, symptom::first_poll_outstanding, e.unseen_since,
+            count_of(f.pending(), "start") +
+                " under way, and no worker has polled yet. If this lasts, read the log of " + function + '.');
+    if (e.ceiling_since && f.live > 0)
+        return say(standing::degraded, symptom::provider_ceiling, e.ceiling_since,
+            count_of(f.live, "worker") + " live, and " + count_of(f.given_up, "start") +
+                " beyond them came to nothing though accepted. Compare with the account's and the function's "
+                "concurrency limits.");
+    if (e.limited_since && e.backlog > 0)
+        return say(standing::degraded, symptom::rate_limited, e.limited_since,
+            count_of(e.backlog, "task") + " wait behind a rate limit; " +
+                std::to_string(static_cast<std::uint64_t>(std::max(0.0, e.dispatch_rate))) +
+                " a second are dispatched. More workers do not help: raise the queue's rate limit if this is too few.");
+    if (e.full_since && e.backlog > 0)
+        return say(standing::degraded, symptom::at_maximum, e.full_since,
+            count_of(e.backlog, "task") + " wait, and the maximum of " + count_of(e.limits.max, "worker") +
+                " is reached. Raise it if they should not wait.");
+    if (e.returned_since)
+        return say(standing::ok, symptom::delivered_again, e.returned_since,
+            "the platform delivered " + count_of(e.totals.returned, "start") +
+                " again after their workers had ended. Set the retry attempts of " + function +
+                "'s asynchronous invocations to 0 and their age to a minute.");
+    if (e.foreign_since)
+        return say(standing::ok, symptom::foreign_pollers, e.foreign_since,
+            count_of(f.foreign, "poller") + " that nobody started here also poll. That is fine for a mixed fleet; "
+                                            "otherwise find and stop them.");
+    return say(standing::ok, symptom::none, std::nullopt,
+        count_of(f.live, "worker") + " live, " + count_of(f.pending(), "start") + " under way, " +
+            count_of(e.backlog, "task") + " waiting.");
+}
+
+}  // namespace mayfly
+
 // mayfly/version.hpp --------------------------------------------------------------------------------------------------
 
 // The one place the version is written; CMake and Conan read it from here.
 #define MAYFLY_VERSION_MAJOR 0
 #define MAYFLY_VERSION_MINOR 1
 #define MAYFLY_VERSION_PATCH 0
+
+// mayfly/version_plan.hpp ---------------------------------------------------------------------------------------------
+
+namespace mayfly {
+
+/// What a host makes of one group of a configuration: how it is run, and how its workers are named.
+template <class S>
+struct planned_group {
+    std::shared_ptr<const group_policy<S>> policy{};
+    std::string function{};  ///< See `launch_target::function`.
+};
+
+/** Makes of a configuration what a controller takes.
+
+    `make(id, group)` returns `planned_group<S>`: the host turns names into a scaler there, and may share one policy
+   among groups that are run alike. Groups that serve no type on this host, a catch-all with nothing left included, are
+   left out. The configuration should have passed `check`.
+
+    @param region the region of this host, if configurations tell regions apart
+*/
+template <class S, class MakeGroup>
+    requires std::invocable<MakeGroup&, const std::string&, const scaling_group&>
+[[nodiscard]] version_spec<S> plan_version(const deployment_version& version, const compute_config& config,
+    version_status status, MakeGroup make, std::string_view region = {})
+{
+    version_spec<S> out{.status = status};
+    for (const auto& [id, g] : config.groups) {
+        const task_types types = effective_types(config, id, region);
+        if (types.empty())
+            continue;
+        planned_group<S> planned = make(id, g);
+        out.groups.push_back({.policy = std::move(planned.policy),
+            .target = std::make_shared<const launch_target>(launch_target{.version = version,
+                .group = id,
+                .function = std::move(planned.function),
+                .details = g.provider ? g.provider->details : settings{}}),
+            .types = types});
+    }
+    return out;
+}
+
+}  // namespace mayfly
 
 // mayfly/worker_options.hpp -------------------------------------------------------------------------------------------
 
@@ -8636,7 +10093,9 @@ inline void check_registrations(const worker_options& o, const registrations& of
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/compose.hpp>
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/wait_traits.hpp>
 #include <boost/system/error_category.hpp>
@@ -8854,8 +10313,11 @@ concept QueueSource = std::move_constructible<Q> &&
     };
 // clang-format on
 
-/// Has nothing to read. For a scaler that asks for no reading.
+/// Has nothing to read: a scaler's wish for a reading is never answered. For a host that tells everything itself.
 struct no_source {};
+
+template <class Q>
+concept QueueSourceOrNone = QueueSource<Q> || std::same_as<Q, no_source>;
 
 }  // namespace mayfly
 
@@ -8863,56 +10325,72 @@ struct no_source {};
 
 namespace mayfly {
 
+/// How long a call may take before it is cancelled. It then counts as failed, `condition::transient`.
 struct call_limits {
-    std::chrono::milliseconds launch{std::chrono::seconds{60}};  ///< A launch or resize that takes longer is cancelled.
-    std::chrono::milliseconds read{std::chrono::seconds{15}};    ///< Likewise a reading.
+    uptime launch = std::chrono::seconds{60};  ///< A launch or a resize.
+    uptime read = std::chrono::seconds{15};    ///< A reading.
 };
 
 /** The controller of many deployment versions: a `controller_machine` with a provider, a source and a clock.
 
-    Give it versions and signals through `machine()` inside `tell`, and let `async_run` run. Everything happens on the
-    executor it was made with; call it from there. It must outlive `async_run`.
+    Give it versions and signals, and let `async_run` run. All its members except `async_run` are called on the executor
+    it was made with: a strand, if the context has several threads. Calls to provider and source are made there too. It
+    must outlive `async_run`, and may go when that has completed.
+
+    The observer is called in mid-decision. It must not throw, nor call back into the controller: what it wants to say
+    it posts to the executor.
 
     @tparam S scaler of every group
     @tparam P `ComputeProvider` that can do what `S` decides
     @tparam Q `QueueSource`, or `no_source`
     @tparam C `DeadlineClock`
 */
-template <class S, class P, class Q = no_source, DeadlineClock C = deadline_clock>
-    requires Scaler<S, scaling_signal> && ProviderFor < P, strategy_of<S>()
-> class basic_controller {
+// clang-format off
+template <Scaler<scaling_signal> S, ProviderFor<strategy_of<S>()> P, QueueSourceOrNone Q = no_source,
+    DeadlineClock C = deadline_clock>
+class basic_controller {
+    // clang-format on
 public:
     using machine_type = controller_machine<S>;
+    using memory = typename machine_type::memory;
     using error_code = boost::system::error_code;
 
+    /// `start_at` is what its clock shows at first: where the clock of a controller stood that this one succeeds.
     basic_controller(boost::asio::any_io_executor executor, P provider, Q source = {}, controller_options options = {},
-        typename machine_type::observer watch = {}, call_limits limits = {})
+        typename machine_type::observer watch = {}, call_limits limits = {}, uptime start_at = {})
         : provider_(std::move(provider)),
           source_(std::move(source)),
           limits_(limits),
           machine_(options, std::move(watch)),
           timer_(executor),
           idle_(std::move(executor), C::time_point::max()),
-          began_(C::now())
+          began_(C::now() - std::chrono::duration_cast<typename C::duration>(start_at))
     {}
 
-    /// Time since this controller was made, which is what its machine calls `now`.
+    // Calls under way know where it is.
+    basic_controller(const basic_controller&) = delete;
+    basic_controller& operator=(const basic_controller&) = delete;
+
+    /// Time since this controller was made, and `start_at`: what its machine calls `now`.
     [[nodiscard]] uptime now() const { return std::chrono::duration_cast<uptime>(C::now() - began_); }
 
     [[nodiscard]] const machine_type& machine() const noexcept { return machine_; }
     [[nodiscard]] P& provider() noexcept { return provider_; }
+    [[nodiscard]] Q& source() noexcept { return source_; }
     [[nodiscard]] boost::asio::any_io_executor get_executor() { return timer_.get_executor(); }
 
-    version_handle add(version_spec<S> spec)
+    /// `from` is what a machine remembered of this version before a restart.
+    version_handle add(version_spec<S> spec, std::vector<memory> from = {})
     {
-        const version_handle h = machine_.add(std::move(spec), now());
+        const version_handle h = machine_.add(std::move(spec), now(), std::move(from));
         perform();
         return h;
     }
 
+    /// Calls under way for this version go on to their end, which then is nobody's.
     void remove(version_handle h) { machine_.remove(h); }
 
-    /// Tells the machine what happened: `c.tell([&](auto& machine, uptime now) { machine.added(h, tasks, now); })`.
+    /// Tells the machine what happened: `c.tell([&](auto& machine, uptime now) { machine.gone(h, worker, now); })`.
     template <class F>
     void tell(F&& what)
     {
@@ -8929,7 +10407,9 @@ public:
     /** Performs what the machine decides, until cancelled (terminal, partial or total).
 
         Completes with `void(error_code)`: `operation_aborted`, once the calls under way have been cancelled and have
-        ended. Signals given while it does not run are kept: what they ask for is done when it runs again.
+        ended; or `already_started`, if it runs already. Signals given while it does not run are kept: what they ask for
+        is done when it runs again. May be started from anywhere; a cancellation is emitted on the controller's
+       executor.
     */
     template <class Token>
     auto async_run(Token&& token)
@@ -8941,67 +10421,119 @@ private:
     struct call {
         boost::asio::cancellation_signal cancel{};
         uptime give_up_at{};
-        bool cancelled = false;
+        std::list<call>* in = nullptr;
+        bool expired = false;
     };
     using call_list = std::list<call>;
 
-    /// Waits on a timer that never expires: it is cancelled from outside, and then once more by the last call to end.
+    /// Waits on a timer that never expires: it is cancelled from outside, and then once more by whatever ends last.
     struct running {
         basic_controller* c;
-        enum { begin, run, drain } at = begin;
+        std::shared_ptr<void> work{};  // our waiting keeps the executor of the handler from no end
+        enum { enter, begin, run, drain, leave } at = enter;
+        error_code result{};
 
         template <class Self>
         void operator()(Self& self, error_code = {})
         {
+            using namespace boost::asio;
             basic_controller& me = *c;  // self, and *this within it, is moved away below
             switch (at) {
+            case enter:
+                self.reset_cancellation_state(enable_total_cancellation());
+                work = guard(self);
+                at = begin;
+                return post(bind_executor(me.get_executor(), std::move(self)));
             case begin:
-                at = run;
-                self.reset_cancellation_state(boost::asio::enable_total_cancellation());
-                me.running_ = true;
+                if (me.active_)
+                    return end(self, error::already_started);
+                me.active_ = me.running_ = true;
                 me.perform();
-                return me.idle_.async_wait(std::move(self));
+                at = run;
+                // What is done above may cancel us, with nobody waiting yet.
+                if (self.get_cancellation_state().cancelled() == cancellation_type::none)
+                    return me.wait_idle(std::move(self));
+                [[fallthrough]];
             case run:
                 at = drain;
-                // From here on only the calls that are left decide how long it takes.
-                self.reset_cancellation_state(boost::asio::disable_cancellation());
+                // From here on only what is left under way decides how long it takes.
+                self.reset_cancellation_state(disable_cancellation());
                 me.stop();
                 [[fallthrough]];
             case drain:
-                if (!me.calls_.empty())
-                    return me.idle_.async_wait(std::move(self));
-                return self.complete(boost::asio::error::operation_aborted);
+                if (!me.quiet())
+                    return me.wait_idle(std::move(self));
+                me.active_ = false;
+                return end(self, error::operation_aborted);
+            case leave: work.reset(); return self.complete(result);
             }
         }
+
+        template <class Self>
+        void end(Self& self, error_code ec)
+        {
+            at = leave;
+            result = ec;
+            boost::asio::dispatch(std::move(self));
+        }
+
+        template <class Self>
+        static std::shared_ptr<void> guard(const Self& self)
+        {
+            auto g = boost::asio::make_work_guard(self);
+            return std::make_shared<decltype(g)>(std::move(g));
+        }
     };
+
+    template <class Self>
+    void wait_idle(Self self)
+    {
+        idle_.async_wait(boost::asio::bind_executor(timer_.get_executor(), std::move(self)));
+    }
+
+    /// Nothing under way knows this controller any more.
+    [[nodiscard]] bool quiet() const noexcept
+    {
+        return launching_.empty() && reading_.empty() && cancelled_.empty() && sleeps_ == 0;
+    }
 
     void stop()
     {
         running_ = false;
-        asleep_until_ = never;
         timer_.cancel();
-        cancel_if([](const call&) { return true; });
+        for (call_list* list : {&launching_, &reading_})
+            while (!list->empty())
+                cancel_first(*list);
     }
 
-    template <class F>
-    void cancel_if(F due)
+    void expire(uptime t)
     {
-        std::vector<call*> chosen;
-        for (call& c : calls_)
-            if (!c.cancelled && due(c))
-                chosen.push_back(&c);
-        // A call may end inside its own cancellation, or another's. It is kept until nobody stands in it any more.
+        for (call_list* list : {&launching_, &reading_})
+            while (!list->empty() && list->front().give_up_at <= t) {
+                list->front().expired = true;
+                cancel_first(*list);
+            }
+    }
+
+    void cancel_first(call_list& list)
+    {
+        call& c = list.front();
+        move_to(cancelled_, list.begin());
+        // This call, or another, may end within. None goes away while we are in its signal.
         cancelling_ = true;
-        for (call* c : chosen) {
-            c->cancelled = true;
-            c->cancel.emit(boost::asio::cancellation_type::terminal);
-        }
+        c.cancel.emit(boost::asio::cancellation_type::terminal);
         cancelling_ = false;
         ended_.clear();
     }
 
+    static void move_to(call_list& to, typename call_list::iterator it)
+    {
+        to.splice(to.end(), *std::exchange(it->in, &to), it);
+    }
+
     void perform()
     {
+        // A call that ends while it is made comes here from within.
         if (!running_ || performing_)
             return;
         performing_ = true;
@@ -9018,88 +10550,106 @@ private:
         case launch:
             if constexpr (LaunchesWorkers<P>)
                 provider_.async_launch(std::move(next.launch),
-                    ending(
-                        limits_.launch, [this, id = next.id](error_code ec, launch_report r) { launched(id, ec, r); }));
+                    ending<launch_report>(launching_, limits_.launch,
+                        [id = next.id](basic_controller& c, error_code ec, const launch_report& r,
+                            std::string_view words) { c.launched(id, ec, r, words); }));
             break;
         case resize:
             if constexpr (ResizesWorkerSet<P>)
                 provider_.async_resize(std::move(next.resize),
-                    ending(limits_.launch, [this, id = next.id](error_code ec, resize_report r) {
-                        machine_.resized(id, condition_of(ec), r.detail.empty() ? ec.message() : r.detail, now());
-                    }));
+                    ending<resize_report>(launching_, limits_.launch,
+                        [id = next.id](
+                            basic_controller& c, error_code ec, const resize_report& r, std::string_view words) {
+                            c.machine_.resized(id, condition_of(ec), r.detail.empty() ? words : r.detail, c.now());
+                        }));
             break;
         case read:
             if constexpr (QueueSource<Q>)
                 source_.async_read(machine_.target(next.version), now(),
-                    ending(limits_.read, [this, h = next.version](error_code ec, queue_reading r) {
-                        if (ec)
-                            machine_.unread(h, condition_of(ec), ec.message(), now());
-                        else
-                            machine_.snapshot(h, r.view(room_), now());
-                    }));
+                    ending<queue_reading>(reading_, limits_.read,
+                        [h = next.version](
+                            basic_controller& c, error_code ec, const queue_reading& r, std::string_view words) {
+                            if (ec)
+                                c.machine_.unread(h, condition_of(ec), words, c.now());
+                            else
+                                c.machine_.snapshot(h, r.view(c.room_), c.now());
+                        }));
             break;
         }
     }
 
-    /// A handler that books the call out, runs `then`, and goes on performing.
-    template <class F>
-    auto ending(std::chrono::milliseconds at_most, F then)
+    /// A handler that books the call out, lets `then` tell the machine, and goes on performing.
+    template <class Result, class F>
+    auto ending(call_list& list, uptime at_most, F then)
     {
-        const auto it = calls_.emplace(calls_.end());
-        it->give_up_at = later(now(), at_most);
-        auto slot = it->cancel.slot();
+        const auto it = list.emplace(list.end());
+        it->in = &list;
+        it->give_up_at = later(now(), std::max(at_most, uptime{1}));
+        const auto slot = it->cancel.slot();
+        auto end = [this, it, then](error_code ec, Result r) {
+            const bool expired = it->expired;
+            move_to(ended_, it);
+            if (!cancelling_)
+                ended_.clear();
+            std::string words;
+            if (ec)
+                words = expired ? "no answer within the time limit" : ec.message();
+            then(*this, ec, r, words);
+            perform();
+            wake_if_quiet();
+        };
         return boost::asio::bind_cancellation_slot(
-            slot, boost::asio::bind_executor(
-                      timer_.get_executor(), [this, it, then = std::move(then)](error_code ec, auto result) mutable {
-                          ended_.splice(ended_.end(), calls_, it);
-                          if (!cancelling_)
-                              ended_.clear();
-                          then(ec, std::move(result));
-                          perform();
-                          if (!running_ && calls_.empty())
-                              idle_.cancel();
-                      }));
+            slot, boost::asio::bind_executor(timer_.get_executor(), std::move(end)));
     }
 
-    void launched(std::uint64_t id, error_code ec, const launch_report& r)
+    void launched(std::uint64_t id, error_code ec, const launch_report& r, std::string_view words)
     {
         results_.clear();
         for (const launch_report::start& s : r.starts)
             results_.push_back({s.outcome, s.request_id});
         // Without an error a start that is not named was accepted, by a platform that gives no request ids.
-        machine_.launched(id, results_, condition_of(ec), r.detail.empty() && ec ? ec.message() : r.detail, now());
+        machine_.launched(id, results_, condition_of(ec), r.detail.empty() ? words : r.detail, now());
     }
 
+    /// Sees to it that we wake in time. Too early does no harm, so that a later time needs no other alarm.
     void sleep()
     {
         uptime at = machine_.next_wake();
-        for (const call& c : calls_)
-            if (!c.cancelled)
-                at = std::min(at, c.give_up_at);
-        if (at == asleep_until_)
+        for (const call_list* list : {&launching_, &reading_})
+            if (!list->empty())
+                at = std::min(at, list->front().give_up_at);
+        at = std::min(at, later(now(), longest_sleep));
+        if (sleeps_ > 0 && asleep_until_ <= at)
             return;
         asleep_until_ = at;
-        if (at == never) {
-            timer_.cancel();
-            return;
-        }
-        timer_.expires_at(began_ + std::chrono::duration_cast<typename C::duration>(at));
+        // Rounded up: a clock of coarse ticks would else find that the time has not come yet, and again, and again.
+        timer_.expires_at(began_ + std::chrono::ceil<typename C::duration>(at));
+        ++sleeps_;
         timer_.async_wait([this](error_code ec) {
-            if (!ec)
+            --sleeps_;
+            if (!ec && running_)
                 wake();
+            wake_if_quiet();
         });
     }
 
     void wake()
     {
         asleep_until_ = never;
-        if (!running_)
-            return;
         const uptime t = now();
-        cancel_if([t](const call& c) { return c.give_up_at <= t; });
+        expire(t);
         machine_.advance(t);
         perform();
     }
+
+    void wake_if_quiet()
+    {
+        if (!running_ && quiet())
+            idle_.cancel();
+    }
+
+    // A far alarm may lie beyond what the clock can count.
+    static constexpr uptime longest_sleep = std::chrono::hours{24};
 
     P provider_;
     Q source_;
@@ -9109,11 +10659,15 @@ private:
     boost::asio::basic_waitable_timer<C> idle_;
     typename C::time_point began_;
     uptime asleep_until_ = never;
-    call_list calls_{};
+    std::uint32_t sleeps_ = 0;  // waits on `timer_` whose handler has not run
+    call_list launching_{};     // these two in the order of `give_up_at`
+    call_list reading_{};
+    call_list cancelled_{};
     call_list ended_{};
     std::vector<worker_seen> room_{};
     std::vector<launch_result> results_{};
-    bool running_ = false;
+    bool active_ = false;   // from the beginning of `async_run` to its end
+    bool running_ = false;  // from its beginning to its cancellation
     bool performing_ = false;
     bool cancelling_ = false;
 };
@@ -9501,8 +11055,9 @@ private:
 
     void begin_hook(std::size_t index, uptime until)
     {
-        const auto then = [self = this->shared_from_this(), op = current_](const std::string& failure) {
-            if (!op->ended)
+        // Weak: a handler may be kept, and dropped, on another thread, where nothing of ours may end.
+        const auto then = [weak = this->weak_from_this(), op = current_](const std::string& failure) {
+            if (const auto self = weak.lock(); self && !op->ended)
                 self->ended(op, failure.empty() ? invocation_event::hook_done : invocation_event::hook_failed, failure);
         };
         hooks_->begin(index, until - now(), hook_handler{timer_.get_executor(), current_->cancel.slot(), then});
