@@ -54,7 +54,7 @@ struct version_spec {
 
 struct controller_options {
     std::uint32_t calls_at_once = 256;   ///< Launches and resizes under way, over all versions.
-    std::uint32_t calls_per_group = 32;  ///< Of one group. One more decision is held back, not queued.
+    std::uint16_t calls_per_group = 32;  ///< Of one group. One more decision is held back, not queued.
     uptime read_soonest = std::chrono::milliseconds{250};  ///< Between two readings of one version.
     uptime read_retry = std::chrono::seconds{1};           ///< After a reading failed; doubles up to `read_retry_most`.
     uptime read_retry_most = std::chrono::minutes{1};
@@ -278,7 +278,7 @@ public:
             return;
         v->reading = false;
         v->read_after = later(now, doubled(options_.read_retry, v->read_failures, options_.read_retry_most));
-        v->read_failures = saturating_add(v->read_failures, 1);
+        v->read_failures = static_cast<std::uint8_t>(std::min(v->read_failures + 1, 255));
         for (group& g : v->groups) {
             emit({.what = controller_event::kind::unread,
                 .at = now,
@@ -339,7 +339,7 @@ public:
         if (v == nullptr)
             return;
         group& g = v->groups[c->group];
-        g.calls -= 1;
+        --g.calls;
         std::uint32_t accepted = 0;
         condition worst = condition::ok;
         for (std::uint32_t i = 0; i < c->count; ++i) {
@@ -380,7 +380,7 @@ public:
         if (v == nullptr)
             return;
         group& g = v->groups[c->group];
-        g.calls -= 1;
+        --g.calls;
         emit({.what = outcome == condition::ok ? controller_event::kind::resized : controller_event::kind::not_resized,
             .at = now,
             .version = c->version,
@@ -439,7 +439,7 @@ public:
             if (v->status == version_status::drained) {
                 for (std::uint32_t i = 0; !c.resize && i < c.count; ++i)
                     g.books.withdraw(c.first + i, now_);
-                g.calls -= 1;
+                --g.calls;
                 drop_call(c);
                 continue;
             }
@@ -504,9 +504,9 @@ private:
         uptime revisit_at = never;
         uptime read_at = never;
         uptime bootstrap_at = never;
-        std::uint32_t bootstraps = 0;
-        std::uint32_t calls = 0;
-        std::uint32_t size = 0;  // last asked for, of a set
+        std::uint32_t size = 0;   // last asked for, of a set
+        std::uint16_t calls = 0;  // under way
+        std::uint8_t bootstraps = 0;
         bool bound = false;
     };
 
@@ -514,7 +514,7 @@ private:
         std::vector<group> groups{};
         uptime read_after{};
         std::uint32_t generation = 0;
-        std::uint32_t read_failures = 0;
+        std::uint8_t read_failures = 0;  // in a row
         version_status status = version_status::created;
         bool used = false;
         bool reading = false;
@@ -670,7 +670,7 @@ private:
         c.group = static_cast<std::uint32_t>(&g - v.groups.data());
         c.id = (++call_count_ << 32) | slot;
         calls_[slot] = c;
-        g.calls += 1;
+        ++g.calls;
         queue_.push_back(c.id);
     }
 
@@ -728,7 +728,7 @@ private:
         g.bootstrap_at = later(now, doubled(options_.bootstrap_retry, g.bootstraps, options_.bootstrap_retry_most));
         if (f.total() > 0 || g.spec.policy->limits.max == 0)
             return;
-        g.bootstraps = saturating_add(g.bootstraps, 1);
+        g.bootstraps = static_cast<std::uint8_t>(std::min(g.bootstraps + 1, 255));
         const version_handle h{index, v.generation};
         controller_event e{.what = controller_event::kind::bootstrap,
             .at = now,
@@ -798,7 +798,7 @@ private:
 
     controller_options options_;
     observer watch_;
-    std::vector<entry> versions_{};
+    std::deque<entry> versions_{};  // so that growing moves none, and leaves no room unused
     std::vector<std::uint32_t> free_{};
     detail::wake_heap wakes_{};
     std::vector<retry> retries_{};  // a heap, soonest first

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <mayfly/clock.hpp>
+#include <mayfly/detail/moment.hpp>
 #include <mayfly/signal.hpp>
 
 #include <algorithm>
@@ -47,6 +48,19 @@ enum class start_state : std::uint8_t {
     gone,       ///< The worker was there and is no more.
 };
 
+[[nodiscard]] constexpr std::string_view to_string(start_state s) noexcept
+{
+    switch (s) {
+    case start_state::asked: return "asked";
+    case start_state::accepted: return "accepted";
+    case start_state::polling: return "polling";
+    case start_state::given_up: return "given_up";
+    case start_state::elsewhere: return "elsewhere";
+    case start_state::gone: return "gone";
+    }
+    return "unknown";
+}
+
 /// One start and what was seen of it.
 struct start_record {
     std::uint64_t id = 0;
@@ -73,18 +87,41 @@ enum class sighting : std::uint8_t {
     foreign,    ///< Not ours.
 };
 
-/// Totals over the ledger's life; they only grow.
+/// Totals over the ledger's life; they only grow, and stop at the top.
 struct ledger_totals {
-    std::uint64_t asked = 0;
-    std::uint64_t refused = 0;
-    std::uint64_t connected = 0;
-    std::uint64_t given_up = 0;
-    std::uint64_t late = 0;
-    std::uint64_t returned = 0;
-    std::uint64_t adopted = 0;
-    std::uint64_t elsewhere = 0;
+    std::uint32_t asked = 0;
+    std::uint32_t refused = 0;
+    std::uint32_t connected = 0;
+    std::uint32_t given_up = 0;
+    std::uint32_t late = 0;
+    std::uint32_t returned = 0;
+    std::uint32_t adopted = 0;
+    std::uint32_t elsewhere = 0;
 
     friend bool operator==(const ledger_totals&, const ledger_totals&) = default;
+};
+
+/// Books as plain values, to be kept where a program cannot reach: see `ledger::image`.
+struct ledger_image {
+    std::vector<start_record> records{};  ///< By id, rising, each below `next_id`.
+    std::uint64_t next_id = 1;
+    std::uint64_t ends_by_age_from = 0;
+    std::uint32_t foreign = 0;
+    std::uint32_t refused = 0;
+    std::uint32_t dead_in_a_row = 0;
+    std::uint32_t startups = 0;
+    std::uint32_t slots_seen = 0;
+    std::optional<std::uint32_t> busy{};
+    uptime startup{};
+    uptime startup_dev{};
+    uptime service{};
+    uptime last_seen{};
+    uptime last_change{};
+    uptime newest_seen_ask{};
+    double failure_rate = 0;
+    ledger_totals totals{};
+
+    friend bool operator==(const ledger_image&, const ledger_image&) = default;
 };
 
 /** What was started, and what was seen of it.
@@ -99,6 +136,47 @@ public:
     /// `settings` is shared by all ledgers of one policy, which keeps an idle one small.
     explicit ledger(std::shared_ptr<const ledger_settings> settings) : settings_(std::move(settings)) {}
     explicit ledger(const ledger_settings& settings) : ledger(std::make_shared<const ledger_settings>(settings)) {}
+
+    /// Books that go on from an image. What was measured between two snapshots begins anew.
+    ledger(std::shared_ptr<const ledger_settings> settings, ledger_image from)
+        : settings_(std::move(settings)),
+          records_(std::move(from.records)),
+          next_id_(from.next_id),
+          ends_by_age_from_(from.ends_by_age_from),
+          foreign_(from.foreign),
+          refused_(from.refused),
+          dead_in_a_row_(from.dead_in_a_row),
+          startups_(from.startups),
+          slots_seen_(from.slots_seen),
+          busy_(from.busy),
+          startup_(from.startup),
+          startup_dev_(from.startup_dev),
+          service_(from.service),
+          last_seen_(from.last_seen),
+          last_change_(from.last_change),
+          newest_seen_ask_(from.newest_seen_ask),
+          failure_rate_(from.failure_rate),
+          totals_(from.totals)
+    {
+        for (start_record& r : records_) {
+            r.mark = 0;
+            count(r.state, +1);
+        }
+        std::size_t size = 16;
+        while (size < records_.size() * 2 + 2)
+            size *= 2;
+        if (!records_.empty())
+            reindex(size);
+        skip_dead();
+    }
+
+    /// All that a ledger needs to go on, but for its settings.
+    [[nodiscard]] ledger_image image() const
+    {
+        return {records_, next_id_, ends_by_age_from_, foreign_, refused_, dead_in_a_row_, startups_, slots_seen_,
+            busy_, startup_, startup_dev_, service_, last_seen_, last_change_, newest_seen_ask_, failure_rate_,
+            totals_};
+    }
 
     /// Other settings from now on. What was measured stays, and so do the ends of workers that live.
     void settle_for(std::shared_ptr<const ledger_settings> settings) noexcept
@@ -116,7 +194,7 @@ public:
         for (std::uint32_t i = 0; i < count; ++i)
             records_.push_back({.id = next_id_++, .asked_at = now, .changed_at = now});
         asked_ += count;
-        totals_.asked += count;
+        totals_.asked = saturating_add(totals_.asked, count);
         return first;
     }
 
@@ -128,7 +206,7 @@ public:
             return;
         if (result.outcome != condition::ok) {
             refused_ = saturating_add(refused_, 1);
-            totals_.refused += 1;
+            totals_.refused = saturating_add(totals_.refused, 1);
             enter(*r, start_state::gone, now);
             return;
         }
@@ -171,7 +249,7 @@ public:
                 if (r->state != start_state::given_up)
                     came_to_nothing(*r);
                 enter(*r, start_state::elsewhere, now);
-                totals_.elsewhere += 1;
+                totals_.elsewhere = saturating_add(totals_.elsewhere, 1);
             }
             return sighting::elsewhere;
         }
@@ -192,7 +270,7 @@ public:
             if (!w.present || w.first_seen <= r->changed_at)
                 return sighting::known;
             what = sighting::returned;
-            totals_.returned += 1;
+            totals_.returned = saturating_add(totals_.returned, 1);
             r->ends_at = later(std::min(w.first_seen, now), settings_->useful_life);
             enter(*r, start_state::polling, now);
             break;
@@ -390,11 +468,11 @@ private:
         const uptime first = std::clamp(w.first_seen, r.asked_at, now);
         learn_startup(first - r.asked_at);
         if (late) {
-            totals_.late += 1;
-            failure_rate_ = std::max(0.0, failure_rate_ - failure_weight);
+            totals_.late = saturating_add(totals_.late, 1);
+            failure_rate_ = std::max(0.0F, failure_rate_ - failure_weight);
         }
         failure_rate_ -= failure_rate_ * failure_weight;
-        totals_.connected += 1;
+        totals_.connected = saturating_add(totals_.connected, 1);
         newest_seen_ask_ = std::max(newest_seen_ask_, r.asked_at);
         dead_in_a_row_ = 0;
         last_seen_ = now;
@@ -431,7 +509,7 @@ private:
 
     void give_up(start_record& r, uptime now) noexcept
     {
-        totals_.given_up += 1;
+        totals_.given_up = saturating_add(totals_.given_up, 1);
         came_to_nothing(r);
         enter(r, start_state::given_up, now);
     }
@@ -463,7 +541,7 @@ private:
         r.ends_at = later(first, settings_->useful_life);
         enter(r, start_state::polling, now);
         index(records_.size() - 1);
-        totals_.adopted += 1;
+        totals_.adopted = saturating_add(totals_.adopted, 1);
         dead_in_a_row_ = 0;
         last_seen_ = now;
         return sighting::adopted;
@@ -510,21 +588,22 @@ private:
             }
         if (!counted || !busy_)
             return;
-        const uptime apart = now - measured_at_;
+        const uptime apart = measured_at_ ? now - *measured_at_ : never;
         // Over a longer gap the two ends say nothing about the time between.
-        if (measured_ && apart <= std::chrono::seconds{6} && dispatched >= dispatched_before_) {
+        if (apart <= std::chrono::seconds{6} && dispatched >= dispatched_before_) {
             busy_time_ += (static_cast<double>(busy_before_) + static_cast<double>(*busy_)) / 2 *
                           static_cast<double>(apart.count());
-            tasks_ += static_cast<double>(dispatched - dispatched_before_);
-            if (tasks_ >= (service_ == uptime::zero() ? 1.0 : 8.0)) {
+            tasks_ += static_cast<float>(dispatched - dispatched_before_);
+            if (tasks_ >= (service_ == uptime::zero() ? 1.0F : 8.0F)) {
                 const uptime sample{std::llround(std::min(busy_time_ / tasks_, 1e15))};
                 service_ = service_ == uptime::zero() ? sample : service_ + (sample - service_) * 3 / 10;
-                busy_time_ = tasks_ = 0;
+                busy_time_ = 0;
+                tasks_ = 0;
             }
         } else {
-            busy_time_ = tasks_ = 0;
+            busy_time_ = 0;
+            tasks_ = 0;
         }
-        measured_ = true;
         measured_at_ = now;
         busy_before_ = *busy_;
         dispatched_before_ = dispatched;
@@ -626,7 +705,7 @@ private:
         skip_dead();
     }
 
-    static constexpr double failure_weight = 1.0 / 16;
+    static constexpr float failure_weight = 1.0F / 16;
 
     std::shared_ptr<const ledger_settings> settings_;
     std::vector<start_record> records_{};  // by id, which is by age but for adopted workers
@@ -653,13 +732,12 @@ private:
     uptime last_seen_{};
     uptime last_change_{};
     uptime newest_seen_ask_{};
-    uptime measured_at_{};
-    double failure_rate_ = 0;
+    detail::moment measured_at_{};
     double busy_time_ = 0;
-    double tasks_ = 0;
+    float tasks_ = 0;
+    float failure_rate_ = 0;
     std::uint64_t dispatched_before_ = 0;
     std::uint32_t busy_before_ = 0;
-    bool measured_ = false;
     ledger_totals totals_{};
 };
 

@@ -17,9 +17,9 @@ struct start_breaker {
     uptime longest_wait = std::chrono::seconds{80};
 
     struct state {
-        bool open = false;
-        uptime wait{};
         uptime next_probe{};
+        bool open = false;
+        std::uint8_t probes = 0;  ///< Since it opened; after eight the wait grows no more.
         friend bool operator==(const state&, const state&) = default;
     };
 
@@ -34,7 +34,7 @@ struct start_breaker {
         if (!st.open) {
             if (fleet.given_up < (fleet.ever_seen ? opens_after : opens_after_unseen))
                 return wish;
-            st = {.open = true, .wait = first_probe, .next_probe = later(now, first_probe)};
+            st = {.next_probe = later(now, std::min(first_probe, longest_wait)), .open = true};
         }
         if (wish == 0)
             return 0;
@@ -44,8 +44,8 @@ struct start_breaker {
         }
         if (fleet.pending() > 0)
             return 0;
-        st.wait = std::min(2 * st.wait, longest_wait);
-        st.next_probe = later(now, st.wait);
+        st.probes = static_cast<std::uint8_t>(std::min(st.probes + 1, 8));
+        st.next_probe = later(now, std::min(first_probe * (1 << st.probes), longest_wait));
         return 1;
     }
 };

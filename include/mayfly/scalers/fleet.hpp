@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <mayfly/detail/moment.hpp>
 #include <mayfly/detail/start_breaker.hpp>
 #include <mayfly/scaler.hpp>
 
@@ -58,13 +59,12 @@ public:
 private:
     constexpr void roll(uptime now) noexcept
     {
-        if (!begun_ || now - begin_ >= width * static_cast<uptime::rep>(buckets + 1)) {
+        if (!begin_ || now - *begin_ >= width * static_cast<uptime::rep>(buckets + 1)) {
             *this = {};
-            begun_ = true;
             begin_ = now;
             return;
         }
-        for (; now - begin_ >= width; begin_ += width) {
+        for (; now - *begin_ >= width; begin_ = *begin_ + width) {
             at_ = static_cast<std::uint8_t>((at_ + 1U) % buckets);
             count_[at_] = 0;
         }
@@ -72,8 +72,7 @@ private:
 
     std::array<std::uint16_t, buckets> count_{};  // a flood of more is as good as the most
     std::uint8_t at_ = 0;
-    uptime begin_{};
-    bool begun_ = false;
+    moment begin_{};
 };
 
 }  // namespace detail
@@ -119,15 +118,14 @@ struct fleet {
     static constexpr bool keeps_minimum = true;
 
     struct state {
-        std::uint64_t waiting = 0;          ///< Backlog of the last snapshot and unmatched adds since.
-        std::optional<uptime> read_last{};  ///< The last snapshot.
-        std::optional<uptime> read_from{};  ///< From when the next one is counted; absent while none is wanted.
+        std::uint64_t waiting = 0;   ///< Backlog of the last snapshot and unmatched adds since.
+        detail::moment read_last{};  ///< The last snapshot.
+        detail::moment read_from{};  ///< From when the next one is counted; absent while none is wanted.
         std::uint64_t added_before = 0;
         std::uint64_t dispatched_before = 0;
         detail::add_window adds{};
-        uptime gathering{};
         uptime quiet_until{};
-        std::optional<uptime> looked_at{};  ///< When a snapshot was last asked for because a task found nobody.
+        detail::moment looked_at{};  ///< When a snapshot was last asked for because a task found nobody.
         uptime revisit_at = never;
         uptime refused_since = never;
         uptime retry_at{};
@@ -135,8 +133,9 @@ struct fleet {
         uptime limited_until{};
         uptime slow_next{};
         uptime ceiling_until{};
-        double offered = 0;          ///< Busy slots, smoothed over 20 s.
-        double best_per_worker = 0;  ///< Best dispatch rate of one worker seen of late.
+        float offered = 0;          ///< Busy slots, smoothed over 20 s.
+        float best_per_worker = 0;  ///< Best dispatch rate of one worker seen of late.
+        std::uint8_t gathered = 0;  ///< How often in a row a burst was gathered, at most five.
         bool suspected = false;
         bool undecided = false;
         detail::start_breaker::state breaker{};
@@ -177,7 +176,7 @@ private:
     {
         if (now < st.quiet_until)
             return true;
-        const auto long_ago = [&](const std::optional<uptime>& t) { return !t || now - *t >= read_soonest; };
+        const auto long_ago = [&](const detail::moment& t) { return !t || now - *t >= read_soonest; };
         if (f.live == 0 || !st.read_last || !long_ago(st.read_last) || !long_ago(st.looked_at))
             return false;
         st.looked_at = now;
@@ -222,7 +221,7 @@ private:
             st.adds.add(added - st.added_before, now);
         const double busy = sig.fleet.busy.value_or(0);
         if (apart > 0) {
-            st.offered += (busy - st.offered) * -std::expm1(-apart / 20);
+            st.offered += static_cast<float>((busy - st.offered) * -std::expm1(-apart / 20));
             if (read_idle != never && sig.fleet.live > 0 && dispatched >= st.dispatched_before)
                 suspect_limit(
                     st, sig.fleet, backlog, static_cast<double>(dispatched - st.dispatched_before), apart, now);
@@ -251,7 +250,7 @@ private:
     {
         const double each = dispatched / apart / f.live;
         const bool low = f.busy && backlog > 0 && *f.busy < 0.6 * f.live * f.slots && each < 0.7 * st.best_per_worker;
-        st.best_per_worker = std::max(each, st.best_per_worker * std::exp(-apart / 300));
+        st.best_per_worker = static_cast<float>(std::max(each, st.best_per_worker * std::exp(-apart / 300)));
         if (low && st.suspected)
             st.limited_until = later(now, limited_hold);
         st.suspected = low;
@@ -311,9 +310,9 @@ private:
         d.held_back = saturating_add(slowed, wish - granted);
         if (granted > 0) {
             // A burst goes on: more is gathered at once. After a pause the next one begins anew.
-            const bool goes_on = st.gathering > uptime::zero() && now < later(st.quiet_until, gather);
-            st.gathering = goes_on ? std::min(gather, 2 * st.gathering) : gather / 10;
-            st.quiet_until = later(now, st.gathering);
+            const bool goes_on = st.gathered > 0 && now < later(st.quiet_until, gather);
+            st.gathered = goes_on ? static_cast<std::uint8_t>(std::min(st.gathered + 1, 5)) : std::uint8_t{1};
+            st.quiet_until = later(now, std::min(gather, gather / 10 * (1 << (st.gathered - 1))));
             d.orders = orders(offered(st, now));
             d.stay = std::min(granted, stay);
         }
