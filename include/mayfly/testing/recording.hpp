@@ -47,12 +47,12 @@ public:
 
     explicit recorder(sink write, recording_note note = {}, controller_options options = {}, observer watch = {})
         : write_(std::move(write)), machine_(options, [this, watch = std::move(watch)](const controller_event& e) {
-              line(detail::line_of(e));
+              line(mayfly::detail::line_of(e));
               if (watch)
                   watch(e);
           })
     {
-        line(detail::record_line("schema", recording_schema)
+        line(mayfly::detail::record_line("schema", recording_schema)
                  .with("scaler", note.scaler)
                  .with("note", note.note)
                  .with("options", options)
@@ -63,20 +63,23 @@ public:
 
     version_handle add(version_spec<S> spec, uptime now)
     {
-        std::vector<detail::recorded_group> groups;
+        std::vector<mayfly::detail::recorded_group> groups;
         for (const group_spec<S>& g : spec.groups) {
-            groups.push_back(detail::recorded_group::of(*g.policy));
+            groups.push_back(mayfly::detail::recorded_group::of(*g.policy));
             groups.back().target = *g.target;
             groups.back().types = g.types;
         }
-        line(detail::record_line("in", "add", now).with("status", spec.status).with_all("groups", groups).take());
+        line(mayfly::detail::record_line("in", "add", now)
+                 .with("status", spec.status)
+                 .with_all("groups", groups)
+                 .take());
         const version_handle h = machine_.add(std::move(spec), now);
-        line(detail::line_of(h));
+        line(mayfly::detail::line_of(h));
         return h;
     }
     void remove(version_handle h)
     {
-        line(detail::record_line("in", "remove").with("version", h).take());
+        line(mayfly::detail::record_line("in", "remove").with("version", h).take());
         machine_.remove(h);
     }
     void set_status(version_handle h, version_status status, uptime now)
@@ -86,10 +89,10 @@ public:
     }
     void set_policy(version_handle h, std::uint32_t which, std::shared_ptr<const group_policy<S>> policy, uptime now)
     {
-        line(detail::record_line("in", "policy", now)
+        line(mayfly::detail::record_line("in", "policy", now)
                  .with("version", h)
                  .with("which", which)
-                 .with("policy", detail::recorded_group::of(*policy))
+                 .with("policy", mayfly::detail::recorded_group::of(*policy))
                  .take());
         machine_.set_policy(h, which, std::move(policy), now);
     }
@@ -100,10 +103,10 @@ public:
     }
     void snapshot(version_handle h, const queue_snapshot& s, uptime now)
     {
-        std::vector<detail::recorded_worker> workers;
+        std::vector<mayfly::detail::recorded_worker> workers;
         for (const worker_seen& w : s.workers)
             workers.push_back(with_version(w));
-        line(detail::record_line("in", "snapshot", now)
+        line(mayfly::detail::record_line("in", "snapshot", now)
                  .with("version", h)
                  .with("stats", s.stats)
                  .with_all("workers", workers)
@@ -114,7 +117,7 @@ public:
     }
     void unread(version_handle h, condition outcome, std::string_view detail, uptime now)
     {
-        line(detail::record_line("in", "unread", now)
+        line(mayfly::detail::record_line("in", "unread", now)
                  .with("version", h)
                  .with("outcome", outcome)
                  .with("detail", detail)
@@ -134,7 +137,7 @@ public:
     void launched(std::uint64_t action, std::span<const launch_result> results, condition otherwise,
         std::string_view detail, uptime now)
     {
-        line(detail::record_line("in", "launched", now)
+        line(mayfly::detail::record_line("in", "launched", now)
                  .with("id", action)
                  .with_all("results", results)
                  .with("otherwise", otherwise)
@@ -144,7 +147,7 @@ public:
     }
     void resized(std::uint64_t action, condition outcome, std::string_view detail, uptime now)
     {
-        line(detail::record_line("in", "resized", now)
+        line(mayfly::detail::record_line("in", "resized", now)
                  .with("id", action)
                  .with("outcome", outcome)
                  .with("detail", detail)
@@ -153,29 +156,29 @@ public:
     }
     void advance(uptime now)
     {
-        line(detail::record_line("in", "advance", now).take());
+        line(mayfly::detail::record_line("in", "advance", now).take());
         machine_.advance(now);
     }
     [[nodiscard]] std::optional<controller_action> next_action()
     {
         // Recorded too, as what is taken when tells which calls may go.
-        line(detail::record_line("in", "take").take());
+        line(mayfly::detail::record_line("in", "take").take());
         auto a = machine_.next_action();
-        line(detail::line_of(a));
+        line(mayfly::detail::line_of(a));
         return a;
     }
     [[nodiscard]] uptime next_wake() const noexcept { return machine_.next_wake(); }
     [[nodiscard]] const controller_machine<S>& machine() const noexcept { return machine_; }
 
 private:
-    static detail::recorded_worker with_version(const worker_seen& w)
+    static mayfly::detail::recorded_worker with_version(const worker_seen& w)
     {
         return {w, w.version != nullptr ? std::optional{*w.version} : std::nullopt};
     }
     template <class T>
     void tell(std::string_view what, version_handle h, uptime now, std::string_view name, const T& v)
     {
-        line(detail::record_line("in", what, now).with("version", h).with(name, v).take());
+        line(mayfly::detail::record_line("in", what, now).with("version", h).with(name, v).take());
     }
     void line(std::string text)
     {
@@ -216,7 +219,7 @@ public:
         if (!result_)
             return false;
         result_.lines += 1;
-        detail::recorded line(text);
+        mayfly::detail::recorded line(text);
         if (line.error.empty()) {
             if (result_.lines == 1)
                 begin(line);
@@ -242,17 +245,17 @@ public:
     }
 
 private:
-    void begin(detail::recorded& line)
+    void begin(mayfly::detail::recorded& line)
     {
         if (line.what("schema") != recording_schema) {
             line.error = "a header with \"schema\":\"" + std::string(recording_schema) + "\" was expected";
             return;
         }
         machine_.emplace(line.get<controller_options>("options"),
-            [this](const controller_event& e) { said_.push_back(detail::line_of(e)); });
+            [this](const controller_event& e) { said_.push_back(mayfly::detail::line_of(e)); });
     }
 
-    void input(detail::recorded& line)
+    void input(mayfly::detail::recorded& line)
     {
         const std::string_view what = line.what("in");
         const auto h = what == "add" || what == "take" || what == "advance" || what == "launched" || what == "resized"
@@ -266,10 +269,10 @@ private:
         };
         if (what == "add") {
             version_spec<scaler> spec{.status = line.get<version_status>("status")};
-            for (const detail::recorded_group& g : line.all<detail::recorded_group>("groups"))
+            for (const mayfly::detail::recorded_group& g : line.all<mayfly::detail::recorded_group>("groups"))
                 spec.groups.push_back(
                     {g.policy(make_(g.target)), std::make_shared<const launch_target>(g.target), g.types});
-            feed([&] { said_.push_back(detail::line_of(machine_->add(std::move(spec), now))); });
+            feed([&] { said_.push_back(mayfly::detail::line_of(machine_->add(std::move(spec), now))); });
         } else if (what == "remove") {
             feed([&] { machine_->remove(h); });
         } else if (what == "status") {
@@ -277,7 +280,7 @@ private:
             feed([&] { machine_->set_status(h, status, now); });
         } else if (what == "policy") {
             const auto which = line.get<std::uint32_t>("which");
-            const auto p = line.get<detail::recorded_group>("policy");
+            const auto p = line.get<mayfly::detail::recorded_group>("policy");
             feed([&] {
                 const auto target = machine_->target(h, which);
                 machine_->set_policy(h, which, target ? p.policy(make_(*target)) : nullptr, now);
@@ -286,11 +289,11 @@ private:
             const auto tasks = line.get<task_added>("tasks");
             feed([&] { machine_->added(h, tasks, now); });
         } else if (what == "snapshot") {
-            const auto all = line.all<detail::recorded_worker>("workers");
+            const auto all = line.all<mayfly::detail::recorded_worker>("workers");
             std::vector<worker_seen> workers;
-            for (const detail::recorded_worker& w : all)
+            for (const mayfly::detail::recorded_worker& w : all)
                 workers.push_back(seen(w));
-            queue_snapshot s{.stats = line.get<detail::stats_by_type>("stats"),
+            queue_snapshot s{.stats = line.get<mayfly::detail::stats_by_type>("stats"),
                 .workers = workers,
                 .workers_complete = line.get<bool>("workers_complete"),
                 .busy_slots = line.get<std::optional<std::uint32_t>>("busy_slots")};
@@ -300,7 +303,7 @@ private:
             const auto detail = line.get<std::string>("detail");
             feed([&] { machine_->unread(h, outcome, detail, now); });
         } else if (what == "seen") {
-            const auto w = line.get<detail::recorded_worker>("worker");
+            const auto w = line.get<mayfly::detail::recorded_worker>("worker");
             feed([&] { machine_->seen(h, seen(w), now); });
         } else if (what == "gone") {
             const auto identity = line.get<std::string>("identity");
@@ -319,27 +322,28 @@ private:
         } else if (what == "advance") {
             feed([&] { machine_->advance(now); });
         } else if (what == "take") {
-            feed([&] { said_.push_back(detail::line_of(machine_->next_action())); });
+            feed([&] { said_.push_back(mayfly::detail::line_of(machine_->next_action())); });
         } else {
             line.error = "\"in\" with a known name, or \"out\", was expected";
         }
     }
 
-    static worker_seen seen(const detail::recorded_worker& w)
+    static worker_seen seen(const mayfly::detail::recorded_worker& w)
     {
         worker_seen out = w.seen;
         out.version = w.version ? &*w.version : nullptr;
         return out;
     }
 
-    void compare(const detail::recorded& line, std::string_view text)
+    void compare(const mayfly::detail::recorded& line, std::string_view text)
     {
         if (said_.empty())
             return differs("recorded, and missing now: " + std::string(text));
         const std::string now = std::move(said_.front());
         said_.pop_front();
         if (now != text) {
-            const std::string where = detail::first_difference(line.root(), detail::read_json(now).root);
+            const std::string where =
+                mayfly::detail::first_difference(line.root(), mayfly::detail::read_json(now).root);
             // Written another way, as by hand, it may still say the same.
             if (!where.empty())
                 return differs(where);
@@ -363,7 +367,7 @@ template <class Make>
 [[nodiscard]] replay_result replay(std::string_view text, Make make)
 {
     replayer<Make> r(std::move(make));
-    detail::each_line(text, [&](std::string_view line, std::size_t) { return r.feed(line); });
+    mayfly::detail::each_line(text, [&](std::string_view line, std::size_t) { return r.feed(line); });
     return r.finish();
 }
 
@@ -408,8 +412,8 @@ template <Scaler<scaling_signal> A, Scaler<scaling_signal> B>
         return (d.resize ? "size " + std::to_string(*d.resize) : "launch " + std::to_string(d.launch)) + ", " +
                std::string(to_string(d.reason));
     };
-    detail::each_line(text, [&](std::string_view line, std::size_t number) {
-        detail::recorded r(line);
+    mayfly::detail::each_line(text, [&](std::string_view line, std::size_t number) {
+        mayfly::detail::recorded r(line);
         const bool header = number == 1;
         if (r.error.empty() && header && r.what("schema") != recording_schema)
             r.error = "a header with \"schema\":\"" + std::string(recording_schema) + "\" was expected";
@@ -431,9 +435,9 @@ template <Scaler<scaling_signal> A, Scaler<scaling_signal> B>
                 if (da.launch != db.launch || da.resize != db.resize) {
                     c.different += 1;
                     if (c.first.size() < most)
-                        c.first.push_back("line " + std::to_string(number) + ", at " + detail::in_seconds_text(now) +
-                                          ", " + std::string(to_string(signal.why)) + ": " + say(da) + " and " +
-                                          say(db));
+                        c.first.push_back("line " + std::to_string(number) + ", at " +
+                                          mayfly::detail::in_seconds_text(now) + ", " +
+                                          std::string(to_string(signal.why)) + ": " + say(da) + " and " + say(db));
                 }
             }
         }
@@ -450,11 +454,12 @@ template <Scaler<scaling_signal> A, Scaler<scaling_signal> B>
 /// a line that is not an event.
 [[nodiscard]] inline std::string describe(std::string_view line)
 {
-    detail::recorded r(line);
-    const auto what = detail::enumerator<controller_event::kind>(r.what("out"));
+    mayfly::detail::recorded r(line);
+    const auto what = mayfly::detail::enumerator<controller_event::kind>(r.what("out"));
     if (!r.error.empty() || !what)
         return {};
-    std::string out = "at " + detail::in_seconds_text(r.get<uptime>("t")) + ", " + r.get<std::string>("group") + ": ";
+    std::string out =
+        "at " + mayfly::detail::in_seconds_text(r.get<uptime>("t")) + ", " + r.get<std::string>("group") + ": ";
     if (*what == controller_event::kind::decided || *what == controller_event::kind::bootstrap) {
         const auto made = r.get<decision>("made");
         const bool decided = *what == controller_event::kind::decided;
