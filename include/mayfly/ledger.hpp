@@ -155,7 +155,7 @@ public:
           last_seen_(from.last_seen),
           last_change_(from.last_change),
           newest_seen_ask_(from.newest_seen_ask),
-          failure_rate_(from.failure_rate),
+          failure_rate_(static_cast<float>(from.failure_rate)),
           totals_(from.totals)
     {
         for (start_record& r : records_) {

@@ -8,14 +8,16 @@
 
 #include <cmath>
 #include <concepts>
+#include <cstddef>
 #include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
 
-// A struct's fields are named once, in an overload of `fields(visit, object)` in this namespace, and from that list
-// both written and read. Times are whole microseconds. An absent optional is no member.
+// A struct's fields are named once, in a static member `fields(visit, object)` or an overload of it in this namespace,
+// and from that list both written and read. Times are whole microseconds. An absent optional is no member. What has no
+// such overload is a list of items.
 
 namespace mayfly::detail {
 
@@ -35,6 +37,26 @@ template <class E>
         if (to_string(static_cast<E>(i)) == name)
             return static_cast<E>(i);
     return std::nullopt;
+}
+
+template <class T, class F>
+concept NamesFields = requires(F& f, T& v)
+{
+    std::remove_const_t<T>::fields(f, v);
+};
+
+/// The type's own list, or the one kept in this namespace.
+template <class F, class T>
+    requires NamesFields<T, F> || requires(F& f, T& v)
+    {
+        fields(f, v);
+    }
+void visit_fields(F& f, T& v)
+{
+    if constexpr (NamesFields<T, F>)
+        std::remove_const_t<T>::fields(f, v);
+    else
+        fields(f, v);
 }
 
 /// Writes each field that it is shown.
@@ -76,10 +98,15 @@ struct json_out {
                 if (v.contains(t))
                     to->value(to_string(t));
             to->end_array();
-        } else {
+        } else if constexpr (requires(json_out & f) { visit_fields(f, v); }) {
             to->begin_object();
-            fields(*this, v);
+            visit_fields(*this, v);
             to->end_object();
+        } else {
+            to->begin_array();
+            for (const auto& item : v)
+                put(item);
+            to->end_array();
         }
     }
 };
@@ -156,11 +183,20 @@ struct json_in {
                 take(name, item, t);
                 out.insert(t);
             }
-        } else {
+        } else if constexpr (requires(json_in & f) { visit_fields(f, out); }) {
             if (!v.is_object())
                 return fail(name, "must be an object");
             json_in inside{&v, error};
-            fields(inside, out);
+            visit_fields(inside, out);
+        } else {
+            if (!v.is_array())
+                return fail(name, "must be an array");
+            if constexpr (requires { out.resize(v.items.size()); })
+                out.resize(v.items.size());
+            if (out.size() != v.items.size())
+                return fail(name, "must have as many items as there are");
+            for (std::size_t i = 0; i < v.items.size(); ++i)
+                take(name, v.items[i], out[i]);
         }
     }
 };
