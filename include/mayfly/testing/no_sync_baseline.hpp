@@ -20,13 +20,14 @@ enum class no_sync_baseline : std::uint8_t {
 };
 
 /// The published baseline on one workload: `no_sync`, its server's batching of signals, and neither maximum nor timer.
-[[nodiscard]] inline run_metrics simulate_baseline(const workload& w, no_sync_baseline which)
+/// Without `events` no add is reported to it, and only its looks remain.
+[[nodiscard]] inline run_metrics simulate_baseline(const workload& w, no_sync_baseline which, bool events = true)
 {
     using namespace std::chrono_literals;
     const bool tuned = which == no_sync_baseline::tuned;
 
     no_sync scaler;
-    simulation how{.batching = batch_rules::reference(), .tries = 2, .use_maximum = false};
+    simulation how{.events = events, .batching = batch_rules::reference(), .tries = 2, .use_maximum = false};
     how.batching->limited_is_missed = true;  // its server counts them as misses
     if (tuned) {
         scaler.scale_up_cooloff = 0s;
@@ -35,7 +36,7 @@ enum class no_sync_baseline : std::uint8_t {
         how.orders.idle_exit = 5s;
     }
     // A controller starts at any moment of its interval.
-    random_stream policy{w.seed, 6};
+    random_stream policy{w.seed, streams::policy};
     scaler.first_metrics_poll = micros(policy.uniform() * in_seconds(scaler.metrics_poll_interval));
     return simulate(w, scaler, how);
 }
