@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <mayfly/memory_text.hpp>
+#include <mayfly/scalers/clamped.hpp>
+#include <mayfly/scalers/fleet.hpp>
+#include <mayfly/scalers/no_sync.hpp>
+#include <mayfly/scalers/paced.hpp>
+#include <mayfly/scalers/rate_based.hpp>
+#include <mayfly/testing/random.hpp>
 
 #include <doctest/doctest.h>
 
@@ -78,6 +84,7 @@ struct forgetful {
 
 static_assert(mayfly::has_written_memory<careful>);
 static_assert(!mayfly::has_written_memory<forgetful>);
+static_assert(!mayfly::has_written_memory<mayfly::paced<forgetful>>);
 
 using memory = mayfly::controller_machine<careful>::memory;
 
@@ -164,6 +171,46 @@ TEST_CASE("a scaler that names no fields starts cold, and its books go on")
     CHECK(back.error == "");
     CHECK(back.memory.scaler.calls == 0);
     CHECK(back.memory.books.view(0s).asked == 2);
+}
+
+TEST_CASE_TEMPLATE("the scalers here write their memory down to the last field", S, mayfly::fleet, mayfly::no_sync,
+    mayfly::rate_based, mayfly::clamped<mayfly::rate_based>, mayfly::paced<mayfly::fleet>)
+{
+    static_assert(mayfly::has_written_memory<S>);
+    S scaler{};
+    if constexpr (requires { scaler.scale_up_dispatch_rate_epsilon; })
+        scaler.scale_up_dispatch_rate_epsilon = 0.1;
+    typename mayfly::controller_machine<S>::memory m;
+    mayfly::testing::random_stream random(1, 1);
+    const auto below = [&](std::uint64_t n) { return static_cast<std::uint32_t>(random.next() % n); };
+    uptime now{};
+    std::size_t changes = 0;
+    for (int i = 0; i < 3000; ++i) {
+        now += uptime(below(3'000'000));
+        scaling_signal sig{.why = static_cast<mayfly::cause>(below(8)),
+            .added = {.not_matched = below(4)},
+            .fleet = {.starting = below(3),
+                .live = below(4),
+                .given_up = below(3) * below(8),
+                .busy = below(9),
+                .startup = 600ms,
+                .service = uptime(below(900'000)),
+                .ever_seen = true},
+            .limits = {0, 20},
+            .outcome = static_cast<condition>(below(4))};
+        sig.stats[0] = mayfly::queue_stats{.backlog = below(3) * below(50),
+            .add_rate = random.uniform() * 9,
+            .dispatch_rate = 5 + random.uniform() / 9,
+            .added = 7U * static_cast<unsigned>(i),
+            .dispatched = 6U * static_cast<unsigned>(i)};
+        const auto before = m.scaler;
+        (void)scaler.decide(m.scaler, sig, now);
+        changes += before == m.scaler ? 0U : 1U;
+        const auto back = memory_from<S>(to_text<S>(m));
+        REQUIRE(back.error == "");
+        REQUIRE(back.memory.scaler == m.scaler);
+    }
+    CHECK(changes > 100);
 }
 
 TEST_CASE("what is no memory is refused")

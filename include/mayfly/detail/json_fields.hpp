@@ -82,10 +82,10 @@ struct json_out {
             to->value(to_string(v));
         } else if constexpr (std::same_as<T, uptime>) {
             to->value(v.count());
-        } else if constexpr (std::same_as<T, double>) {
+        } else if constexpr (std::floating_point<T>) {
             // JSON has no such numbers, and what a source told must come back as it was.
             if (std::isfinite(v))
-                to->value(v);
+                to->value(static_cast<double>(v));
             else
                 to->value(std::isnan(v) ? "nan" : v > 0 ? "inf" : "-inf");
         } else if constexpr (std::integral<T>) {
@@ -151,14 +151,14 @@ struct json_in {
                 out = uptime{*n};
             else
                 fail(name, "must be whole microseconds");
-        } else if constexpr (std::same_as<T, double>) {
+        } else if constexpr (std::floating_point<T>) {
             constexpr double inf = std::numeric_limits<double>::infinity();
             if (v.is_number())
-                out = v.number;
+                out = static_cast<T>(v.number);
             else if (v.is_string() && (v.text == "inf" || v.text == "-inf"))
-                out = v.text == "inf" ? inf : -inf;
+                out = static_cast<T>(v.text == "inf" ? inf : -inf);
             else if (v.is_string() && v.text == "nan")
-                out = std::numeric_limits<double>::quiet_NaN();
+                out = std::numeric_limits<T>::quiet_NaN();
             else
                 fail(name, "must be a number");
         } else if constexpr (std::same_as<T, bool>) {

@@ -15,6 +15,8 @@ public:
     [[nodiscard]] constexpr uptime operator*() const noexcept { return at_; }
     constexpr void reset() noexcept { at_ = never; }
 
+    /// What is written down of it, and read.
+    static void fields(auto& visit, auto& self) { visit("at", self.at_); }
     friend constexpr bool operator==(moment, moment) = default;
 
 private:

@@ -20,6 +20,13 @@ struct start_breaker {
         uptime next_probe{};
         bool open = false;
         std::uint8_t probes = 0;  ///< Since it opened; after eight the wait grows no more.
+        /// What is written down of it, and read.
+        static void fields(auto& visit, auto& self)
+        {
+            visit("next_probe", self.next_probe);
+            visit("open", self.open);
+            visit("probes", self.probes);
+        }
         friend bool operator==(const state&, const state&) = default;
     };
 

@@ -29,6 +29,13 @@ struct clamped {
         typename S::state inner{};
         std::optional<std::uint32_t> size{};  ///< The last one that was decided on and not refused.
         uptime retry_at{};
+        /// What is written down of it, and read.
+        static void fields(auto& visit, auto& self) requires requires { S::state::fields(visit, self.inner); }
+        {
+            visit("inner", self.inner);
+            visit("size", self.size);
+            visit("retry_at", self.retry_at);
+        }
         friend bool operator==(const state&, const state&) = default;
     };
 

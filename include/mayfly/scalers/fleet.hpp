@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <type_traits>
 
 namespace mayfly {
 
@@ -54,6 +55,15 @@ public:
         return sum;
     }
 
+    /// What is written down of it, and read.
+    static void fields(auto& visit, auto& self)
+    {
+        visit("counts", self.count_);
+        visit("at", self.at_);
+        visit("begin", self.begin_);
+        if constexpr (!std::is_const_v<std::remove_reference_t<decltype(self)>>)
+            self.at_ %= buckets;
+    }
     friend bool operator==(const add_window&, const add_window&) = default;
 
 private:
@@ -139,6 +149,31 @@ struct fleet {
         bool suspected = false;
         bool undecided = false;
         detail::start_breaker::state breaker{};
+        /// What is written down of it, and read.
+        static void fields(auto& visit, auto& self)
+        {
+            visit("waiting", self.waiting);
+            visit("read_last", self.read_last);
+            visit("read_from", self.read_from);
+            visit("added_before", self.added_before);
+            visit("dispatched_before", self.dispatched_before);
+            visit("adds", self.adds);
+            visit("quiet_until", self.quiet_until);
+            visit("looked_at", self.looked_at);
+            visit("revisit_at", self.revisit_at);
+            visit("refused_since", self.refused_since);
+            visit("retry_at", self.retry_at);
+            visit("backoff", self.backoff);
+            visit("limited_until", self.limited_until);
+            visit("slow_next", self.slow_next);
+            visit("ceiling_until", self.ceiling_until);
+            visit("offered", self.offered);
+            visit("best_per_worker", self.best_per_worker);
+            visit("gathered", self.gathered);
+            visit("suspected", self.suspected);
+            visit("undecided", self.undecided);
+            visit("breaker", self.breaker);
+        }
         friend bool operator==(const state&, const state&) = default;
     };
 

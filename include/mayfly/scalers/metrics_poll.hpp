@@ -27,6 +27,8 @@ struct metrics_schedule {
     constexpr void read(uptime now, uptime asked) noexcept { next = later(now, next_metrics_poll(asked, false)); }
     constexpr void failed(uptime now) noexcept { next = later(now, next_metrics_poll({}, true)); }
 
+    /// What is written down of it, and read.
+    static void fields(auto& visit, auto& self) { visit("next", self.next); }
     friend bool operator==(const metrics_schedule&, const metrics_schedule&) = default;
 };
 

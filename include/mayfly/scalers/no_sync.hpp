@@ -41,6 +41,13 @@ struct no_sync {
         std::optional<uptime> within_epsilon_since{};
         std::optional<double> ref_rate{};
         std::optional<uptime> suppressed_until{};
+        /// What is written down of it, and read.
+        static void fields(auto& visit, auto& self)
+        {
+            visit("within_epsilon_since", self.within_epsilon_since);
+            visit("ref_rate", self.ref_rate);
+            visit("suppressed_until", self.suppressed_until);
+        }
         friend bool operator==(const type_state&, const type_state&) = default;
     };
 
@@ -48,6 +55,13 @@ struct no_sync {
         std::optional<uptime> last_scale_up{};  ///< One for all types.
         std::array<type_state, all_task_types.size()> types{};
         metrics_schedule poll{};
+        /// What is written down of it, and read.
+        static void fields(auto& visit, auto& self)
+        {
+            visit("last_scale_up", self.last_scale_up);
+            visit("types", self.types);
+            visit("poll", self.poll);
+        }
         friend bool operator==(const state&, const state&) = default;
     };
 

@@ -23,6 +23,12 @@ struct paced {
     struct state {
         typename S::state inner{};
         uptime paid_until{};  ///< When all starts so far would have been made at the steady rate.
+        /// What is written down of it, and read.
+        static void fields(auto& visit, auto& self) requires requires { S::state::fields(visit, self.inner); }
+        {
+            visit("inner", self.inner);
+            visit("paid_until", self.paid_until);
+        }
         friend bool operator==(const state&, const state&) = default;
     };
 

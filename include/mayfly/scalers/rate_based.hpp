@@ -51,6 +51,19 @@ struct rate_based {
         std::optional<uptime> last_no_sync_match{};
         bool capacity_wanted = false;  ///< Statistics were asked for after a missed task.
         metrics_schedule poll{};
+        /// What is written down of it, and read.
+        static void fields(auto& visit, auto& self)
+        {
+            visit("worker_count", self.worker_count);
+            visit("ewma_arrival_rate", self.ewma_arrival_rate);
+            visit("ewma_dispatch_rate", self.ewma_dispatch_rate);
+            visit("ewma_per_consumer_capacity", self.ewma_per_consumer_capacity);
+            visit("last_scale_up", self.last_scale_up);
+            visit("last_scale_down", self.last_scale_down);
+            visit("last_no_sync_match", self.last_no_sync_match);
+            visit("capacity_wanted", self.capacity_wanted);
+            visit("poll", self.poll);
+        }
         friend bool operator==(const state&, const state&) = default;
     };
 
