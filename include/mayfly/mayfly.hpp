@@ -21,6 +21,7 @@
 #include <mayfly/memory_text.hpp>
 #include <mayfly/problem.hpp>
 #include <mayfly/scaler.hpp>
+#include <mayfly/scalers/breaker.hpp>
 #include <mayfly/scalers/clamped.hpp>
 #include <mayfly/scalers/fleet.hpp>
 #include <mayfly/scalers/fleet_settings.hpp>

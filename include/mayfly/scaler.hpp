@@ -109,4 +109,15 @@ template <class S>
         return launch_strategy::invoke;
 }
 
+/// Whether the scaler itself keeps the minimum of `scaling_signal::limits`, and says so by a `static constexpr bool
+/// keeps_minimum`. For any other a controller does.
+template <class S>
+[[nodiscard]] constexpr bool keeps_minimum_of() noexcept
+{
+    if constexpr (requires { S::keeps_minimum; })
+        return S::keeps_minimum;
+    else
+        return false;
+}
+
 }  // namespace mayfly

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <mayfly/detail/minimum_keeper.hpp>
 #include <mayfly/scaler.hpp>
 
 #include <algorithm>
@@ -14,27 +15,27 @@ namespace mayfly {
 
     What the inner scaler wishes beyond the maximum is held back and forgotten; a backlog will raise it again. Below the
     minimum, while work can reach the version, workers are started without a wish: also in place of those whose end is
-    near, as far as the maximum allows. While the provider refuses, that is tried ever more slowly.
+    near, as far as the maximum allows. While starts are refused or come to nothing, that is tried ever more slowly.
 */
 template <Scaler<scaling_signal> S>
 struct clamped {
     static constexpr launch_strategy strategy = strategy_of<S>();
+    static constexpr bool keeps_minimum = true;
 
     S inner{};
     scaling_limits limits{};
-    uptime refused_wait = std::chrono::seconds{1};       ///< After a refused start for the minimum; doubles each time.
-    uptime refused_wait_most = std::chrono::minutes{1};  ///< No longer than this.
+    detail::minimum_keeper keeper{};
 
     struct state {
         typename S::state inner{};
         std::optional<std::uint32_t> size{};  ///< The last one that was decided on and not refused.
-        uptime retry_at{};
+        detail::minimum_keeper::state keeper{};
         /// What is written down of it, and read.
         static void fields(auto& visit, auto& self) requires requires { S::state::fields(visit, self.inner); }
         {
             visit("inner", self.inner);
             visit("size", self.size);
-            visit("retry_at", self.retry_at);
+            visit("keeper", self.keeper);
         }
         friend bool operator==(const state&, const state&) = default;
     };
@@ -44,10 +45,9 @@ struct clamped {
         scaling_signal bounded = sig;
         bounded.limits.max = std::min(limits.max, sig.limits.max);
         bounded.limits.min = std::min(std::max(limits.min, sig.limits.min), bounded.limits.max);
-        if (sig.why == cause::launched && sig.outcome != condition::ok) {
-            st.retry_at = later(now, wait_after(sig.fleet.refused));
+        keeper.observe(st.keeper, sig, now);
+        if (sig.why == cause::launched && sig.outcome != condition::ok)
             st.size.reset();
-        }
 
         decision d = inner.decide(st.inner, bounded, now);
         if constexpr (strategy == launch_strategy::worker_set)
@@ -60,36 +60,20 @@ struct clamped {
 private:
     constexpr void bound_starts(decision& d, const state& st, const scaling_signal& sig, uptime now) const noexcept
     {
-        const fleet_view& f = sig.fleet;
-        const std::uint32_t room = sig.limits.max - std::min(sig.limits.max, f.total());
+        const std::uint32_t room = sig.limits.max - std::min(sig.limits.max, sig.fleet.total());
         if (d.launch > room) {
             d.held_back = saturating_add(d.held_back, d.launch - room);
             d.launch = room;
             if (room == 0)
                 d.reason = reason::at_maximum;
         }
-
-        const std::uint32_t lasting = f.total() - std::min(f.total(), f.leaving);
-        const std::uint32_t wanted = sig.wanted ? sig.limits.min : 0;
-        const std::uint32_t lacking = std::min(room, wanted - std::min(wanted, lasting));
-        if (lacking > d.launch) {
-            if (f.refused > 0 && now < st.retry_at) {
-                d.revisit = std::min(d.revisit, st.retry_at - now);
-                if (d.launch == 0)
-                    d.reason = reason::provider_backoff;
-            } else {
-                if (d.launch == 0)
-                    d.reason = f.total() < wanted ? reason::minimum : reason::renewal;
-                d.launch = lacking;
-            }
-        }
-        d.stay = std::max(d.stay, std::min(d.launch, lacking));
+        keeper.raise(d, st.keeper, sig, now);
     }
 
     static constexpr void bound_size(decision& d, state& st, const scaling_signal& sig, uptime now) noexcept
     {
-        if (!d.resize && now < st.retry_at) {
-            d.revisit = std::min(d.revisit, st.retry_at - now);
+        if (!d.resize && now < st.keeper.retry_at) {
+            d.revisit = std::min(d.revisit, st.keeper.retry_at - now);
             return;
         }
         const std::uint32_t before = st.size.value_or(sig.fleet.total());
@@ -106,14 +90,6 @@ private:
         d.resize = settled ? std::nullopt : std::optional{bounded};
         if (d.resize)
             st.size = bounded;
-    }
-
-    [[nodiscard]] constexpr uptime wait_after(std::uint32_t refused) const noexcept
-    {
-        uptime wait = refused_wait;
-        for (; refused > 1 && wait < refused_wait_most; --refused)
-            wait += wait;
-        return std::min(wait, refused_wait_most);
     }
 };
 

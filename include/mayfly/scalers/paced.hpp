@@ -16,6 +16,8 @@ namespace mayfly {
 template <Scaler<scaling_signal> S>
     requires(strategy_of<S>() == launch_strategy::invoke)
 struct paced {
+    static constexpr bool keeps_minimum = keeps_minimum_of<S>();
+
     S inner{};
     double per_second = 10;    ///< From 0.001 to a million.
     std::uint32_t burst = 10;  ///< Above zero.

@@ -104,9 +104,33 @@ TEST_CASE("clamped: a provider that refuses is not asked for the minimum all the
     CHECK(still == decision{.revisit = 500ms, .reason = reason::provider_backoff});
     CHECK(s.decide(st, {.why = cause::wake, .fleet = {.refused = 1}}, 2s).launch == 2);
     CHECK(refused(2, 3s).revisit == 2s);
-    CHECK(refused(3, 6s).revisit == 4s);
-    CHECK(refused(40, 20s).revisit == 1min);
+    CHECK_MESSAGE(refused(3, 4s).revisit == 1s, "another answer to the same attempt");
+    CHECK(refused(4, 6s).revisit == 4s);
+    for (const uptime wait : {8s, 16s, 32s, 60s, 60s})
+        CHECK(refused(5, 10s + wait * 2).revisit == wait);
     CHECK_MESSAGE(s.decide(st, {.why = cause::launched}, 21s).launch == 2, "somebody got through");
+}
+
+TEST_CASE("clamped: starts that come to nothing are made for the minimum ever more slowly")
+{
+    const clamped<starts> s{.limits = {.min = 1}};
+    clamped<starts>::state st;
+    CHECK(s.decide(st, {.why = cause::begin}, 0s).launch == 1);
+    CHECK(s.decide(st, {.why = cause::launched, .fleet = {.starting = 1}}, 1s).launch == 0);
+    uptime now = 30s;
+    uptime wait = 1s;
+    for (std::uint32_t dead = 1; dead < 6; ++dead) {
+        const fleet_view none{.given_up = dead};
+        CHECK(s.decide(st, {.why = cause::workers, .fleet = none}, now).revisit == wait);
+        now += wait;
+        CHECK(s.decide(st, {.fleet = none}, now).launch == 1);
+        // That the provider accepts says nothing.
+        CHECK(s.decide(st, {.why = cause::launched, .fleet = {.starting = 1, .given_up = dead}}, now).launch == 0);
+        now += 30s;
+        wait *= 2;
+    }
+    CHECK_MESSAGE(s.decide(st, {.why = cause::workers, .fleet = {.given_up = 6}}, now).launch == 0, "dead again");
+    CHECK_MESSAGE(s.decide(st, {.why = cause::workers}, now).launch == 1, "one was seen, and has gone");
 }
 
 TEST_CASE("clamped: a set keeps its size within the bounds")
