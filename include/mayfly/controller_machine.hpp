@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <mayfly/detail/minimum_keeper.hpp>
 #include <mayfly/detail/wake_heap.hpp>
 #include <mayfly/launch.hpp>
 #include <mayfly/ledger.hpp>
@@ -15,6 +16,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -131,7 +133,8 @@ struct controller_event {
 
     A pure machine. Tell it what happened, take what it wants done with `next_action`, perform that, tell it the answer,
     and call `advance` at `next_wake`. Never blocks and knows no clock, socket or provider. Time never goes back: an
-    earlier `now` counts as the latest one. One version's calls do not hold up another's.
+    earlier `now` counts as the latest one. One version's calls do not hold up another's. The limits of a group hold
+    whatever its scaler says.
 
     @tparam S the scaler of every group. Many kinds at once: a scaler that holds a `std::variant` (see the examples).
 */
@@ -501,6 +504,9 @@ private:
         group_spec<S> spec;
         scaler_state state{};
         ledger books;
+        struct nothing {};
+        [[no_unique_address]] std::conditional_t<keeps_minimum_of<S>(), nothing, detail::minimum_keeper::state>
+            keeping{};
         uptime revisit_at = never;
         uptime read_at = never;
         uptime bootstrap_at = never;
@@ -604,6 +610,8 @@ private:
         sig.wanted = receives_work(v.status);
         sig.fleet = view(g, now);
         decision d = g.spec.policy->scaler.decide(g.state, sig, now);
+        if constexpr (!keeps_minimum_of<S>())
+            keep_minimum(d, sig, g, now);
         bound(d, sig, g);
         g.revisit_at = later(now, std::max(d.revisit, uptime{1}));
         g.read_at = later(now, std::max(d.read, uptime::zero()));
@@ -623,6 +631,40 @@ private:
             }
         } else if (d.launch > 0) {
             launch(h, v, g, d.launch, d.stay, g.spec.policy->tries, d.orders.value_or(g.spec.policy->orders), now);
+        }
+    }
+
+    /// What a scaler that knows no minimum leaves to us.
+    static void keep_minimum(decision& d, const scaling_signal& sig, group& g, uptime now) noexcept
+    {
+        // A refused start that is retried must not be made for the minimum as well: the retry comes first.
+        const detail::minimum_keeper keeper{
+            .first_wait = std::max(detail::minimum_keeper{}.first_wait, g.spec.policy->retry_after)};
+        keeper.observe(g.keeping, sig, now);
+        if constexpr (strategy_of<S>() == launch_strategy::invoke)
+            keeper.raise(d, g.keeping, sig, now);
+        else if (!d.resize && sig.wanted && g.bootstrap_at == never)
+            bound_set(d, sig, g, now);
+    }
+
+    /// The platform keeps up what it was told, so a set is told when the bounds are new, or when that has failed.
+    static void bound_set(decision& d, const scaling_signal& sig, const group& g, uptime now) noexcept
+    {
+        const group_policy<S>& policy = *g.spec.policy;
+        std::uint32_t size = g.size;
+        if constexpr (requires { policy.scaler.planned(g.state); })
+            size = policy.scaler.planned(g.state);
+        const bool failed = g.keeping.failures > 0 && size <= sig.limits.min && sig.limits.min > 0;
+        if (failed && now < g.keeping.retry_at) {
+            d.revisit = std::min(d.revisit, g.keeping.retry_at - now);
+        } else if (failed || sig.why == cause::begin || sig.why == cause::changed) {
+            if (failed || size < sig.limits.min)
+                d.reason = reason::minimum;
+            else if (size > sig.limits.max)
+                d.reason = reason::at_maximum;
+            else
+                return;
+            d.resize = size;  // which is then brought within the bounds
         }
     }
 
@@ -725,7 +767,8 @@ private:
             g.bound = true;
             return;
         }
-        g.bootstrap_at = later(now, doubled(options_.bootstrap_retry, g.bootstraps, options_.bootstrap_retry_most));
+        const uptime wait = doubled(options_.bootstrap_retry, g.bootstraps, options_.bootstrap_retry_most);
+        g.bootstrap_at = later(now, std::max(wait, uptime{1}));
         if (f.total() > 0 || g.spec.policy->limits.max == 0)
             return;
         g.bootstraps = static_cast<std::uint8_t>(std::min(g.bootstraps + 1, 255));

@@ -281,6 +281,10 @@ TEST_CASE("a set is kept within its limits")
         };
         stage<scripted_set> s;
         const version_handle h = s.add(p);
+        const auto first = s.actions();
+        REQUIRE_MESSAGE(first.size() == 1, "the minimum");
+        CHECK(first[0].resize.size == 2);
+        s.machine.resized(first[0].id, condition::ok, {}, 0s);
         s.machine.added(h, missed(), 0s);
         const auto actions = s.actions();
         REQUIRE(actions.size() == 1);
@@ -899,4 +903,137 @@ TEST_CASE("removed versions do not fill the reading queue")
         s.machine.remove(h);
     CHECK(s.actions().empty());
     CHECK(s.machine.size() == 0);
+}
+
+TEST_CASE("the minimum is kept for a scaler that knows none")
+{
+    static_assert(!mayfly::keeps_minimum_of<mayfly::no_sync>());
+    stage<mayfly::no_sync> s;
+    group_policy<mayfly::no_sync> policy{.limits = {.min = 2, .max = 3}};
+    policy.workers.useful_life = 10min;
+    const version_handle h = s.add(policy);
+    CHECK_MESSAGE(s.heard.size() == 1, "one event for one decision");
+    CHECK(s.heard[0].reason == reason::minimum);
+    const auto launches = [&] {
+        auto all = s.actions();
+        std::erase_if(all, [](const controller_action& a) { return a.what != act::launch; });
+        return all;
+    };
+    const auto calls = launches();
+    REQUIRE(calls.size() == 1);
+    CHECK(calls[0].launch.count == 2);
+    CHECK(calls[0].launch.stay == 2);
+    s.accept(calls[0], 0s);
+    s.seen(h, "r1", 1s);
+    s.seen(h, "r2", 1s);
+    CHECK(launches().empty());
+
+    s.machine.gone(h, {"r1@fn"}, 5min);
+    CHECK(s.accept_all(5min) == 1);
+    s.seen(h, "r3", 5min + 1s);
+
+    // Near its end a worker is replaced, once.
+    std::uint32_t replaced = 0;
+    for (uptime now = 5min + 2s; now < 11min; now += 100ms) {
+        s.run(now);
+        for (const controller_action& a : s.actions())
+            if (a.what == act::launch) {
+                CHECK(now < 10min + 2s);
+                CHECK(a.launch.stay == 1);
+                s.accept(a, now);
+                s.seen(h, "r" + std::to_string(a.launch.first_launch), now + 10ms);
+                replaced += a.launch.count;
+            }
+    }
+    CHECK(replaced == 1);
+
+    s.machine.set_status(h, version_status::drained, 12min);
+    s.machine.gone(h, {"r3@fn"}, 12min);
+    CHECK(s.accept_all(12min) == 0);
+}
+
+TEST_CASE("a refusing provider is not asked for the minimum all the time")
+{
+    for (const std::uint32_t tries : {1U, 3U}) {
+        CAPTURE(tries);
+        stage<mayfly::no_sync> s;
+        s.add({.limits = {.min = 2}, .bootstrap = false, .tries = tries});
+        std::uint32_t asked = 0;
+        for (uptime now = 0s; now < 10min; now += 100ms) {
+            s.run(now);
+            for (const controller_action& a : s.actions())
+                if (a.what == act::launch) {
+                    CHECK(a.launch.count == 2);
+                    s.refuse(a, now);
+                    ++asked;
+                }
+        }
+        CHECK(asked >= 10);
+        CHECK(asked <= 16 * tries);
+    }
+}
+
+TEST_CASE("no minimum, no difference: what a scaler decides is what is done")
+{
+    stage<scripted> s;
+    auto policy = saying([](const scaling_signal& sig, uptime) {
+        return sig.why == cause::added ? decision{.launch = 3, .stay = 1, .revisit = 7s, .reason = reason::backlog}
+                                       : decision{.revisit = 5s};
+    });
+    const version_handle h = s.add(policy);
+    s.machine.added(h, missed(), 1s);
+    const auto calls = s.actions();
+    REQUIRE(calls.size() == 1);
+    CHECK(calls[0].launch.count == 3);
+    CHECK(calls[0].launch.stay == 1);
+    CHECK(s.machine.next_wake() == 8s);
+    s.refuse(calls[0], 2s);
+    CHECK(s.machine.next_wake() == 7s);
+    CHECK(s.actions().empty());
+}
+
+TEST_CASE("a set is brought within bounds that are new, and told so once")
+{
+    stage<scripted_set> s;
+    const auto limits = [](std::uint32_t min, std::uint32_t max) {
+        return group_policy<scripted_set>{.limits = {min, max}, .bootstrap = false};
+    };
+    const auto sizes = [&](uptime now) {
+        std::vector<std::uint32_t> all;
+        for (const controller_action& a : s.actions()) {
+            all.push_back(a.resize.size);
+            s.machine.resized(a.id, condition::ok, {}, now);
+        }
+        return all;
+    };
+    const auto change = [&](version_handle h, group_policy<scripted_set> p, uptime now) {
+        s.machine.set_policy(h, 0, std::make_shared<const group_policy<scripted_set>>(std::move(p)), now);
+        return sizes(now);
+    };
+    using list = std::vector<std::uint32_t>;
+    const version_handle h = s.add(limits(2, 9));
+    CHECK(sizes(0s) == list{2});
+    CHECK(change(h, limits(2, 8), 1s) == list{});
+    CHECK(change(h, limits(4, 8), 2s) == list{4});
+    CHECK(change(h, limits(0, 3), 3s) == list{3});
+    CHECK(change(h, limits(0, 3), 4s) == list{});
+    CHECK(s.heard.back().reason == reason::steady);
+
+    // A minimum that is refused is tried again, ever later.
+    s.machine.set_policy(h, 0, std::make_shared<const group_policy<scripted_set>>(limits(5, 8)), 5s);
+    std::vector<uptime> tries;
+    for (uptime now = 5s; now < 1min; now += 500ms) {
+        s.run(now);
+        for (const controller_action& a : s.actions()) {
+            CHECK(a.resize.size == 5);
+            const bool enough = tries.size() == 4;
+            s.machine.resized(a.id, enough ? condition::ok : condition::throttled, {}, now);
+            tries.push_back(now);
+        }
+    }
+    CHECK(tries == std::vector<uptime>{5s, 6s, 8s, 12s, 20s});
+
+    const version_handle first = s.add({.limits = {2, 9}});
+    CHECK_MESSAGE(sizes(5s) == list{2}, "the first worker's start is the minimum's");
+    CHECK(s.machine.contains(first));
 }
