@@ -198,7 +198,7 @@ int run(const std::filesystem::path& picture)
 
     std::printf(
         "300 tasks come within 0.2 s while no worker is up; 15 a second follow. A worker takes %u tasks at once.\n"
-        "The provider refuses a third of the first calls.\n\n",
+        "The provider refuses some of the first calls.\n\n",
         w.worker.slots);
     narrator tells;
     watched driver(w, scaler, {.event_age = 60s, .async_retries = 0}, tells);
