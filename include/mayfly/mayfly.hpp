@@ -18,6 +18,7 @@
 #include <mayfly/launch.hpp>
 #include <mayfly/leaving.hpp>
 #include <mayfly/ledger.hpp>
+#include <mayfly/ledger_entries.hpp>
 #include <mayfly/memory_text.hpp>
 #include <mayfly/problem.hpp>
 #include <mayfly/scaler.hpp>
