@@ -426,7 +426,11 @@ public:
         while (!reads_.empty()) {
             controller_action a{.what = controller_action::kind::read, .version = reads_.front()};
             reads_.pop_front();
-            if (find(a.version) != nullptr)
+            entry* v = find(a.version);
+            if (v == nullptr)
+                continue;
+            v->read_queued = false;
+            if (v->reading)
                 return a;
         }
         while (!queue_.empty() && under_way_ < options_.calls_at_once) {
@@ -524,6 +528,7 @@ private:
         version_status status = version_status::created;
         bool used = false;
         bool reading = false;
+        bool read_queued = false;
     };
 
     /// A launch or resize, from the decision to the answer.
@@ -831,7 +836,9 @@ private:
             read_at = std::max(read_at, v.read_after);
             if (read_at <= now) {
                 v.reading = true;
-                reads_.push_back({index, v.generation});
+                // The one before may still stand there: a snapshot came by itself.
+                if (!std::exchange(v.read_queued, true))
+                    reads_.push_back({index, v.generation});
             } else {
                 at = std::min(at, read_at);
             }
