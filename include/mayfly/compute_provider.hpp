@@ -29,8 +29,9 @@ struct handler_archetype {
    for each of `request.count` starts; `report.starts` tells them apart, and the error stands for those it does not
    name. Accepted is enough: whether a worker comes up is seen later, by its polling as `<requestID>@<function>`.
 
-    Calls overlap. Cancellation (terminal) through the token's slot abandons the call soon. An error that compares equal
-    to `condition::throttled`, `transient` or `permanent` is treated as such, any other as transient.
+    Calls overlap, and making one does not throw. Cancellation (terminal) through the token's slot ends the call soon:
+    the controller waits for that before it ends itself. An error that compares equal to `condition::throttled`,
+    `transient` or `permanent` is treated as such, any other as transient.
     Models: `testing::scripted_provider`, and every provider of launch strategy `invoke`.
 */
 // clang-format off

@@ -114,8 +114,8 @@ public:
 
         Completes with `void(error_code)`: `operation_aborted`, once the calls under way have been cancelled and have
         ended; or `already_started`, if it runs already. Signals given while it does not run are kept: what they ask for
-        is done when it runs again. May be started from anywhere; a cancellation is emitted on the controller's
-       executor.
+        is done when it runs again. It may be started from anywhere. A cancellation is emitted on the controller's own
+        executor.
     */
     template <class Token>
     auto async_run(Token&& token)
@@ -135,7 +135,7 @@ private:
     /// Waits on a timer that never expires: it is cancelled from outside, and then once more by whatever ends last.
     struct running {
         basic_controller* c;
-        std::shared_ptr<void> work{};  // our waiting keeps the executor of the handler from no end
+        std::shared_ptr<void> work{};  // for the executor of the handler: we do not wait on that one
         enum { enter, begin, run, drain, leave } at = enter;
         error_code result{};
 
@@ -153,11 +153,14 @@ private:
             case begin:
                 if (me.active_)
                     return end(self, error::already_started);
-                me.active_ = me.running_ = true;
-                me.perform();
+                me.active_ = true;
                 at = run;
+                if (!is_cancelled(self)) {
+                    me.running_ = true;
+                    me.perform();
+                }
                 // What is done above may cancel us, with nobody waiting yet.
-                if (self.get_cancellation_state().cancelled() == cancellation_type::none)
+                if (!is_cancelled(self))
                     return me.wait_idle(std::move(self));
                 [[fallthrough]];
             case run:
@@ -173,6 +176,12 @@ private:
                 return end(self, error::operation_aborted);
             case leave: work.reset(); return self.complete(result);
             }
+        }
+
+        template <class Self>
+        [[nodiscard]] static bool is_cancelled(const Self& self) noexcept
+        {
+            return self.get_cancellation_state().cancelled() != boost::asio::cancellation_type::none;
         }
 
         template <class Self>

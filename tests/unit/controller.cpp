@@ -415,6 +415,16 @@ TEST_CASE("every cancellation type ends it")
     }
 }
 
+TEST_CASE("cancelled before it has begun, it makes no call")
+{
+    stage<eager> s;
+    s.c->added(s.c->add(version(quiet_policy<eager>())), missed(1));
+    s.c->async_run(asio::bind_cancellation_slot(s.stop.slot(), [&](error_code ec) { s.ends.push_back(ec); }));
+    s.cancel();
+    CHECK(s.ends == aborted_once);
+    CHECK(s.c->provider().launches().empty());
+}
+
 TEST_CASE("it waits for a call that does not heed its cancellation")
 {
     stage<eager> s;
