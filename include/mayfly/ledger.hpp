@@ -42,10 +42,9 @@ public:
           foreign_(from.foreign),
           refused_(from.refused),
           dead_in_a_row_(from.dead_in_a_row),
-          startups_(from.startups),
           slots_seen_(from.slots_seen),
           busy_(from.busy),
-          startup_(from.startup),
+          startup_(from.startup.value_or(never)),
           startup_dev_(from.startup_dev),
           service_(from.service),
           last_seen_(from.last_seen),
@@ -69,9 +68,9 @@ public:
     /// All that a ledger needs to go on, but for its settings.
     [[nodiscard]] ledger_image image() const
     {
-        return {records_, next_id_, ends_by_age_from_, foreign_, refused_, dead_in_a_row_, startups_, slots_seen_,
-            busy_, startup_, startup_dev_, service_, last_seen_, last_change_, newest_seen_ask_, failure_rate_,
-            totals_};
+        return {records_, next_id_, ends_by_age_from_, foreign_, refused_, dead_in_a_row_, slots_seen_, busy_,
+            startup_ ? std::optional(*startup_) : std::nullopt, startup_dev_, service_, last_seen_, last_change_,
+            newest_seen_ask_, failure_rate_, totals_};
     }
 
     /// Other settings from now on. What was measured stays, and so do the ends of workers that live.
@@ -304,7 +303,7 @@ public:
     [[nodiscard]] uptime last_seen() const noexcept { return last_seen_; }
 
     /// Mean time from the call to the first poll.
-    [[nodiscard]] uptime startup() const noexcept { return startups_ == 0 ? settings_->expected_startup : startup_; }
+    [[nodiscard]] uptime startup() const noexcept { return startup_ ? *startup_ : settings_->expected_startup; }
 
 private:
     using iterator = std::vector<start_record>::iterator;
@@ -378,15 +377,14 @@ private:
 
     void learn_startup(uptime sample) noexcept
     {
-        if (startups_ == 0) {
+        if (!startup_) {
             startup_ = sample;
             startup_dev_ = sample / 4;
         } else {
-            const uptime error = sample - startup_;
-            startup_ += error / 8;
+            const uptime error = sample - *startup_;
+            startup_ = *startup_ + error / 8;
             startup_dev_ += (std::max(error, -error) - startup_dev_) / 8;
         }
-        startups_ = saturating_add(startups_, 1);
     }
 
     /// The worker was faster than the provider's answer and was adopted: it is this start's.
@@ -618,11 +616,11 @@ private:
     std::uint32_t foreign_ = 0;
     std::uint32_t refused_ = 0;
     std::uint32_t dead_in_a_row_ = 0;
-    std::uint32_t startups_ = 0;
     std::uint32_t slots_seen_ = 0;
     std::uint32_t mark_ = 0;
+    std::uint32_t busy_before_ = 0;
     std::optional<std::uint32_t> busy_{};
-    uptime startup_{};
+    detail::moment startup_{};  // none before the first
     uptime startup_dev_{};
     uptime service_{};
     uptime last_seen_{};
@@ -633,7 +631,6 @@ private:
     float tasks_ = 0;
     float failure_rate_ = 0;
     std::uint64_t dispatched_before_ = 0;
-    std::uint32_t busy_before_ = 0;
     ledger_totals totals_{};
 };
 

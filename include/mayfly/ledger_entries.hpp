@@ -105,10 +105,9 @@ struct ledger_image {
     std::uint32_t foreign = 0;
     std::uint32_t refused = 0;
     std::uint32_t dead_in_a_row = 0;
-    std::uint32_t startups = 0;
     std::uint32_t slots_seen = 0;
     std::optional<std::uint32_t> busy{};
-    uptime startup{};
+    std::optional<uptime> startup{};  ///< None before the first.
     uptime startup_dev{};
     uptime service{};
     uptime last_seen{};

@@ -51,7 +51,6 @@ void fields(auto& f, Is<ledger_image> auto& b)
     f("foreign", b.foreign);
     f("refused", b.refused);
     f("dead_in_a_row", b.dead_in_a_row);
-    f("startups", b.startups);
     f("slots_seen", b.slots_seen);
     f("busy", b.busy);
     f("startup", b.startup);
@@ -75,8 +74,9 @@ void fields(auto& f, Is<ledger_image> auto& b)
     }
     if (!(b.failure_rate >= 0 && b.failure_rate <= 1))
         return "\"failure_rate\" must be between 0 and 1";
-    if (b.startup < uptime::zero() || b.startup_dev < uptime::zero() || b.service < uptime::zero() ||
-        b.startup > std::chrono::hours{24} || b.startup_dev > std::chrono::hours{24})
+    const uptime startup = b.startup.value_or(uptime::zero());
+    if (startup < uptime::zero() || b.startup_dev < uptime::zero() || b.service < uptime::zero() ||
+        startup > std::chrono::hours{24} || b.startup_dev > std::chrono::hours{24})
         return "\"startup\", \"startup_dev\" and \"service\" must not be negative, nor a start-up longer than a day";
     return {};
 }

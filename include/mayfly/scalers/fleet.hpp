@@ -139,12 +139,12 @@ struct fleet {
         uptime revisit_at = never;
         uptime refused_since = never;
         uptime retry_at{};
-        uptime backoff{};
         uptime limited_until{};
         uptime slow_next{};
         uptime ceiling_until{};
         float offered = 0;          ///< Busy slots, smoothed over 20 s.
         float best_per_worker = 0;  ///< Best dispatch rate of one worker seen of late.
+        std::uint8_t refusals = 0;  ///< How often in a row the wait for the provider has doubled.
         std::uint8_t gathered = 0;  ///< How often in a row a burst was gathered, at most five.
         bool suspected = false;
         bool undecided = false;
@@ -163,7 +163,7 @@ struct fleet {
             visit("revisit_at", self.revisit_at);
             visit("refused_since", self.refused_since);
             visit("retry_at", self.retry_at);
-            visit("backoff", self.backoff);
+            visit("refusals", self.refusals);
             visit("limited_until", self.limited_until);
             visit("slow_next", self.slow_next);
             visit("ceiling_until", self.ceiling_until);
@@ -295,7 +295,7 @@ private:
     {
         if (sig.outcome == condition::ok) {
             st.refused_since = never;
-            st.backoff = {};
+            st.refusals = 0;
             st.retry_at = {};
             return;
         }
@@ -304,8 +304,10 @@ private:
         // A single failure is simply decided again; a provider that lets nothing through is left alone for longer.
         const uptime top = sig.outcome == condition::permanent ? permanent_backoff : longest_backoff;
         if (sig.outcome == condition::permanent || now - st.refused_since >= std::chrono::seconds{1})
-            st.backoff = std::min(top, st.backoff == uptime::zero() ? std::chrono::milliseconds{100} : 2 * st.backoff);
-        st.retry_at = later(now, std::max(st.backoff, gather));
+            st.refusals = static_cast<std::uint8_t>(std::min(st.refusals + 1, 20));
+        const uptime wait =
+            st.refusals == 0 ? uptime::zero() : uptime{std::chrono::milliseconds{50}} * (1 << st.refusals);
+        st.retry_at = later(now, std::max(std::min(wait, top), gather));
     }
 
     void size(state& st, const scaling_signal& sig, uptime now, decision& d) const noexcept
