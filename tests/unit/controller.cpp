@@ -403,6 +403,21 @@ TEST_CASE("cancelled at any step it ends once, after all calls, and may be destr
     }
 }
 
+TEST_CASE("it may be destroyed by its own handler while an alarm is set")
+{
+    stage<eager> s;
+    int ended = 0;
+    s.c->async_run(asio::bind_cancellation_slot(s.stop.slot(), [&](error_code) {
+        s.c.reset();
+        ++ended;
+    }));
+    s.c->add(version(quiet_policy(eager{.revisit = 1s})));
+    settle(s.io);
+    s.cancel();
+    CHECK(ended == 1);
+    s.pass(2s);
+}
+
 TEST_CASE("every cancellation type ends it")
 {
     for (const auto how :
