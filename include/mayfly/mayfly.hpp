@@ -9,6 +9,7 @@
 #include <mayfly/compute_registry.hpp>
 #include <mayfly/compute_update.hpp>
 #include <mayfly/condition.hpp>
+#include <mayfly/controller_event.hpp>
 #include <mayfly/controller_machine.hpp>
 #include <mayfly/deployment.hpp>
 #include <mayfly/fwd.hpp>
@@ -54,6 +55,7 @@
 #include <mayfly/verdict.hpp>
 #include <mayfly/version.hpp>
 #include <mayfly/version_plan.hpp>
+#include <mayfly/version_spec.hpp>
 #include <mayfly/worker_options.hpp>
 
 #if !defined(MAYFLY_NO_ASIO) && __has_include(<boost/asio/async_result.hpp>)
