@@ -1444,93 +1444,6 @@ inline void apply_change(scaling_group& into, const std::string& id, const group
 
 }  // namespace mayfly
 
-// mayfly/detail/wake_heap.hpp -----------------------------------------------------------------------------------------
-
-namespace mayfly::detail {
-
-/// One alarm for each of many sleepers, soonest first. A sleeper without an alarm takes four bytes.
-class wake_heap {
-public:
-    [[nodiscard]] uptime soonest() const noexcept { return heap_.empty() ? never : heap_.front().at; }
-    /// Whose alarm is the soonest; there must be one.
-    [[nodiscard]] std::uint32_t first() const noexcept { return heap_.front().who; }
-
-    /// Sets, moves, or with `never` takes away the alarm of `who`.
-    void set(std::uint32_t who, uptime at)
-    {
-        if (who >= place_.size())
-            place_.resize(std::size_t{who} + 1, none);
-        std::uint32_t i = place_[who];
-        if (at == never) {
-            if (i != none)
-                remove(i);
-            return;
-        }
-        if (i == none) {
-            i = static_cast<std::uint32_t>(heap_.size());
-            heap_.push_back({at, who});
-            place_[who] = i;
-        } else if (heap_[i].at == at) {
-            return;
-        }
-        heap_[i].at = at;
-        sift_down(sift_up(i));
-    }
-
-private:
-    struct alarm {
-        uptime at{};
-        std::uint32_t who = 0;
-    };
-    static constexpr std::uint32_t none = 0xffffffff;
-
-    void remove(std::uint32_t i) noexcept
-    {
-        place_[heap_[i].who] = none;
-        const alarm last = heap_.back();
-        heap_.pop_back();
-        if (i == heap_.size())
-            return;
-        heap_[i] = last;
-        place_[last.who] = i;
-        sift_down(sift_up(i));
-    }
-
-    void exchange(std::uint32_t a, std::uint32_t b) noexcept
-    {
-        std::swap(heap_[a], heap_[b]);
-        place_[heap_[a].who] = a;
-        place_[heap_[b].who] = b;
-    }
-
-    std::uint32_t sift_up(std::uint32_t i) noexcept
-    {
-        for (; i > 0 && heap_[i].at < heap_[(i - 1) / 2].at; i = (i - 1) / 2)
-            exchange(i, (i - 1) / 2);
-        return i;
-    }
-
-    void sift_down(std::uint32_t i) noexcept
-    {
-        for (;;) {
-            std::size_t child = std::size_t{2} * i + 1;
-            if (child >= heap_.size())
-                return;
-            if (child + 1 < heap_.size() && heap_[child + 1].at < heap_[child].at)
-                ++child;
-            if (heap_[i].at <= heap_[child].at)
-                return;
-            exchange(i, static_cast<std::uint32_t>(child));
-            i = static_cast<std::uint32_t>(child);
-        }
-    }
-
-    std::vector<alarm> heap_{};
-    std::vector<std::uint32_t> place_{};
-};
-
-}  // namespace mayfly::detail
-
 // mayfly/leaving.hpp --------------------------------------------------------------------------------------------------
 
 namespace mayfly {
@@ -1781,7 +1694,123 @@ struct resize_report {
 
 }  // namespace mayfly
 
-// mayfly/ledger.hpp ---------------------------------------------------------------------------------------------------
+// mayfly/scaler.hpp ---------------------------------------------------------------------------------------------------
+
+namespace mayfly {
+
+/// Why a decision is what it is. The first group starts workers, the second holds back, the third is at peace.
+enum class reason : std::uint8_t {
+    missed_match,  ///< A task found nobody waiting.
+    backlog,       ///< Tasks wait.
+    refresh,       ///< Tasks wait and the last start is a worker's lifetime ago.
+    renewal,       ///< A worker is near its end and would be missed.
+    minimum,       ///< Fewer than the configured minimum.
+    bootstrap,     ///< The first worker, which binds the version to its queues.
+    probe,         ///< One start to see whether starts work again.
+    scale_up,      ///< The set shall be larger.
+    scale_down,    ///< The set shall be smaller.
+
+    cooling_off,       ///< Too soon after the last start.
+    gathering,         ///< More may come within a moment; the timer is set.
+    at_maximum,        ///< The configured maximum is reached.
+    rate_limited,      ///< The queue's limiter holds the tasks: more workers do not help.
+    suppressed,        ///< More workers have not raised the throughput.
+    breaker_open,      ///< Starts come to nothing; a probe follows.
+    provider_backoff,  ///< The provider refuses; a try follows.
+    calls_under_way,   ///< As many calls to the provider are under way as may be.
+    provider_ceiling,  ///< The provider accepts, but runs no more than it does.
+    not_wanted,        ///< No work can reach this version.
+
+    steady,   ///< Nothing waits.
+    covered,  ///< Something waits, and what lives or starts will take it.
+};
+
+[[nodiscard]] constexpr std::string_view to_string(reason r) noexcept
+{
+    switch (r) {
+    case reason::missed_match: return "missed_match";
+    case reason::backlog: return "backlog";
+    case reason::refresh: return "refresh";
+    case reason::renewal: return "renewal";
+    case reason::minimum: return "minimum";
+    case reason::bootstrap: return "bootstrap";
+    case reason::probe: return "probe";
+    case reason::scale_up: return "scale_up";
+    case reason::scale_down: return "scale_down";
+    case reason::cooling_off: return "cooling_off";
+    case reason::gathering: return "gathering";
+    case reason::at_maximum: return "at_maximum";
+    case reason::rate_limited: return "rate_limited";
+    case reason::suppressed: return "suppressed";
+    case reason::breaker_open: return "breaker_open";
+    case reason::provider_backoff: return "provider_backoff";
+    case reason::calls_under_way: return "calls_under_way";
+    case reason::provider_ceiling: return "provider_ceiling";
+    case reason::not_wanted: return "not_wanted";
+    case reason::steady: return "steady";
+    case reason::covered: return "covered";
+    }
+    return "unknown";
+}
+
+/// What a scaler wants done.
+struct decision {
+    std::uint32_t launch = 0;               ///< Workers to start now (`launch_strategy::invoke`).
+    std::uint32_t stay = 0;                 ///< How many of these fill the minimum and must not leave when idle.
+    std::optional<std::uint32_t> resize{};  ///< The size the set shall have (`launch_strategy::worker_set`).
+    uptime revisit = never;                 ///< Ask again after this long, whatever happens; above zero.
+    uptime read = never;                    ///< Read statistics after this long; zero for now.
+    mayfly::reason reason = mayfly::reason::steady;
+    std::uint32_t held_back = 0;          ///< Starts that were wished for and not granted.
+    std::optional<leave_rules> orders{};  ///< What the started workers are told; absent: the group's own rules.
+
+    friend bool operator==(const decision&, const decision&) = default;
+};
+
+/** Turns one signal into one decision.
+
+    `S::state`                 regular; a default-constructed one means a cold start
+    `s.decide(st, sig, now)`   returns `decision`, never throws; `now` never goes back
+
+    A model reads its settings from itself, remembers only through `st`, and touches nothing else: no clock, no
+    allocation, no log. The controller owns `st`, so runs can be saved and replayed. Each decision replaces the
+    `revisit` and `read` of the one before, so a scaler that waits for a moment keeps that moment in its state.
+    Models here: `no_sync`, `rate_based`, `fleet`, `clamped`, `paced`, `breaker`.
+*/
+// clang-format off
+template <class S, class Signal>
+concept Scaler = std::movable<S> && std::regular<typename S::state> &&
+    requires(const S& s, typename S::state& st, const Signal& sig, uptime now) {
+        { s.decide(st, sig, now) } noexcept -> std::same_as<decision>;
+    };
+// clang-format on
+
+/// `invoke` unless the scaler says otherwise by a `static constexpr launch_strategy strategy`.
+template <class S>
+[[nodiscard]] constexpr launch_strategy strategy_of() noexcept
+{
+    if constexpr (requires { S::strategy; })
+        return S::strategy;
+    else
+        return launch_strategy::invoke;
+}
+
+/// Whether the scaler itself keeps the minimum of `scaling_signal::limits`, and says so by a `static constexpr bool
+/// keeps_minimum`. For any other a controller does.
+template <class S>
+[[nodiscard]] constexpr bool keeps_minimum_of() noexcept
+{
+    if constexpr (requires { S::keeps_minimum; })
+        return S::keeps_minimum;
+    else
+        return false;
+}
+
+}  // namespace mayfly
+
+// mayfly/ledger_entries.hpp -------------------------------------------------------------------------------------------
+
+// What a ledger is made with, and what stands in it.
 
 namespace mayfly {
 
@@ -1814,6 +1843,19 @@ enum class start_state : std::uint8_t {
     gone,       ///< The worker was there and is no more.
 };
 
+[[nodiscard]] constexpr std::string_view to_string(start_state s) noexcept
+{
+    switch (s) {
+    case start_state::asked: return "asked";
+    case start_state::accepted: return "accepted";
+    case start_state::polling: return "polling";
+    case start_state::given_up: return "given_up";
+    case start_state::elsewhere: return "elsewhere";
+    case start_state::gone: return "gone";
+    }
+    return "unknown";
+}
+
 /// One start and what was seen of it.
 struct start_record {
     std::uint64_t id = 0;
@@ -1840,19 +1882,350 @@ enum class sighting : std::uint8_t {
     foreign,    ///< Not ours.
 };
 
-/// Totals over the ledger's life; they only grow.
+/// Totals over the ledger's life; they only grow, and stop at the top.
 struct ledger_totals {
-    std::uint64_t asked = 0;
-    std::uint64_t refused = 0;
-    std::uint64_t connected = 0;
-    std::uint64_t given_up = 0;
-    std::uint64_t late = 0;
-    std::uint64_t returned = 0;
-    std::uint64_t adopted = 0;
-    std::uint64_t elsewhere = 0;
+    std::uint32_t asked = 0;
+    std::uint32_t refused = 0;
+    std::uint32_t connected = 0;
+    std::uint32_t given_up = 0;
+    std::uint32_t late = 0;
+    std::uint32_t returned = 0;
+    std::uint32_t adopted = 0;
+    std::uint32_t elsewhere = 0;
 
     friend bool operator==(const ledger_totals&, const ledger_totals&) = default;
 };
+
+/// Books as plain values, to be kept where a program cannot reach: see `ledger::image`.
+struct ledger_image {
+    std::vector<start_record> records{};  ///< By id, rising, each below `next_id`.
+    std::uint64_t next_id = 1;
+    std::uint64_t ends_by_age_from = 0;
+    std::uint32_t foreign = 0;
+    std::uint32_t refused = 0;
+    std::uint32_t dead_in_a_row = 0;
+    std::uint32_t slots_seen = 0;
+    std::optional<std::uint32_t> busy{};
+    std::optional<uptime> startup{};  ///< None before the first.
+    uptime startup_dev{};
+    uptime service{};
+    uptime last_seen{};
+    uptime last_change{};
+    uptime newest_seen_ask{};
+    double failure_rate = 0;
+    ledger_totals totals{};
+
+    friend bool operator==(const ledger_image&, const ledger_image&) = default;
+};
+
+}  // namespace mayfly
+
+// mayfly/version_spec.hpp ---------------------------------------------------------------------------------------------
+
+// What a controller is given to drive.
+
+namespace mayfly {
+
+/// Names one version in a controller. Stays invalid once the version was removed, whatever takes its place.
+struct version_handle {
+    std::uint32_t index = 0;
+    std::uint32_t generation = 0;  ///< Zero for none.
+    friend bool operator==(const version_handle&, const version_handle&) = default;
+};
+
+/// How a scaling group is run. Share one object among all groups that are run alike: it is what keeps them small.
+template <class S>
+struct group_policy {
+    S scaler{};
+    scaling_limits limits{};
+    ledger_settings workers{};
+    leave_rules orders{};     ///< For workers whose decision gives none.
+    bool bootstrap = true;    ///< Start one worker at once, so that the version gets bound to its queues.
+    std::uint32_t tries = 1;  ///< Calls for one decision, the first included; above zero.
+    uptime retry_after = std::chrono::seconds{1};
+};
+
+template <class S>
+struct group_spec {
+    std::shared_ptr<const group_policy<S>> policy{};
+    std::shared_ptr<const launch_target> target{};
+    task_types types = task_types::all();
+};
+
+template <class S>
+struct version_spec {
+    std::vector<group_spec<S>> groups{};
+    version_status status = version_status::current;
+};
+
+}  // namespace mayfly
+
+// mayfly/controller_event.hpp -----------------------------------------------------------------------------------------
+
+// What a controller machine may be told at the start, what it wants done, and what it tells an observer.
+
+namespace mayfly {
+
+struct controller_options {
+    std::uint32_t calls_at_once = 256;   ///< Launches and resizes under way, over all versions.
+    std::uint16_t calls_per_group = 32;  ///< Of one group. One more decision is held back, not queued.
+    uptime read_soonest = std::chrono::milliseconds{250};  ///< Between two readings of one version.
+    uptime read_retry = std::chrono::seconds{1};           ///< After a reading failed; doubles up to `read_retry_most`.
+    uptime read_retry_most = std::chrono::minutes{1};
+    uptime replace_margin = std::chrono::seconds{1};    ///< Added to a start-up when a worker's replacement is due.
+    uptime bootstrap_retry = std::chrono::seconds{10};  ///< After a first worker was not seen; doubles likewise.
+    uptime bootstrap_retry_most = std::chrono::minutes{5};
+};
+
+/// What the machine wants done. Each action is answered once, by its id.
+struct controller_action {
+    enum class kind : std::uint8_t { launch, resize, read };
+
+    kind what = kind::read;
+    version_handle version{};
+    std::uint64_t id = 0;     ///< For `launched`, `resized`; a reading is answered by its version.
+    launch_request launch{};  ///< For `launch`.
+    resize_request resize{};  ///< For `resize`.
+};
+
+/// Something was decided, or came of it. Views are valid during the call only.
+struct controller_event {
+    enum class kind : std::uint8_t {
+        decided,      ///< A scaler was asked: `why`, `made`, `fleet`.
+        bootstrap,    ///< A first worker is started, without the scaler.
+        launched,     ///< The provider accepted `count` starts.
+        refused,      ///< The provider refused `count` starts, as `outcome` says.
+        retried,      ///< `count` refused starts are tried once more.
+        resized,      ///< The provider took the size `count`.
+        not_resized,  ///< It did not, as `outcome` says.
+        unread,       ///< Statistics could not be read, as `outcome` says.
+    };
+
+    kind what = kind::decided;
+    uptime at{};
+    version_handle version{};
+    const launch_target* target = nullptr;
+    cause why = cause::wake;
+    decision made{};
+    fleet_view fleet{};
+    std::uint32_t count = 0;
+    condition outcome = condition::ok;
+    std::string_view detail{};               ///< The provider's own words.
+    const scaling_signal* signal = nullptr;  ///< All that the scaler saw, for `decided`.
+};
+
+[[nodiscard]] constexpr std::string_view to_string(controller_action::kind k) noexcept
+{
+    using enum controller_action::kind;
+    switch (k) {
+    case launch: return "launch";
+    case resize: return "resize";
+    case read: return "read";
+    }
+    return "unknown";
+}
+
+[[nodiscard]] constexpr std::string_view to_string(controller_event::kind k) noexcept
+{
+    using enum controller_event::kind;
+    switch (k) {
+    case decided: return "decided";
+    case bootstrap: return "bootstrap";
+    case launched: return "launched";
+    case refused: return "refused";
+    case retried: return "retried";
+    case resized: return "resized";
+    case not_resized: return "not_resized";
+    case unread: return "unread";
+    }
+    return "unknown";
+}
+
+}  // namespace mayfly
+
+// mayfly/detail/minimum_keeper.hpp ------------------------------------------------------------------------------------
+
+namespace mayfly::detail {
+
+/// Raises decisions on starts so that a minimum is kept: also in place of workers whose end is near, as far as the
+/// maximum allows. While starts are refused or come to nothing, that is tried ever more slowly.
+struct minimum_keeper {
+    uptime first_wait = std::chrono::seconds{1};  ///< After a start that failed; doubles each time.
+    uptime longest_wait = std::chrono::minutes{1};
+
+    struct state {
+        uptime retry_at{};
+        std::uint32_t given_up = 0;  ///< As last seen.
+        std::uint8_t failures = 0;   ///< In a row, each after the wait for the one before.
+        /// What is written down of it, and read.
+        static void fields(auto& visit, auto& self)
+        {
+            visit("retry_at", self.retry_at);
+            visit("given_up", self.given_up);
+            visit("failures", self.failures);
+        }
+        friend bool operator==(const state&, const state&) = default;
+    };
+
+    /// Notes whether starts fail. Call it once for each signal.
+    constexpr void observe(state& st, const scaling_signal& sig, uptime now) const noexcept
+    {
+        const bool refused = sig.why == cause::launched && sig.outcome != condition::ok;
+        const bool died = sig.fleet.given_up > st.given_up;
+        const bool seen = sig.fleet.given_up < st.given_up;
+        const bool accepted = sig.why == cause::launched && !refused && sig.fleet.given_up == 0;
+        st.given_up = sig.fleet.given_up;
+        if (seen || accepted) {
+            st = {.given_up = st.given_up};
+        } else if ((refused || died) && now >= st.retry_at) {
+            // Of many answers to one attempt the first sets the wait.
+            uptime wait = std::min(first_wait, longest_wait);
+            for (std::uint8_t i = 0; i < st.failures && wait < longest_wait; ++i)
+                wait += std::min(wait, longest_wait - wait);
+            st.failures = static_cast<std::uint8_t>(std::min(st.failures + 1, 255));
+            st.retry_at = later(now, wait);
+        }
+    }
+
+    /// Raises `d` to the minimum of `sig.limits`, and lowers `revisit` to the time of the next try.
+    constexpr void raise(decision& d, const state& st, const scaling_signal& sig, uptime now) const noexcept
+    {
+        const fleet_view& f = sig.fleet;
+        const std::uint32_t wanted = sig.wanted ? std::min(sig.limits.min, sig.limits.max) : 0;
+        const std::uint32_t lasting = f.total() - std::min(f.total(), f.leaving);
+        const std::uint32_t room = sig.limits.max - std::min(sig.limits.max, f.total());
+        const std::uint32_t lacking = std::min(room, wanted - std::min(wanted, lasting));
+        if (lacking > d.launch) {
+            if (now < st.retry_at) {
+                d.revisit = std::min(d.revisit, st.retry_at - now);
+                if (d.launch == 0)
+                    d.reason = reason::provider_backoff;
+            } else {
+                if (d.launch == 0)
+                    d.reason = f.total() < wanted ? reason::minimum : reason::renewal;
+                d.launch = lacking;
+            }
+        }
+        d.stay = std::max(d.stay, std::min(d.launch, lacking));
+    }
+};
+
+}  // namespace mayfly::detail
+
+// mayfly/detail/wake_heap.hpp -----------------------------------------------------------------------------------------
+
+namespace mayfly::detail {
+
+/// One alarm for each of many sleepers, soonest first. A sleeper without an alarm takes four bytes.
+class wake_heap {
+public:
+    [[nodiscard]] uptime soonest() const noexcept { return heap_.empty() ? never : heap_.front().at; }
+    /// Whose alarm is the soonest; there must be one.
+    [[nodiscard]] std::uint32_t first() const noexcept { return heap_.front().who; }
+
+    /// Sets, moves, or with `never` takes away the alarm of `who`.
+    void set(std::uint32_t who, uptime at)
+    {
+        if (who >= place_.size())
+            place_.resize(std::size_t{who} + 1, none);
+        std::uint32_t i = place_[who];
+        if (at == never) {
+            if (i != none)
+                remove(i);
+            return;
+        }
+        if (i == none) {
+            i = static_cast<std::uint32_t>(heap_.size());
+            heap_.push_back({at, who});
+            place_[who] = i;
+        } else if (heap_[i].at == at) {
+            return;
+        }
+        heap_[i].at = at;
+        sift_down(sift_up(i));
+    }
+
+private:
+    struct alarm {
+        uptime at{};
+        std::uint32_t who = 0;
+    };
+    static constexpr std::uint32_t none = 0xffffffff;
+
+    void remove(std::uint32_t i) noexcept
+    {
+        place_[heap_[i].who] = none;
+        const alarm last = heap_.back();
+        heap_.pop_back();
+        if (i == heap_.size())
+            return;
+        heap_[i] = last;
+        place_[last.who] = i;
+        sift_down(sift_up(i));
+    }
+
+    void exchange(std::uint32_t a, std::uint32_t b) noexcept
+    {
+        std::swap(heap_[a], heap_[b]);
+        place_[heap_[a].who] = a;
+        place_[heap_[b].who] = b;
+    }
+
+    std::uint32_t sift_up(std::uint32_t i) noexcept
+    {
+        for (; i > 0 && heap_[i].at < heap_[(i - 1) / 2].at; i = (i - 1) / 2)
+            exchange(i, (i - 1) / 2);
+        return i;
+    }
+
+    void sift_down(std::uint32_t i) noexcept
+    {
+        for (;;) {
+            std::size_t child = std::size_t{2} * i + 1;
+            if (child >= heap_.size())
+                return;
+            if (child + 1 < heap_.size() && heap_[child + 1].at < heap_[child].at)
+                ++child;
+            if (heap_[i].at <= heap_[child].at)
+                return;
+            exchange(i, static_cast<std::uint32_t>(child));
+            i = static_cast<std::uint32_t>(child);
+        }
+    }
+
+    std::vector<alarm> heap_{};
+    std::vector<std::uint32_t> place_{};
+};
+
+}  // namespace mayfly::detail
+
+// mayfly/detail/moment.hpp --------------------------------------------------------------------------------------------
+
+namespace mayfly::detail {
+
+/// A moment, or none, in eight bytes: a hundred thousand idle versions remember several each.
+class moment {
+public:
+    constexpr moment() = default;
+    constexpr moment(uptime at) noexcept : at_{at} {}
+
+    [[nodiscard]] constexpr explicit operator bool() const noexcept { return at_ != never; }
+    [[nodiscard]] constexpr uptime operator*() const noexcept { return at_; }
+    constexpr void reset() noexcept { at_ = never; }
+
+    /// What is written down of it, and read.
+    static void fields(auto& visit, auto& self) { visit("at", self.at_); }
+    friend constexpr bool operator==(moment, moment) = default;
+
+private:
+    uptime at_ = never;
+};
+
+}  // namespace mayfly::detail
+
+// mayfly/ledger.hpp ---------------------------------------------------------------------------------------------------
+
+namespace mayfly {
 
 /** What was started, and what was seen of it.
 
@@ -1866,6 +2239,46 @@ public:
     /// `settings` is shared by all ledgers of one policy, which keeps an idle one small.
     explicit ledger(std::shared_ptr<const ledger_settings> settings) : settings_(std::move(settings)) {}
     explicit ledger(const ledger_settings& settings) : ledger(std::make_shared<const ledger_settings>(settings)) {}
+
+    /// Books that go on from an image. What was measured between two snapshots begins anew.
+    ledger(std::shared_ptr<const ledger_settings> settings, ledger_image from)
+        : settings_(std::move(settings)),
+          records_(std::move(from.records)),
+          next_id_(from.next_id),
+          ends_by_age_from_(from.ends_by_age_from),
+          foreign_(from.foreign),
+          refused_(from.refused),
+          dead_in_a_row_(from.dead_in_a_row),
+          slots_seen_(from.slots_seen),
+          busy_(from.busy),
+          startup_(from.startup.value_or(never)),
+          startup_dev_(from.startup_dev),
+          service_(from.service),
+          last_seen_(from.last_seen),
+          last_change_(from.last_change),
+          newest_seen_ask_(from.newest_seen_ask),
+          failure_rate_(static_cast<float>(from.failure_rate)),
+          totals_(from.totals)
+    {
+        for (start_record& r : records_) {
+            r.mark = 0;
+            count(r.state, +1);
+        }
+        std::size_t size = 16;
+        while (size < records_.size() * 2 + 2)
+            size *= 2;
+        if (!records_.empty())
+            reindex(size);
+        skip_dead();
+    }
+
+    /// All that a ledger needs to go on, but for its settings.
+    [[nodiscard]] ledger_image image() const
+    {
+        return {records_, next_id_, ends_by_age_from_, foreign_, refused_, dead_in_a_row_, slots_seen_, busy_,
+            startup_ ? std::optional(*startup_) : std::nullopt, startup_dev_, service_, last_seen_, last_change_,
+            newest_seen_ask_, failure_rate_, totals_};
+    }
 
     /// Other settings from now on. What was measured stays, and so do the ends of workers that live.
     void settle_for(std::shared_ptr<const ledger_settings> settings) noexcept
@@ -1883,7 +2296,7 @@ public:
         for (std::uint32_t i = 0; i < count; ++i)
             records_.push_back({.id = next_id_++, .asked_at = now, .changed_at = now});
         asked_ += count;
-        totals_.asked += count;
+        totals_.asked = saturating_add(totals_.asked, count);
         return first;
     }
 
@@ -1895,7 +2308,7 @@ public:
             return;
         if (result.outcome != condition::ok) {
             refused_ = saturating_add(refused_, 1);
-            totals_.refused += 1;
+            totals_.refused = saturating_add(totals_.refused, 1);
             enter(*r, start_state::gone, now);
             return;
         }
@@ -1938,7 +2351,7 @@ public:
                 if (r->state != start_state::given_up)
                     came_to_nothing(*r);
                 enter(*r, start_state::elsewhere, now);
-                totals_.elsewhere += 1;
+                totals_.elsewhere = saturating_add(totals_.elsewhere, 1);
             }
             return sighting::elsewhere;
         }
@@ -1959,7 +2372,7 @@ public:
             if (!w.present || w.first_seen <= r->changed_at)
                 return sighting::known;
             what = sighting::returned;
-            totals_.returned += 1;
+            totals_.returned = saturating_add(totals_.returned, 1);
             r->ends_at = later(std::min(w.first_seen, now), settings_->useful_life);
             enter(*r, start_state::polling, now);
             break;
@@ -2097,7 +2510,7 @@ public:
     [[nodiscard]] uptime last_seen() const noexcept { return last_seen_; }
 
     /// Mean time from the call to the first poll.
-    [[nodiscard]] uptime startup() const noexcept { return startups_ == 0 ? settings_->expected_startup : startup_; }
+    [[nodiscard]] uptime startup() const noexcept { return startup_ ? *startup_ : settings_->expected_startup; }
 
 private:
     using iterator = std::vector<start_record>::iterator;
@@ -2157,11 +2570,11 @@ private:
         const uptime first = std::clamp(w.first_seen, r.asked_at, now);
         learn_startup(first - r.asked_at);
         if (late) {
-            totals_.late += 1;
-            failure_rate_ = std::max(0.0, failure_rate_ - failure_weight);
+            totals_.late = saturating_add(totals_.late, 1);
+            failure_rate_ = std::max(0.0F, failure_rate_ - failure_weight);
         }
         failure_rate_ -= failure_rate_ * failure_weight;
-        totals_.connected += 1;
+        totals_.connected = saturating_add(totals_.connected, 1);
         newest_seen_ask_ = std::max(newest_seen_ask_, r.asked_at);
         dead_in_a_row_ = 0;
         last_seen_ = now;
@@ -2171,15 +2584,14 @@ private:
 
     void learn_startup(uptime sample) noexcept
     {
-        if (startups_ == 0) {
+        if (!startup_) {
             startup_ = sample;
             startup_dev_ = sample / 4;
         } else {
-            const uptime error = sample - startup_;
-            startup_ += error / 8;
+            const uptime error = sample - *startup_;
+            startup_ = *startup_ + error / 8;
             startup_dev_ += (std::max(error, -error) - startup_dev_) / 8;
         }
-        startups_ = saturating_add(startups_, 1);
     }
 
     /// The worker was faster than the provider's answer and was adopted: it is this start's.
@@ -2198,7 +2610,7 @@ private:
 
     void give_up(start_record& r, uptime now) noexcept
     {
-        totals_.given_up += 1;
+        totals_.given_up = saturating_add(totals_.given_up, 1);
         came_to_nothing(r);
         enter(r, start_state::given_up, now);
     }
@@ -2230,7 +2642,7 @@ private:
         r.ends_at = later(first, settings_->useful_life);
         enter(r, start_state::polling, now);
         index(records_.size() - 1);
-        totals_.adopted += 1;
+        totals_.adopted = saturating_add(totals_.adopted, 1);
         dead_in_a_row_ = 0;
         last_seen_ = now;
         return sighting::adopted;
@@ -2277,21 +2689,22 @@ private:
             }
         if (!counted || !busy_)
             return;
-        const uptime apart = now - measured_at_;
+        const uptime apart = measured_at_ ? now - *measured_at_ : never;
         // Over a longer gap the two ends say nothing about the time between.
-        if (measured_ && apart <= std::chrono::seconds{6} && dispatched >= dispatched_before_) {
+        if (apart <= std::chrono::seconds{6} && dispatched >= dispatched_before_) {
             busy_time_ += (static_cast<double>(busy_before_) + static_cast<double>(*busy_)) / 2 *
                           static_cast<double>(apart.count());
-            tasks_ += static_cast<double>(dispatched - dispatched_before_);
-            if (tasks_ >= (service_ == uptime::zero() ? 1.0 : 8.0)) {
+            tasks_ += static_cast<float>(dispatched - dispatched_before_);
+            if (tasks_ >= (service_ == uptime::zero() ? 1.0F : 8.0F)) {
                 const uptime sample{std::llround(std::min(busy_time_ / tasks_, 1e15))};
                 service_ = service_ == uptime::zero() ? sample : service_ + (sample - service_) * 3 / 10;
-                busy_time_ = tasks_ = 0;
+                busy_time_ = 0;
+                tasks_ = 0;
             }
         } else {
-            busy_time_ = tasks_ = 0;
+            busy_time_ = 0;
+            tasks_ = 0;
         }
-        measured_ = true;
         measured_at_ = now;
         busy_before_ = *busy_;
         dispatched_before_ = dispatched;
@@ -2393,7 +2806,7 @@ private:
         skip_dead();
     }
 
-    static constexpr double failure_weight = 1.0 / 16;
+    static constexpr float failure_weight = 1.0F / 16;
 
     std::shared_ptr<const ledger_settings> settings_;
     std::vector<start_record> records_{};  // by id, which is by age but for adopted workers
@@ -2410,128 +2823,23 @@ private:
     std::uint32_t foreign_ = 0;
     std::uint32_t refused_ = 0;
     std::uint32_t dead_in_a_row_ = 0;
-    std::uint32_t startups_ = 0;
     std::uint32_t slots_seen_ = 0;
     std::uint32_t mark_ = 0;
+    std::uint32_t busy_before_ = 0;
     std::optional<std::uint32_t> busy_{};
-    uptime startup_{};
+    detail::moment startup_{};  // none before the first
     uptime startup_dev_{};
     uptime service_{};
     uptime last_seen_{};
     uptime last_change_{};
     uptime newest_seen_ask_{};
-    uptime measured_at_{};
-    double failure_rate_ = 0;
+    detail::moment measured_at_{};
     double busy_time_ = 0;
-    double tasks_ = 0;
+    float tasks_ = 0;
+    float failure_rate_ = 0;
     std::uint64_t dispatched_before_ = 0;
-    std::uint32_t busy_before_ = 0;
-    bool measured_ = false;
     ledger_totals totals_{};
 };
-
-}  // namespace mayfly
-
-// mayfly/scaler.hpp ---------------------------------------------------------------------------------------------------
-
-namespace mayfly {
-
-/// Why a decision is what it is. The first group starts workers, the second holds back, the third is at peace.
-enum class reason : std::uint8_t {
-    missed_match,  ///< A task found nobody waiting.
-    backlog,       ///< Tasks wait.
-    refresh,       ///< Tasks wait and the last start is a worker's lifetime ago.
-    renewal,       ///< A worker is near its end and would be missed.
-    minimum,       ///< Fewer than the configured minimum.
-    bootstrap,     ///< The first worker, which binds the version to its queues.
-    probe,         ///< One start to see whether starts work again.
-    scale_up,      ///< The set shall be larger.
-    scale_down,    ///< The set shall be smaller.
-
-    cooling_off,       ///< Too soon after the last start.
-    gathering,         ///< More may come within a moment; the timer is set.
-    at_maximum,        ///< The configured maximum is reached.
-    rate_limited,      ///< The queue's limiter holds the tasks: more workers do not help.
-    suppressed,        ///< More workers have not raised the throughput.
-    breaker_open,      ///< Starts come to nothing; a probe follows.
-    provider_backoff,  ///< The provider refuses; a try follows.
-    calls_under_way,   ///< As many calls to the provider are under way as may be.
-    provider_ceiling,  ///< The provider accepts, but runs no more than it does.
-    not_wanted,        ///< No work can reach this version.
-
-    steady,   ///< Nothing waits.
-    covered,  ///< Something waits, and what lives or starts will take it.
-};
-
-[[nodiscard]] constexpr std::string_view to_string(reason r) noexcept
-{
-    switch (r) {
-    case reason::missed_match: return "missed_match";
-    case reason::backlog: return "backlog";
-    case reason::refresh: return "refresh";
-    case reason::renewal: return "renewal";
-    case reason::minimum: return "minimum";
-    case reason::bootstrap: return "bootstrap";
-    case reason::probe: return "probe";
-    case reason::scale_up: return "scale_up";
-    case reason::scale_down: return "scale_down";
-    case reason::cooling_off: return "cooling_off";
-    case reason::gathering: return "gathering";
-    case reason::at_maximum: return "at_maximum";
-    case reason::rate_limited: return "rate_limited";
-    case reason::suppressed: return "suppressed";
-    case reason::breaker_open: return "breaker_open";
-    case reason::provider_backoff: return "provider_backoff";
-    case reason::calls_under_way: return "calls_under_way";
-    case reason::provider_ceiling: return "provider_ceiling";
-    case reason::not_wanted: return "not_wanted";
-    case reason::steady: return "steady";
-    case reason::covered: return "covered";
-    }
-    return "unknown";
-}
-
-/// What a scaler wants done.
-struct decision {
-    std::uint32_t launch = 0;               ///< Workers to start now (`launch_strategy::invoke`).
-    std::uint32_t stay = 0;                 ///< How many of these fill the minimum and must not leave when idle.
-    std::optional<std::uint32_t> resize{};  ///< The size the set shall have (`launch_strategy::worker_set`).
-    uptime revisit = never;                 ///< Ask again after this long, whatever happens; above zero.
-    uptime read = never;                    ///< Read statistics after this long; zero for now.
-    mayfly::reason reason = mayfly::reason::steady;
-    std::uint32_t held_back = 0;          ///< Starts that were wished for and not granted.
-    std::optional<leave_rules> orders{};  ///< What the started workers are told; absent: the group's own rules.
-
-    friend bool operator==(const decision&, const decision&) = default;
-};
-
-/** Turns one signal into one decision.
-
-    `S::state`                 regular; a default-constructed one means a cold start
-    `s.decide(st, sig, now)`   returns `decision`, never throws; `now` never goes back
-
-    A model reads its settings from itself, remembers only through `st`, and touches nothing else: no clock, no
-    allocation, no log. The controller owns `st`, so runs can be saved and replayed. Each decision replaces the
-    `revisit` and `read` of the one before, so a scaler that waits for a moment keeps that moment in its state.
-    Models here: `no_sync`, `rate_based`, `fleet`, `clamped`, `paced`, `breaker`.
-*/
-// clang-format off
-template <class S, class Signal>
-concept Scaler = std::movable<S> && std::regular<typename S::state> &&
-    requires(const S& s, typename S::state& st, const Signal& sig, uptime now) {
-        { s.decide(st, sig, now) } noexcept -> std::same_as<decision>;
-    };
-// clang-format on
-
-/// `invoke` unless the scaler says otherwise by a `static constexpr launch_strategy strategy`.
-template <class S>
-[[nodiscard]] constexpr launch_strategy strategy_of() noexcept
-{
-    if constexpr (requires { S::strategy; })
-        return S::strategy;
-    else
-        return launch_strategy::invoke;
-}
 
 }  // namespace mayfly
 
@@ -2539,118 +2847,12 @@ template <class S>
 
 namespace mayfly {
 
-/// Names one version in a controller. Stays invalid once the version was removed, whatever takes its place.
-struct version_handle {
-    std::uint32_t index = 0;
-    std::uint32_t generation = 0;  ///< Zero for none.
-    friend bool operator==(const version_handle&, const version_handle&) = default;
-};
-
-/// How a scaling group is run. Share one object among all groups that are run alike: it is what keeps them small.
-template <class S>
-struct group_policy {
-    S scaler{};
-    scaling_limits limits{};
-    ledger_settings workers{};
-    leave_rules orders{};     ///< For workers whose decision gives none.
-    bool bootstrap = true;    ///< Start one worker at once, so that the version gets bound to its queues.
-    std::uint32_t tries = 1;  ///< Calls for one decision, the first included; above zero.
-    uptime retry_after = std::chrono::seconds{1};
-};
-
-template <class S>
-struct group_spec {
-    std::shared_ptr<const group_policy<S>> policy{};
-    std::shared_ptr<const launch_target> target{};
-    task_types types = task_types::all();
-};
-
-template <class S>
-struct version_spec {
-    std::vector<group_spec<S>> groups{};
-    version_status status = version_status::current;
-};
-
-struct controller_options {
-    std::uint32_t calls_at_once = 256;   ///< Launches and resizes under way, over all versions.
-    std::uint32_t calls_per_group = 32;  ///< Of one group. One more decision is held back, not queued.
-    uptime read_soonest = std::chrono::milliseconds{250};  ///< Between two readings of one version.
-    uptime read_retry = std::chrono::seconds{1};           ///< After a reading failed; doubles up to `read_retry_most`.
-    uptime read_retry_most = std::chrono::minutes{1};
-    uptime replace_margin = std::chrono::seconds{1};    ///< Added to a start-up when a worker's replacement is due.
-    uptime bootstrap_retry = std::chrono::seconds{10};  ///< After a first worker was not seen; doubles likewise.
-    uptime bootstrap_retry_most = std::chrono::minutes{5};
-};
-
-/// What the machine wants done. Each action is answered once, by its id.
-struct controller_action {
-    enum class kind : std::uint8_t { launch, resize, read };
-
-    kind what = kind::read;
-    version_handle version{};
-    std::uint64_t id = 0;     ///< For `launched`, `resized`; a reading is answered by its version.
-    launch_request launch{};  ///< For `launch`.
-    resize_request resize{};  ///< For `resize`.
-};
-
-/// Something was decided, or came of it. Views are valid during the call only.
-struct controller_event {
-    enum class kind : std::uint8_t {
-        decided,      ///< A scaler was asked: `why`, `made`, `fleet`.
-        bootstrap,    ///< A first worker is started, without the scaler.
-        launched,     ///< The provider accepted `count` starts.
-        refused,      ///< The provider refused `count` starts, as `outcome` says.
-        retried,      ///< `count` refused starts are tried once more.
-        resized,      ///< The provider took the size `count`.
-        not_resized,  ///< It did not, as `outcome` says.
-        unread,       ///< Statistics could not be read, as `outcome` says.
-    };
-
-    kind what = kind::decided;
-    uptime at{};
-    version_handle version{};
-    const launch_target* target = nullptr;
-    cause why = cause::wake;
-    decision made{};
-    fleet_view fleet{};
-    std::uint32_t count = 0;
-    condition outcome = condition::ok;
-    std::string_view detail{};               ///< The provider's own words.
-    const scaling_signal* signal = nullptr;  ///< All that the scaler saw, for `decided`.
-};
-
-[[nodiscard]] constexpr std::string_view to_string(controller_action::kind k) noexcept
-{
-    using enum controller_action::kind;
-    switch (k) {
-    case launch: return "launch";
-    case resize: return "resize";
-    case read: return "read";
-    }
-    return "unknown";
-}
-
-[[nodiscard]] constexpr std::string_view to_string(controller_event::kind k) noexcept
-{
-    using enum controller_event::kind;
-    switch (k) {
-    case decided: return "decided";
-    case bootstrap: return "bootstrap";
-    case launched: return "launched";
-    case refused: return "refused";
-    case retried: return "retried";
-    case resized: return "resized";
-    case not_resized: return "not_resized";
-    case unread: return "unread";
-    }
-    return "unknown";
-}
-
 /** Drives any number of versions: signals in, actions out, one event for each decision and outcome.
 
     A pure machine. Tell it what happened, take what it wants done with `next_action`, perform that, tell it the answer,
     and call `advance` at `next_wake`. Never blocks and knows no clock, socket or provider. Time never goes back: an
-    earlier `now` counts as the latest one. One version's calls do not hold up another's.
+    earlier `now` counts as the latest one. One version's calls do not hold up another's. The limits of a group hold
+    whatever its scaler says.
 
     @tparam S the scaler of every group. Many kinds at once: a scaler that holds a `std::variant` (see the examples).
 */
@@ -2797,7 +2999,7 @@ public:
             return;
         v->reading = false;
         v->read_after = later(now, doubled(options_.read_retry, v->read_failures, options_.read_retry_most));
-        v->read_failures = saturating_add(v->read_failures, 1);
+        v->read_failures = static_cast<std::uint8_t>(std::min(v->read_failures + 1, 255));
         for (group& g : v->groups) {
             emit({.what = controller_event::kind::unread,
                 .at = now,
@@ -2858,7 +3060,7 @@ public:
         if (v == nullptr)
             return;
         group& g = v->groups[c->group];
-        g.calls -= 1;
+        --g.calls;
         std::uint32_t accepted = 0;
         condition worst = condition::ok;
         for (std::uint32_t i = 0; i < c->count; ++i) {
@@ -2899,7 +3101,7 @@ public:
         if (v == nullptr)
             return;
         group& g = v->groups[c->group];
-        g.calls -= 1;
+        --g.calls;
         emit({.what = outcome == condition::ok ? controller_event::kind::resized : controller_event::kind::not_resized,
             .at = now,
             .version = c->version,
@@ -2942,7 +3144,11 @@ public:
         while (!reads_.empty()) {
             controller_action a{.what = controller_action::kind::read, .version = reads_.front()};
             reads_.pop_front();
-            if (find(a.version) != nullptr)
+            entry* v = find(a.version);
+            if (v == nullptr)
+                continue;
+            v->read_queued = false;
+            if (v->reading)
                 return a;
         }
         while (!queue_.empty() && under_way_ < options_.calls_at_once) {
@@ -2958,7 +3164,7 @@ public:
             if (v->status == version_status::drained) {
                 for (std::uint32_t i = 0; !c.resize && i < c.count; ++i)
                     g.books.withdraw(c.first + i, now_);
-                g.calls -= 1;
+                --g.calls;
                 drop_call(c);
                 continue;
             }
@@ -3020,12 +3226,15 @@ private:
         group_spec<S> spec;
         scaler_state state{};
         ledger books;
+        struct nothing {};
+        [[no_unique_address]] std::conditional_t<keeps_minimum_of<S>(), nothing, detail::minimum_keeper::state>
+            keeping{};
         uptime revisit_at = never;
         uptime read_at = never;
         uptime bootstrap_at = never;
-        std::uint32_t bootstraps = 0;
-        std::uint32_t calls = 0;
-        std::uint32_t size = 0;  // last asked for, of a set
+        std::uint32_t size = 0;   // last asked for, of a set
+        std::uint16_t calls = 0;  // under way
+        std::uint8_t bootstraps = 0;
         bool bound = false;
     };
 
@@ -3033,10 +3242,11 @@ private:
         std::vector<group> groups{};
         uptime read_after{};
         std::uint32_t generation = 0;
-        std::uint32_t read_failures = 0;
+        std::uint8_t read_failures = 0;  // in a row
         version_status status = version_status::created;
         bool used = false;
         bool reading = false;
+        bool read_queued = false;
     };
 
     /// A launch or resize, from the decision to the answer.
@@ -3123,6 +3333,8 @@ private:
         sig.wanted = receives_work(v.status);
         sig.fleet = view(g, now);
         decision d = g.spec.policy->scaler.decide(g.state, sig, now);
+        if constexpr (!keeps_minimum_of<S>())
+            keep_minimum(d, sig, g, now);
         bound(d, sig, g);
         g.revisit_at = later(now, std::max(d.revisit, uptime{1}));
         g.read_at = later(now, std::max(d.read, uptime::zero()));
@@ -3142,6 +3354,40 @@ private:
             }
         } else if (d.launch > 0) {
             launch(h, v, g, d.launch, d.stay, g.spec.policy->tries, d.orders.value_or(g.spec.policy->orders), now);
+        }
+    }
+
+    /// What a scaler that knows no minimum leaves to us.
+    static void keep_minimum(decision& d, const scaling_signal& sig, group& g, uptime now) noexcept
+    {
+        // A refused start that is retried must not be made for the minimum as well: the retry comes first.
+        const detail::minimum_keeper keeper{
+            .first_wait = std::max(detail::minimum_keeper{}.first_wait, g.spec.policy->retry_after)};
+        keeper.observe(g.keeping, sig, now);
+        if constexpr (strategy_of<S>() == launch_strategy::invoke)
+            keeper.raise(d, g.keeping, sig, now);
+        else if (!d.resize && sig.wanted && g.bootstrap_at == never)
+            bound_set(d, sig, g, now);
+    }
+
+    /// The platform keeps up what it was told, so a set is told when the bounds are new, or when that has failed.
+    static void bound_set(decision& d, const scaling_signal& sig, const group& g, uptime now) noexcept
+    {
+        const group_policy<S>& policy = *g.spec.policy;
+        std::uint32_t size = g.size;
+        if constexpr (requires { policy.scaler.planned(g.state); })
+            size = policy.scaler.planned(g.state);
+        const bool failed = g.keeping.failures > 0 && size <= sig.limits.min && sig.limits.min > 0;
+        if (failed && now < g.keeping.retry_at) {
+            d.revisit = std::min(d.revisit, g.keeping.retry_at - now);
+        } else if (failed || sig.why == cause::begin || sig.why == cause::changed) {
+            if (failed || size < sig.limits.min)
+                d.reason = reason::minimum;
+            else if (size > sig.limits.max)
+                d.reason = reason::at_maximum;
+            else
+                return;
+            d.resize = size;  // which is then brought within the bounds
         }
     }
 
@@ -3189,7 +3435,7 @@ private:
         c.group = static_cast<std::uint32_t>(&g - v.groups.data());
         c.id = (++call_count_ << 32) | slot;
         calls_[slot] = c;
-        g.calls += 1;
+        ++g.calls;
         queue_.push_back(c.id);
     }
 
@@ -3244,10 +3490,11 @@ private:
             g.bound = true;
             return;
         }
-        g.bootstrap_at = later(now, doubled(options_.bootstrap_retry, g.bootstraps, options_.bootstrap_retry_most));
+        const uptime wait = doubled(options_.bootstrap_retry, g.bootstraps, options_.bootstrap_retry_most);
+        g.bootstrap_at = later(now, std::max(wait, uptime{1}));
         if (f.total() > 0 || g.spec.policy->limits.max == 0)
             return;
-        g.bootstraps = saturating_add(g.bootstraps, 1);
+        g.bootstraps = static_cast<std::uint8_t>(std::min(g.bootstraps + 1, 255));
         const version_handle h{index, v.generation};
         controller_event e{.what = controller_event::kind::bootstrap,
             .at = now,
@@ -3307,7 +3554,9 @@ private:
             read_at = std::max(read_at, v.read_after);
             if (read_at <= now) {
                 v.reading = true;
-                reads_.push_back({index, v.generation});
+                // The one before may still stand there: a snapshot came by itself.
+                if (!std::exchange(v.read_queued, true))
+                    reads_.push_back({index, v.generation});
             } else {
                 at = std::min(at, read_at);
             }
@@ -3317,7 +3566,7 @@ private:
 
     controller_options options_;
     observer watch_;
-    std::vector<entry> versions_{};
+    std::deque<entry> versions_{};  // so that growing moves none, and leaves no room unused
     std::vector<std::uint32_t> free_{};
     detail::wake_heap wakes_{};
     std::vector<retry> retries_{};  // a heap, soonest first
@@ -4044,6 +4293,765 @@ private:
 
 }  // namespace mayfly
 
+// mayfly/detail/json_read.hpp -----------------------------------------------------------------------------------------
+
+namespace mayfly::detail {
+
+/// One JSON value, with the place it was read from. Objects keep the order of their members.
+struct json_value {
+    enum class kind : std::uint8_t { null, boolean, number, string, array, object };
+
+    kind is = kind::null;
+    bool boolean = false;
+    double number = 0;              ///< Finite.
+    std::string text;               ///< A string's content, or a number as it was written.
+    std::vector<json_value> items;  ///< The elements of an array, the values of an object.
+    std::vector<std::string> keys;  ///< An object's names: `keys[i]` belongs to `items[i]`. No name comes twice.
+    std::uint32_t line = 1;         ///< From 1.
+    std::uint32_t column = 1;       ///< From 1, in bytes.
+
+    [[nodiscard]] bool is_null() const noexcept { return is == kind::null; }
+    [[nodiscard]] bool is_boolean() const noexcept { return is == kind::boolean; }
+    [[nodiscard]] bool is_number() const noexcept { return is == kind::number; }
+    [[nodiscard]] bool is_string() const noexcept { return is == kind::string; }
+    [[nodiscard]] bool is_array() const noexcept { return is == kind::array; }
+    [[nodiscard]] bool is_object() const noexcept { return is == kind::object; }
+
+    /// The member of that name, or null. Null too if this is no object.
+    [[nodiscard]] const json_value* find(std::string_view key) const noexcept
+    {
+        const auto at = std::find(keys.begin(), keys.end(), key);
+        return at == keys.end() ? nullptr : &items[static_cast<std::size_t>(at - keys.begin())];
+    }
+
+    /// The number, if it was written as an integer that fits. Exact also where a double is not.
+    template <class Integer>
+    [[nodiscard]] std::optional<Integer> as() const noexcept
+    {
+        Integer out{};
+        const char* const end = text.data() + text.size();
+        if (!is_number())
+            return std::nullopt;
+        const auto [stop, ec] = std::from_chars(text.data(), end, out);
+        return ec == std::errc{} && stop == end ? std::optional<Integer>(out) : std::nullopt;
+    }
+};
+
+[[nodiscard]] constexpr std::string_view to_string(json_value::kind k) noexcept
+{
+    switch (k) {
+    case json_value::kind::null: return "null";
+    case json_value::kind::boolean: return "a boolean";
+    case json_value::kind::number: return "a number";
+    case json_value::kind::string: return "a string";
+    case json_value::kind::array: return "an array";
+    case json_value::kind::object: return "an object";
+    }
+    return "unknown";
+}
+
+/// What `read_json` returns: the value, or where and why the text is not JSON.
+struct json_document {
+    json_value root;
+    std::string error;  ///< Empty if the text was read.
+
+    [[nodiscard]] explicit operator bool() const noexcept { return error.empty(); }
+};
+
+class json_reader {
+public:
+    json_reader(std::string_view text, std::uint32_t max_depth) : text_(text), depth_left_(max_depth) {}
+
+    json_document document()
+    {
+        json_document doc;
+        skip_space();
+        if (value(doc.root)) {
+            skip_space();
+            if (at_ != text_.size())
+                fail("nothing may follow the value");
+        }
+        doc.error = std::move(error_);
+        return doc;
+    }
+
+private:
+    bool fail(std::string_view why)
+    {
+        if (error_.empty()) {
+            error_ = "line " + std::to_string(line_) + ", column " + std::to_string(column()) + ": ";
+            error_ += why;
+        }
+        return false;
+    }
+
+    [[nodiscard]] std::uint32_t column() const noexcept { return static_cast<std::uint32_t>(at_ - line_start_ + 1); }
+    [[nodiscard]] bool ended() const noexcept { return at_ == text_.size(); }
+    [[nodiscard]] char peek() const noexcept { return ended() ? '\0' : text_[at_]; }
+    [[nodiscard]] bool digit() const noexcept { return peek() >= '0' && peek() <= '9'; }
+
+    bool take(char c) noexcept
+    {
+        if (ended() || text_[at_] != c)
+            return false;
+        ++at_;
+        return true;
+    }
+
+    void skip_space() noexcept
+    {
+        for (; at_ != text_.size(); ++at_) {
+            const char c = text_[at_];
+            if (c == '\n') {
+                ++line_;
+                line_start_ = at_ + 1;
+            } else if (c != ' ' && c != '\t' && c != '\r') {
+                return;
+            }
+        }
+    }
+
+    bool value(json_value& out)
+    {
+        out.line = line_;
+        out.column = column();
+        switch (peek()) {
+        case '{': return nested(out, json_value::kind::object, '}');
+        case '[': return nested(out, json_value::kind::array, ']');
+        case '"': out.is = json_value::kind::string; return string(out.text);
+        case 't': return word("true", out, json_value::kind::boolean, true);
+        case 'f': return word("false", out, json_value::kind::boolean, false);
+        case 'n': return word("null", out, json_value::kind::null, false);
+        default: return number(out);
+        }
+    }
+
+    bool word(std::string_view w, json_value& out, json_value::kind k, bool b)
+    {
+        if (text_.substr(at_, w.size()) != w)
+            return fail("a value was expected");
+        at_ += w.size();
+        out.is = k;
+        out.boolean = b;
+        return true;
+    }
+
+    bool nested(json_value& out, json_value::kind k, char close)
+    {
+        if (depth_left_ == 0)
+            return fail("nested too deeply");
+        --depth_left_;
+        out.is = k;
+        ++at_;
+        skip_space();
+        if (!take(close)) {
+            for (;;) {
+                if (k == json_value::kind::object && !key(out))
+                    return false;
+                if (!value(out.items.emplace_back()))
+                    return false;
+                skip_space();
+                if (take(close))
+                    break;
+                if (!take(','))
+                    return fail(k == json_value::kind::object ? "',' or '}' was expected" : "',' or ']' was expected");
+                skip_space();
+            }
+        }
+        ++depth_left_;
+        return k == json_value::kind::array || distinct(out);
+    }
+
+    bool key(json_value& out)
+    {
+        if (peek() != '"')
+            return fail("a name in quotes was expected");
+        if (!string(out.keys.emplace_back()))
+            return false;
+        skip_space();
+        if (!take(':'))
+            return fail("':' was expected");
+        skip_space();
+        return true;
+    }
+
+    // Sorted, not compared pair by pair: an object of a million names must not take minutes.
+    bool distinct(const json_value& object)
+    {
+        std::vector<std::string_view> names(object.keys.begin(), object.keys.end());
+        std::sort(names.begin(), names.end());
+        const auto twice = std::adjacent_find(names.begin(), names.end());
+        return twice == names.end() || fail("the name \"" + std::string(*twice) + "\" comes twice in this object");
+    }
+
+    bool number(json_value& out)
+    {
+        const std::size_t begin = at_;
+        take('-');
+        if (!digit())
+            return fail("a value was expected");
+        if (!take('0'))
+            skip_digits();
+        if (take('.')) {
+            if (!digit())
+                return fail("a digit was expected");
+            skip_digits();
+        }
+        if (take('e') || take('E')) {
+            if (!take('+'))
+                take('-');
+            if (!digit())
+                return fail("a digit was expected");
+            skip_digits();
+        }
+        out.is = json_value::kind::number;
+        out.text.assign(text_.substr(begin, at_ - begin));
+        const auto read = std::from_chars(out.text.data(), out.text.data() + out.text.size(), out.number);
+        if (read.ec != std::errc{})
+            return fail("the number is out of range");
+        return true;
+    }
+
+    void skip_digits() noexcept
+    {
+        while (digit())
+            ++at_;
+    }
+
+    bool string(std::string& out)
+    {
+        ++at_;
+        for (;;) {
+            if (ended())
+                return fail("the string does not end");
+            const auto c = static_cast<unsigned char>(text_[at_]);
+            if (c < 0x20)
+                return fail("a control character in a string must be escaped");
+            ++at_;
+            if (c == '"')
+                return true;
+            if (c != '\\')
+                out += static_cast<char>(c);
+            else if (!escape(out))
+                return false;
+        }
+    }
+
+    bool escape(std::string& out)
+    {
+        const char c = peek();
+        constexpr std::string_view from = "\"\\/bfnrt";
+        constexpr std::string_view to = "\"\\/\b\f\n\r\t";
+        if (const auto i = from.find(c); !ended() && i != std::string_view::npos) {
+            ++at_;
+            out += to[i];
+            return true;
+        }
+        if (!take('u'))
+            return fail("no such escape");
+        std::uint32_t point = 0;
+        if (!hex4(point))
+            return false;
+        if (point >= 0xD800 && point < 0xDC00) {
+            std::uint32_t low = 0;
+            if (!take('\\') || !take('u') || !hex4(low) || low < 0xDC00 || low > 0xDFFF)
+                return fail("half of a surrogate pair");
+            point = 0x10000 + ((point - 0xD800) << 10) + (low - 0xDC00);
+        } else if (point >= 0xDC00 && point < 0xE000) {
+            return fail("half of a surrogate pair");
+        }
+        append_utf8(out, point);
+        return true;
+    }
+
+    bool hex4(std::uint32_t& out)
+    {
+        const std::string_view four = text_.substr(at_, 4);
+        const auto [stop, ec] = std::from_chars(four.data(), four.data() + four.size(), out, 16);
+        if (four.size() != 4 || ec != std::errc{} || stop != four.data() + 4)
+            return fail("four hexadecimal digits were expected");
+        at_ += 4;
+        return true;
+    }
+
+    static void append_utf8(std::string& out, std::uint32_t p)
+    {
+        const auto put = [&out](std::uint32_t byte) { out += static_cast<char>(static_cast<unsigned char>(byte)); };
+        if (p < 0x80) {
+            put(p);
+        } else if (p < 0x800) {
+            put(0xC0 | p >> 6);
+            put(0x80 | (p & 0x3F));
+        } else if (p < 0x10000) {
+            put(0xE0 | p >> 12);
+            put(0x80 | (p >> 6 & 0x3F));
+            put(0x80 | (p & 0x3F));
+        } else {
+            put(0xF0 | p >> 18);
+            put(0x80 | (p >> 12 & 0x3F));
+            put(0x80 | (p >> 6 & 0x3F));
+            put(0x80 | (p & 0x3F));
+        }
+    }
+
+    std::string_view text_;
+    std::uint32_t depth_left_;
+    std::size_t at_ = 0;
+    std::size_t line_start_ = 0;
+    std::uint32_t line_ = 1;
+    std::string error_;
+};
+
+/// Reads one JSON text (RFC 8259, nothing more) of at most `max_depth` nested arrays and objects.
+[[nodiscard]] inline json_document read_json(std::string_view text, std::uint32_t max_depth = 32)
+{
+    return json_reader(text, max_depth).document();
+}
+
+}  // namespace mayfly::detail
+
+// mayfly/detail/json_fields.hpp ---------------------------------------------------------------------------------------
+
+// A struct's fields are named once, in a static member `fields(visit, object)` or an overload of it in this namespace,
+// and from that list both written and read. Times are whole microseconds. An absent optional is no member. What has no
+// such overload is a list of items.
+
+namespace mayfly::detail {
+
+template <class T, class U>
+concept Is = std::same_as<std::remove_const_t<T>, U>;
+
+template <class T>
+inline constexpr bool is_optional = false;
+template <class T>
+inline constexpr bool is_optional<std::optional<T>> = true;
+
+/// The enumerator of that name. Enumerators begin at zero, and `to_string` says "unknown" behind the last.
+template <class E>
+[[nodiscard]] std::optional<E> enumerator(std::string_view name) noexcept
+{
+    for (unsigned i = 0; to_string(static_cast<E>(i)) != "unknown"; ++i)
+        if (to_string(static_cast<E>(i)) == name)
+            return static_cast<E>(i);
+    return std::nullopt;
+}
+
+template <class T, class F>
+concept NamesFields = requires(F& f, T& v)
+{
+    std::remove_const_t<T>::fields(f, v);
+};
+
+/// The type's own list, or the one kept in this namespace.
+template <class F, class T>
+    requires NamesFields<T, F> || requires(F& f, T& v)
+    {
+        fields(f, v);
+    }
+void visit_fields(F& f, T& v)
+{
+    if constexpr (NamesFields<T, F>)
+        std::remove_const_t<T>::fields(f, v);
+    else
+        fields(f, v);
+}
+
+/// Writes each field that it is shown.
+struct json_out {
+    json_writer* to;
+
+    template <class T>
+    void operator()(std::string_view name, const T& v)
+    {
+        if constexpr (is_optional<T>) {
+            if (v)
+                (*this)(name, *v);
+        } else {
+            to->key(name);
+            put(v);
+        }
+    }
+
+    template <class T>
+    void put(const T& v)
+    {
+        if constexpr (std::is_enum_v<T>) {
+            to->value(to_string(v));
+        } else if constexpr (std::same_as<T, uptime>) {
+            to->value(v.count());
+        } else if constexpr (std::floating_point<T>) {
+            // JSON has no such numbers, and what a source told must come back as it was.
+            if (std::isfinite(v))
+                to->value(static_cast<double>(v));
+            else
+                to->value(std::isnan(v) ? "nan" : v > 0 ? "inf" : "-inf");
+        } else if constexpr (std::integral<T>) {
+            to->value(v);
+        } else if constexpr (std::convertible_to<const T&, std::string_view>) {
+            to->value(std::string_view{v});
+        } else if constexpr (std::same_as<T, task_types>) {
+            to->begin_array();
+            for (task_type t : all_task_types)
+                if (v.contains(t))
+                    to->value(to_string(t));
+            to->end_array();
+        } else if constexpr (requires(json_out & f) { visit_fields(f, v); }) {
+            to->begin_object();
+            visit_fields(*this, v);
+            to->end_object();
+        } else {
+            to->begin_array();
+            for (const auto& item : v)
+                put(item);
+            to->end_array();
+        }
+    }
+};
+
+/// Reads each field that it is shown. The first failure is kept, and what is read after it means nothing. Views point
+/// into the value that is read from.
+struct json_in {
+    const json_value* from;
+    std::string* error;
+
+    template <class T>
+    void operator()(std::string_view name, T& out)
+    {
+        const json_value* const v = from->find(name);
+        if constexpr (is_optional<T>) {
+            out.reset();
+            if (v != nullptr)
+                take(name, *v, out.emplace());
+        } else if (v == nullptr) {
+            fail(name, "is missing");
+        } else {
+            take(name, *v, out);
+        }
+    }
+
+    void fail(std::string_view name, std::string_view why) const
+    {
+        if (error->empty())
+            error->append("\"").append(name).append("\" ").append(why);
+    }
+
+    template <class T>
+    void take(std::string_view name, const json_value& v, T& out)
+    {
+        if constexpr (std::is_enum_v<T>) {
+            if (const auto e = enumerator<T>(v.is_string() ? v.text : ""))
+                out = *e;
+            else
+                fail(name, "is none of the names that are known here");
+        } else if constexpr (std::same_as<T, uptime>) {
+            if (const auto n = v.template as<uptime::rep>())
+                out = uptime{*n};
+            else
+                fail(name, "must be whole microseconds");
+        } else if constexpr (std::floating_point<T>) {
+            constexpr double inf = std::numeric_limits<double>::infinity();
+            if (v.is_number())
+                out = static_cast<T>(v.number);
+            else if (v.is_string() && (v.text == "inf" || v.text == "-inf"))
+                out = static_cast<T>(v.text == "inf" ? inf : -inf);
+            else if (v.is_string() && v.text == "nan")
+                out = std::numeric_limits<T>::quiet_NaN();
+            else
+                fail(name, "must be a number");
+        } else if constexpr (std::same_as<T, bool>) {
+            out = v.boolean;
+            if (!v.is_boolean())
+                fail(name, "must be true or false");
+        } else if constexpr (std::integral<T>) {
+            if (const auto n = v.template as<T>())
+                out = *n;
+            else
+                fail(name, "must be a whole number that fits");
+        } else if constexpr (std::same_as<T, std::string> || std::same_as<T, std::string_view>) {
+            out = v.text;
+            if (!v.is_string())
+                fail(name, "must be a string");
+        } else if constexpr (std::same_as<T, task_types>) {
+            out = {};
+            if (!v.is_array())
+                fail(name, "must be an array");
+            for (const json_value& item : v.items) {
+                task_type t{};
+                take(name, item, t);
+                out.insert(t);
+            }
+        } else if constexpr (requires(json_in & f) { visit_fields(f, out); }) {
+            if (!v.is_object())
+                return fail(name, "must be an object");
+            json_in inside{&v, error};
+            visit_fields(inside, out);
+        } else {
+            if (!v.is_array())
+                return fail(name, "must be an array");
+            if constexpr (requires { out.resize(v.items.size()); })
+                out.resize(v.items.size());
+            if (out.size() != v.items.size())
+                return fail(name, "must have as many items as there are");
+            for (std::size_t i = 0; i < v.items.size(); ++i)
+                take(name, v.items[i], out[i]);
+        }
+    }
+};
+
+}  // namespace mayfly::detail
+
+// mayfly/memory_text.hpp ----------------------------------------------------------------------------------------------
+
+// A group's memory as JSON, so that a controller in another process can go on with it.
+
+namespace mayfly {
+
+inline constexpr std::string_view memory_schema = "mayfly-memory/1";
+
+namespace detail {
+
+void fields(auto& f, Is<start_record> auto& r)
+{
+    f("id", r.id);
+    f("state", r.state);
+    f("busy", r.busy);
+    f("asked_at", r.asked_at);
+    f("changed_at", r.changed_at);
+    f("ends_at", r.ends_at);
+    f("request_id", r.request_id);
+}
+
+void fields(auto& f, Is<ledger_totals> auto& t)
+{
+    f("asked", t.asked);
+    f("refused", t.refused);
+    f("connected", t.connected);
+    f("given_up", t.given_up);
+    f("late", t.late);
+    f("returned", t.returned);
+    f("adopted", t.adopted);
+    f("elsewhere", t.elsewhere);
+}
+
+void fields(auto& f, Is<ledger_image> auto& b)
+{
+    f("records", b.records);
+    f("next_id", b.next_id);
+    f("ends_by_age_from", b.ends_by_age_from);
+    f("foreign", b.foreign);
+    f("refused", b.refused);
+    f("dead_in_a_row", b.dead_in_a_row);
+    f("slots_seen", b.slots_seen);
+    f("busy", b.busy);
+    f("startup", b.startup);
+    f("startup_dev", b.startup_dev);
+    f("service", b.service);
+    f("last_seen", b.last_seen);
+    f("last_change", b.last_change);
+    f("newest_seen_ask", b.newest_seen_ask);
+    f("failure_rate", b.failure_rate);
+    f("totals", b.totals);
+}
+
+/// What a text may say and books must not.
+[[nodiscard]] inline std::string problem_of(const ledger_image& b)
+{
+    std::uint64_t before = 0;
+    for (const start_record& r : b.records) {
+        if (r.id <= before || r.id >= b.next_id)
+            return "\"records\" must be in the order of their ids, which are above 0 and below \"next_id\"";
+        before = r.id;
+    }
+    if (!(b.failure_rate >= 0 && b.failure_rate <= 1))
+        return "\"failure_rate\" must be between 0 and 1";
+    const uptime startup = b.startup.value_or(uptime::zero());
+    if (startup < uptime::zero() || b.startup_dev < uptime::zero() || b.service < uptime::zero() ||
+        startup > std::chrono::hours{24} || b.startup_dev > std::chrono::hours{24})
+        return "\"startup\", \"startup_dev\" and \"service\" must not be negative, nor a start-up longer than a day";
+    return {};
+}
+
+}  // namespace detail
+
+/** Whether a scaler's memory can be written down: its state names its fields, once for writing and reading.
+
+    `static void fields(auto& visit, auto& self) { visit("last_launch", self.last_launch); }`
+
+    Fields are numbers, flags, times, enumerators with `to_string`, strings, optionals, fixed or growing arrays of
+    these, and structs that have `fields` themselves. Without it a restored scaler starts cold, while its books go on.
+*/
+template <class S>
+inline constexpr bool has_written_memory = detail::NamesFields<const typename S::state, detail::json_out>&&
+    detail::NamesFields<typename S::state, detail::json_in>;
+
+/// The memory as one line of JSON, without a line end.
+template <class S>
+[[nodiscard]] std::string to_text(const typename controller_machine<S>::memory& m)
+{
+    std::string text;
+    detail::json_writer w(text);
+    detail::json_out out{&w};
+    w.begin_object();
+    out("schema", memory_schema);
+    out("bound", m.bound);
+    out("books", m.books.image());
+    if constexpr (has_written_memory<S>)
+        out("scaler", m.scaler);
+    w.end_object();
+    return text;
+}
+
+/// What `memory_from` returns: the memory, or why the text is none.
+template <class S>
+struct memory_read {
+    typename controller_machine<S>::memory memory{};
+    std::string error{};  ///< Empty if the text was read.
+
+    [[nodiscard]] explicit operator bool() const noexcept { return error.empty(); }
+};
+
+/// Reads what `to_text` wrote. Give the memory to `controller_machine::add`.
+template <class S>
+[[nodiscard]] memory_read<S> memory_from(std::string_view text)
+{
+    memory_read<S> out;
+    const detail::json_document doc = detail::read_json(text);
+    out.error = doc.error;
+    if (!out.error.empty())
+        return out;
+    detail::json_in in{&doc.root, &out.error};
+    std::string schema;
+    in("schema", schema);
+    if (schema != memory_schema) {
+        out.error = "\"schema\" must be \"" + std::string(memory_schema) + "\"";
+        return out;
+    }
+    ledger_image books;
+    in("bound", out.memory.bound);
+    in("books", books);
+    if constexpr (has_written_memory<S>)
+        in("scaler", out.memory.scaler);
+    if (out.error.empty())
+        out.error = detail::problem_of(books);
+    if (out.error.empty())
+        out.memory.books = ledger(std::make_shared<const ledger_settings>(), std::move(books));
+    else
+        out.memory = {};
+    return out;
+}
+
+}  // namespace mayfly
+
+// mayfly/detail/start_breaker.hpp -------------------------------------------------------------------------------------
+
+namespace mayfly::detail {
+
+/// When starts that come to nothing are taken for a build that never connects.
+struct start_breaker {
+    std::uint32_t opens_after = 10;                ///< Dead starts in a row, with nobody alive.
+    std::uint32_t opens_after_unseen = 6;          ///< The same for a version of which no worker was ever seen.
+    uptime first_probe = std::chrono::seconds{5};  ///< Each further wait is twice as long.
+    uptime longest_wait = std::chrono::seconds{80};
+
+    struct state {
+        uptime next_probe{};
+        bool open = false;
+        std::uint8_t probes = 0;  ///< Since it opened; after eight the wait grows no more.
+        /// What is written down of it, and read.
+        static void fields(auto& visit, auto& self)
+        {
+            visit("next_probe", self.next_probe);
+            visit("open", self.open);
+            visit("probes", self.probes);
+        }
+        friend bool operator==(const state&, const state&) = default;
+    };
+
+    /// How many of `wish` starts may go. `revisit` is lowered to the next probe while the breaker is open.
+    [[nodiscard]] constexpr std::uint32_t admit(
+        state& st, const fleet_view& fleet, std::uint32_t wish, uptime now, uptime& revisit) const noexcept
+    {
+        if (fleet.live > 0 || fleet.given_up == 0) {
+            st = {};
+            return wish;
+        }
+        if (!st.open) {
+            if (fleet.given_up < (fleet.ever_seen ? opens_after : opens_after_unseen))
+                return wish;
+            st = {.next_probe = later(now, std::min(first_probe, longest_wait)), .open = true};
+        }
+        if (wish == 0)
+            return 0;
+        if (now < st.next_probe) {
+            revisit = std::min(revisit, st.next_probe - now);
+            return 0;
+        }
+        if (fleet.pending() > 0)
+            return 0;
+        st.probes = static_cast<std::uint8_t>(std::min(st.probes + 1, 8));
+        st.next_probe = later(now, std::min(first_probe * (1 << st.probes), longest_wait));
+        return 1;
+    }
+};
+
+}  // namespace mayfly::detail
+
+// mayfly/scalers/breaker.hpp ------------------------------------------------------------------------------------------
+
+namespace mayfly {
+
+/** Holds a scaler back while its starts come to nothing: a build that never connects costs a few starts, not all.
+
+    Opens after so many dead starts in a row with nobody alive, as `rules` say. Then lets one start through at a time,
+    ever more rarely, and closes when a worker is seen. What the inner scaler wishes meanwhile is held back and
+    forgotten, but for one probe. For scalers that start single workers; `fleet` has this built in.
+*/
+template <Scaler<scaling_signal> S>
+    requires(strategy_of<S>() == launch_strategy::invoke)
+struct breaker {
+    static constexpr bool keeps_minimum = keeps_minimum_of<S>();
+
+    S inner{};
+    detail::start_breaker rules{};
+
+    struct state {
+        typename S::state inner{};
+        detail::start_breaker::state breaker{};
+        bool owed = false;  ///< A wish was held back, and no probe has followed yet.
+        /// What is written down of it, and read.
+        static void fields(auto& visit, auto& self) requires requires { S::state::fields(visit, self.inner); }
+        {
+            visit("inner", self.inner);
+            visit("breaker", self.breaker);
+            visit("owed", self.owed);
+        }
+        friend bool operator==(const state&, const state&) = default;
+    };
+
+    [[nodiscard]] constexpr decision decide(state& st, const scaling_signal& sig, uptime now) const noexcept
+    {
+        decision d = inner.decide(st.inner, sig, now);
+        const bool was_open = st.breaker.open;
+        const std::uint32_t wish = std::max(d.launch, st.owed ? 1U : 0U);
+        const std::uint32_t granted = rules.admit(st.breaker, sig.fleet, wish, now, d.revisit);
+        if (!st.breaker.open) {
+            // Closed again: a worker is there, and what is wished for now is all that is needed.
+            st.owed = false;
+            return d;
+        }
+        if (wish == 0)
+            return d;
+        st.owed = granted == 0;
+        d.held_back = saturating_add(d.held_back, d.launch - std::min(d.launch, granted));
+        d.launch = granted;
+        d.stay = std::min(d.stay, d.launch);
+        d.reason = granted > 0 && was_open ? reason::probe : reason::breaker_open;
+        return d;
+    }
+};
+
+}  // namespace mayfly
+
 // mayfly/scalers/clamped.hpp ------------------------------------------------------------------------------------------
 
 namespace mayfly {
@@ -4052,21 +5060,28 @@ namespace mayfly {
 
     What the inner scaler wishes beyond the maximum is held back and forgotten; a backlog will raise it again. Below the
     minimum, while work can reach the version, workers are started without a wish: also in place of those whose end is
-    near, as far as the maximum allows. While the provider refuses, that is tried ever more slowly.
+    near, as far as the maximum allows. While starts are refused or come to nothing, that is tried ever more slowly.
 */
 template <Scaler<scaling_signal> S>
 struct clamped {
     static constexpr launch_strategy strategy = strategy_of<S>();
+    static constexpr bool keeps_minimum = true;
 
     S inner{};
     scaling_limits limits{};
-    uptime refused_wait = std::chrono::seconds{1};       ///< After a refused start for the minimum; doubles each time.
-    uptime refused_wait_most = std::chrono::minutes{1};  ///< No longer than this.
+    detail::minimum_keeper keeper{};
 
     struct state {
         typename S::state inner{};
         std::optional<std::uint32_t> size{};  ///< The last one that was decided on and not refused.
-        uptime retry_at{};
+        detail::minimum_keeper::state keeper{};
+        /// What is written down of it, and read.
+        static void fields(auto& visit, auto& self) requires requires { S::state::fields(visit, self.inner); }
+        {
+            visit("inner", self.inner);
+            visit("size", self.size);
+            visit("keeper", self.keeper);
+        }
         friend bool operator==(const state&, const state&) = default;
     };
 
@@ -4075,10 +5090,9 @@ struct clamped {
         scaling_signal bounded = sig;
         bounded.limits.max = std::min(limits.max, sig.limits.max);
         bounded.limits.min = std::min(std::max(limits.min, sig.limits.min), bounded.limits.max);
-        if (sig.why == cause::launched && sig.outcome != condition::ok) {
-            st.retry_at = later(now, wait_after(sig.fleet.refused));
+        keeper.observe(st.keeper, sig, now);
+        if (sig.why == cause::launched && sig.outcome != condition::ok)
             st.size.reset();
-        }
 
         decision d = inner.decide(st.inner, bounded, now);
         if constexpr (strategy == launch_strategy::worker_set)
@@ -4091,36 +5105,20 @@ struct clamped {
 private:
     constexpr void bound_starts(decision& d, const state& st, const scaling_signal& sig, uptime now) const noexcept
     {
-        const fleet_view& f = sig.fleet;
-        const std::uint32_t room = sig.limits.max - std::min(sig.limits.max, f.total());
+        const std::uint32_t room = sig.limits.max - std::min(sig.limits.max, sig.fleet.total());
         if (d.launch > room) {
             d.held_back = saturating_add(d.held_back, d.launch - room);
             d.launch = room;
             if (room == 0)
                 d.reason = reason::at_maximum;
         }
-
-        const std::uint32_t lasting = f.total() - std::min(f.total(), f.leaving);
-        const std::uint32_t wanted = sig.wanted ? sig.limits.min : 0;
-        const std::uint32_t lacking = std::min(room, wanted - std::min(wanted, lasting));
-        if (lacking > d.launch) {
-            if (f.refused > 0 && now < st.retry_at) {
-                d.revisit = std::min(d.revisit, st.retry_at - now);
-                if (d.launch == 0)
-                    d.reason = reason::provider_backoff;
-            } else {
-                if (d.launch == 0)
-                    d.reason = f.total() < wanted ? reason::minimum : reason::renewal;
-                d.launch = lacking;
-            }
-        }
-        d.stay = std::max(d.stay, std::min(d.launch, lacking));
+        keeper.raise(d, st.keeper, sig, now);
     }
 
     static constexpr void bound_size(decision& d, state& st, const scaling_signal& sig, uptime now) noexcept
     {
-        if (!d.resize && now < st.retry_at) {
-            d.revisit = std::min(d.revisit, st.retry_at - now);
+        if (!d.resize && now < st.keeper.retry_at) {
+            d.revisit = std::min(d.revisit, st.keeper.retry_at - now);
             return;
         }
         const std::uint32_t before = st.size.value_or(sig.fleet.total());
@@ -4138,64 +5136,9 @@ private:
         if (d.resize)
             st.size = bounded;
     }
-
-    [[nodiscard]] constexpr uptime wait_after(std::uint32_t refused) const noexcept
-    {
-        uptime wait = refused_wait;
-        for (; refused > 1 && wait < refused_wait_most; --refused)
-            wait += wait;
-        return std::min(wait, refused_wait_most);
-    }
 };
 
 }  // namespace mayfly
-
-// mayfly/detail/start_breaker.hpp -------------------------------------------------------------------------------------
-
-namespace mayfly::detail {
-
-/// When starts that come to nothing are taken for a build that never connects.
-struct start_breaker {
-    std::uint32_t opens_after = 10;                ///< Dead starts in a row, with nobody alive.
-    std::uint32_t opens_after_unseen = 6;          ///< The same for a version of which no worker was ever seen.
-    uptime first_probe = std::chrono::seconds{5};  ///< Each further wait is twice as long.
-    uptime longest_wait = std::chrono::seconds{80};
-
-    struct state {
-        bool open = false;
-        uptime wait{};
-        uptime next_probe{};
-        friend bool operator==(const state&, const state&) = default;
-    };
-
-    /// How many of `wish` starts may go. `revisit` is lowered to the next probe while the breaker is open.
-    [[nodiscard]] constexpr std::uint32_t admit(
-        state& st, const fleet_view& fleet, std::uint32_t wish, uptime now, uptime& revisit) const noexcept
-    {
-        if (fleet.live > 0 || fleet.given_up == 0) {
-            st = {};
-            return wish;
-        }
-        if (!st.open) {
-            if (fleet.given_up < (fleet.ever_seen ? opens_after : opens_after_unseen))
-                return wish;
-            st = {.open = true, .wait = first_probe, .next_probe = later(now, first_probe)};
-        }
-        if (wish == 0)
-            return 0;
-        if (now < st.next_probe) {
-            revisit = std::min(revisit, st.next_probe - now);
-            return 0;
-        }
-        if (fleet.pending() > 0)
-            return 0;
-        st.wait = std::min(2 * st.wait, longest_wait);
-        st.next_probe = later(now, st.wait);
-        return 1;
-    }
-};
-
-}  // namespace mayfly::detail
 
 // mayfly/scalers/fleet.hpp --------------------------------------------------------------------------------------------
 
@@ -4240,18 +5183,26 @@ public:
         return sum;
     }
 
+    /// What is written down of it, and read.
+    static void fields(auto& visit, auto& self)
+    {
+        visit("counts", self.count_);
+        visit("at", self.at_);
+        visit("begin", self.begin_);
+        if constexpr (!std::is_const_v<std::remove_reference_t<decltype(self)>>)
+            self.at_ %= buckets;
+    }
     friend bool operator==(const add_window&, const add_window&) = default;
 
 private:
     constexpr void roll(uptime now) noexcept
     {
-        if (!begun_ || now - begin_ >= width * static_cast<uptime::rep>(buckets + 1)) {
+        if (!begin_ || now - *begin_ >= width * static_cast<uptime::rep>(buckets + 1)) {
             *this = {};
-            begun_ = true;
             begin_ = now;
             return;
         }
-        for (; now - begin_ >= width; begin_ += width) {
+        for (; now - *begin_ >= width; begin_ = *begin_ + width) {
             at_ = static_cast<std::uint8_t>((at_ + 1U) % buckets);
             count_[at_] = 0;
         }
@@ -4259,8 +5210,7 @@ private:
 
     std::array<std::uint16_t, buckets> count_{};  // a flood of more is as good as the most
     std::uint8_t at_ = 0;
-    uptime begin_{};
-    bool begun_ = false;
+    moment begin_{};
 };
 
 }  // namespace detail
@@ -4306,27 +5256,52 @@ struct fleet {
     static constexpr bool keeps_minimum = true;
 
     struct state {
-        std::uint64_t waiting = 0;          ///< Backlog of the last snapshot and unmatched adds since.
-        std::optional<uptime> read_last{};  ///< The last snapshot.
-        std::optional<uptime> read_from{};  ///< From when the next one is counted; absent while none is wanted.
+        std::uint64_t waiting = 0;   ///< Backlog of the last snapshot and unmatched adds since.
+        detail::moment read_last{};  ///< The last snapshot.
+        detail::moment read_from{};  ///< From when the next one is counted; absent while none is wanted.
         std::uint64_t added_before = 0;
         std::uint64_t dispatched_before = 0;
         detail::add_window adds{};
-        uptime gathering{};
         uptime quiet_until{};
-        std::optional<uptime> looked_at{};  ///< When a snapshot was last asked for because a task found nobody.
+        detail::moment looked_at{};  ///< When a snapshot was last asked for because a task found nobody.
         uptime revisit_at = never;
         uptime refused_since = never;
         uptime retry_at{};
-        uptime backoff{};
         uptime limited_until{};
         uptime slow_next{};
         uptime ceiling_until{};
-        double offered = 0;          ///< Busy slots, smoothed over 20 s.
-        double best_per_worker = 0;  ///< Best dispatch rate of one worker seen of late.
+        float offered = 0;          ///< Busy slots, smoothed over 20 s.
+        float best_per_worker = 0;  ///< Best dispatch rate of one worker seen of late.
+        std::uint8_t refusals = 0;  ///< How often in a row the wait for the provider has doubled.
+        std::uint8_t gathered = 0;  ///< How often in a row a burst was gathered, at most five.
         bool suspected = false;
         bool undecided = false;
         detail::start_breaker::state breaker{};
+        /// What is written down of it, and read.
+        static void fields(auto& visit, auto& self)
+        {
+            visit("waiting", self.waiting);
+            visit("read_last", self.read_last);
+            visit("read_from", self.read_from);
+            visit("added_before", self.added_before);
+            visit("dispatched_before", self.dispatched_before);
+            visit("adds", self.adds);
+            visit("quiet_until", self.quiet_until);
+            visit("looked_at", self.looked_at);
+            visit("revisit_at", self.revisit_at);
+            visit("refused_since", self.refused_since);
+            visit("retry_at", self.retry_at);
+            visit("refusals", self.refusals);
+            visit("limited_until", self.limited_until);
+            visit("slow_next", self.slow_next);
+            visit("ceiling_until", self.ceiling_until);
+            visit("offered", self.offered);
+            visit("best_per_worker", self.best_per_worker);
+            visit("gathered", self.gathered);
+            visit("suspected", self.suspected);
+            visit("undecided", self.undecided);
+            visit("breaker", self.breaker);
+        }
         friend bool operator==(const state&, const state&) = default;
     };
 
@@ -4364,7 +5339,7 @@ private:
     {
         if (now < st.quiet_until)
             return true;
-        const auto long_ago = [&](const std::optional<uptime>& t) { return !t || now - *t >= read_soonest; };
+        const auto long_ago = [&](const detail::moment& t) { return !t || now - *t >= read_soonest; };
         if (f.live == 0 || !st.read_last || !long_ago(st.read_last) || !long_ago(st.looked_at))
             return false;
         st.looked_at = now;
@@ -4409,7 +5384,7 @@ private:
             st.adds.add(added - st.added_before, now);
         const double busy = sig.fleet.busy.value_or(0);
         if (apart > 0) {
-            st.offered += (busy - st.offered) * -std::expm1(-apart / 20);
+            st.offered += static_cast<float>((busy - st.offered) * -std::expm1(-apart / 20));
             if (read_idle != never && sig.fleet.live > 0 && dispatched >= st.dispatched_before)
                 suspect_limit(
                     st, sig.fleet, backlog, static_cast<double>(dispatched - st.dispatched_before), apart, now);
@@ -4438,7 +5413,7 @@ private:
     {
         const double each = dispatched / apart / f.live;
         const bool low = f.busy && backlog > 0 && *f.busy < 0.6 * f.live * f.slots && each < 0.7 * st.best_per_worker;
-        st.best_per_worker = std::max(each, st.best_per_worker * std::exp(-apart / 300));
+        st.best_per_worker = static_cast<float>(std::max(each, st.best_per_worker * std::exp(-apart / 300)));
         if (low && st.suspected)
             st.limited_until = later(now, limited_hold);
         st.suspected = low;
@@ -4448,7 +5423,7 @@ private:
     {
         if (sig.outcome == condition::ok) {
             st.refused_since = never;
-            st.backoff = {};
+            st.refusals = 0;
             st.retry_at = {};
             return;
         }
@@ -4457,8 +5432,10 @@ private:
         // A single failure is simply decided again; a provider that lets nothing through is left alone for longer.
         const uptime top = sig.outcome == condition::permanent ? permanent_backoff : longest_backoff;
         if (sig.outcome == condition::permanent || now - st.refused_since >= std::chrono::seconds{1})
-            st.backoff = std::min(top, st.backoff == uptime::zero() ? std::chrono::milliseconds{100} : 2 * st.backoff);
-        st.retry_at = later(now, std::max(st.backoff, gather));
+            st.refusals = static_cast<std::uint8_t>(std::min(st.refusals + 1, 20));
+        const uptime wait =
+            st.refusals == 0 ? uptime::zero() : uptime{std::chrono::milliseconds{50}} * (1 << st.refusals);
+        st.retry_at = later(now, std::max(std::min(wait, top), gather));
     }
 
     void size(state& st, const scaling_signal& sig, uptime now, decision& d) const noexcept
@@ -4498,9 +5475,9 @@ private:
         d.held_back = saturating_add(slowed, wish - granted);
         if (granted > 0) {
             // A burst goes on: more is gathered at once. After a pause the next one begins anew.
-            const bool goes_on = st.gathering > uptime::zero() && now < later(st.quiet_until, gather);
-            st.gathering = goes_on ? std::min(gather, 2 * st.gathering) : gather / 10;
-            st.quiet_until = later(now, st.gathering);
+            const bool goes_on = st.gathered > 0 && now < later(st.quiet_until, gather);
+            st.gathered = goes_on ? static_cast<std::uint8_t>(std::min(st.gathered + 1, 5)) : std::uint8_t{1};
+            st.quiet_until = later(now, std::min(gather, gather / 10 * (1 << (st.gathered - 1))));
             d.orders = orders(offered(st, now));
             d.stay = std::min(granted, stay);
         }
@@ -4716,6 +5693,8 @@ struct metrics_schedule {
     constexpr void read(uptime now, uptime asked) noexcept { next = later(now, next_metrics_poll(asked, false)); }
     constexpr void failed(uptime now) noexcept { next = later(now, next_metrics_poll({}, true)); }
 
+    /// What is written down of it, and read.
+    static void fields(auto& visit, auto& self) { visit("next", self.next); }
     friend bool operator==(const metrics_schedule&, const metrics_schedule&) = default;
 };
 
@@ -4765,6 +5744,13 @@ struct no_sync {
         std::optional<uptime> within_epsilon_since{};
         std::optional<double> ref_rate{};
         std::optional<uptime> suppressed_until{};
+        /// What is written down of it, and read.
+        static void fields(auto& visit, auto& self)
+        {
+            visit("within_epsilon_since", self.within_epsilon_since);
+            visit("ref_rate", self.ref_rate);
+            visit("suppressed_until", self.suppressed_until);
+        }
         friend bool operator==(const type_state&, const type_state&) = default;
     };
 
@@ -4772,6 +5758,13 @@ struct no_sync {
         std::optional<uptime> last_scale_up{};  ///< One for all types.
         std::array<type_state, all_task_types.size()> types{};
         metrics_schedule poll{};
+        /// What is written down of it, and read.
+        static void fields(auto& visit, auto& self)
+        {
+            visit("last_scale_up", self.last_scale_up);
+            visit("types", self.types);
+            visit("poll", self.poll);
+        }
         friend bool operator==(const state&, const state&) = default;
     };
 
@@ -4923,6 +5916,8 @@ namespace mayfly {
 template <Scaler<scaling_signal> S>
     requires(strategy_of<S>() == launch_strategy::invoke)
 struct paced {
+    static constexpr bool keeps_minimum = keeps_minimum_of<S>();
+
     S inner{};
     double per_second = 10;    ///< From 0.001 to a million.
     std::uint32_t burst = 10;  ///< Above zero.
@@ -4930,6 +5925,12 @@ struct paced {
     struct state {
         typename S::state inner{};
         uptime paid_until{};  ///< When all starts so far would have been made at the steady rate.
+        /// What is written down of it, and read.
+        static void fields(auto& visit, auto& self) requires requires { S::state::fields(visit, self.inner); }
+        {
+            visit("inner", self.inner);
+            visit("paid_until", self.paid_until);
+        }
         friend bool operator==(const state&, const state&) = default;
     };
 
@@ -5011,6 +6012,19 @@ struct rate_based {
         std::optional<uptime> last_no_sync_match{};
         bool capacity_wanted = false;  ///< Statistics were asked for after a missed task.
         metrics_schedule poll{};
+        /// What is written down of it, and read.
+        static void fields(auto& visit, auto& self)
+        {
+            visit("worker_count", self.worker_count);
+            visit("ewma_arrival_rate", self.ewma_arrival_rate);
+            visit("ewma_dispatch_rate", self.ewma_dispatch_rate);
+            visit("ewma_per_consumer_capacity", self.ewma_per_consumer_capacity);
+            visit("last_scale_up", self.last_scale_up);
+            visit("last_scale_down", self.last_scale_down);
+            visit("last_no_sync_match", self.last_no_sync_match);
+            visit("capacity_wanted", self.capacity_wanted);
+            visit("poll", self.poll);
+        }
         friend bool operator==(const state&, const state&) = default;
     };
 
@@ -5439,9 +6453,10 @@ struct distribution {
     kind is = kind::constant;
     double a = 0;  ///< constant: the value; exponential: mean; lognormal: median; uniform: lo; pareto: xm
     double b = 0;  ///< lognormal: sigma; uniform: hi; pareto: alpha
-    double cap = std::numeric_limits<double>::infinity();  ///< lognormal and pareto: nothing above it.
-    std::vector<double> p{};                               ///< mix: the chance of each branch.
-    std::vector<distribution> of{};                        ///< mix: the branches.
+    /// lognormal and pareto: nothing above it. At first thirty years: a few of them still sum to an `uptime`.
+    double cap = 1e9;
+    std::vector<double> p{};         ///< mix: the chance of each branch.
+    std::vector<distribution> of{};  ///< mix: the branches.
 
     [[nodiscard]] static distribution constant(double v) { return {.a = v}; }
     [[nodiscard]] static distribution exponential(double mean) { return {.is = kind::exponential, .a = mean}; }
@@ -5979,12 +6994,15 @@ struct service_edge {
         }
         const double begin = std::max(static_cast<double>(next.first.count()), free);
         free = begin + interval;
-        const uptime from(static_cast<uptime::rep>(std::ceil(begin)));
+        // An odd limiter, or odd times, put tasks off beyond what can be counted.
+        constexpr double latest = 4e18;
+        const uptime from(static_cast<uptime::rep>(std::ceil(std::min(begin, latest))));
         const task& t = g.tasks[next.second];
         edges.push_back({from, true});
-        edges.push_back({from + t.service, false});
+        const uptime end = later(from, t.service);
+        edges.push_back({end, false});
         if (t.next != no_task)
-            later_steps.emplace(from + t.service + t.gap, t.next);
+            later_steps.emplace(later(end, t.gap), t.next);
     }
     // At the same instant the new task comes before the old one goes: they need two slots.
     std::sort(edges.begin(), edges.end(), [](const service_edge& a, const service_edge& b) {
@@ -7550,13 +8568,14 @@ enum class no_sync_baseline : std::uint8_t {
 };
 
 /// The published baseline on one workload: `no_sync`, its server's batching of signals, and neither maximum nor timer.
-[[nodiscard]] inline run_metrics simulate_baseline(const workload& w, no_sync_baseline which)
+/// Without `events` no add is reported to it, and only its looks remain.
+[[nodiscard]] inline run_metrics simulate_baseline(const workload& w, no_sync_baseline which, bool events = true)
 {
     using namespace std::chrono_literals;
     const bool tuned = which == no_sync_baseline::tuned;
 
     no_sync scaler;
-    simulation how{.batching = batch_rules::reference(), .tries = 2, .use_maximum = false};
+    simulation how{.events = events, .batching = batch_rules::reference(), .tries = 2, .use_maximum = false};
     how.batching->limited_is_missed = true;  // its server counts them as misses
     if (tuned) {
         scaler.scale_up_cooloff = 0s;
@@ -7565,484 +8584,12 @@ enum class no_sync_baseline : std::uint8_t {
         how.orders.idle_exit = 5s;
     }
     // A controller starts at any moment of its interval.
-    random_stream policy{w.seed, 6};
+    random_stream policy{w.seed, streams::policy};
     scaler.first_metrics_poll = micros(policy.uniform() * in_seconds(scaler.metrics_poll_interval));
     return simulate(w, scaler, how);
 }
 
 }  // namespace mayfly::testing
-
-// mayfly/detail/json_read.hpp -----------------------------------------------------------------------------------------
-
-namespace mayfly::detail {
-
-/// One JSON value, with the place it was read from. Objects keep the order of their members.
-struct json_value {
-    enum class kind : std::uint8_t { null, boolean, number, string, array, object };
-
-    kind is = kind::null;
-    bool boolean = false;
-    double number = 0;              ///< Finite.
-    std::string text;               ///< A string's content, or a number as it was written.
-    std::vector<json_value> items;  ///< The elements of an array, the values of an object.
-    std::vector<std::string> keys;  ///< An object's names: `keys[i]` belongs to `items[i]`. No name comes twice.
-    std::uint32_t line = 1;         ///< From 1.
-    std::uint32_t column = 1;       ///< From 1, in bytes.
-
-    [[nodiscard]] bool is_null() const noexcept { return is == kind::null; }
-    [[nodiscard]] bool is_boolean() const noexcept { return is == kind::boolean; }
-    [[nodiscard]] bool is_number() const noexcept { return is == kind::number; }
-    [[nodiscard]] bool is_string() const noexcept { return is == kind::string; }
-    [[nodiscard]] bool is_array() const noexcept { return is == kind::array; }
-    [[nodiscard]] bool is_object() const noexcept { return is == kind::object; }
-
-    /// The member of that name, or null. Null too if this is no object.
-    [[nodiscard]] const json_value* find(std::string_view key) const noexcept
-    {
-        const auto at = std::find(keys.begin(), keys.end(), key);
-        return at == keys.end() ? nullptr : &items[static_cast<std::size_t>(at - keys.begin())];
-    }
-
-    /// The number, if it was written as an integer that fits. Exact also where a double is not.
-    template <class Integer>
-    [[nodiscard]] std::optional<Integer> as() const noexcept
-    {
-        Integer out{};
-        const char* const end = text.data() + text.size();
-        if (!is_number())
-            return std::nullopt;
-        const auto [stop, ec] = std::from_chars(text.data(), end, out);
-        return ec == std::errc{} && stop == end ? std::optional<Integer>(out) : std::nullopt;
-    }
-};
-
-[[nodiscard]] constexpr std::string_view to_string(json_value::kind k) noexcept
-{
-    switch (k) {
-    case json_value::kind::null: return "null";
-    case json_value::kind::boolean: return "a boolean";
-    case json_value::kind::number: return "a number";
-    case json_value::kind::string: return "a string";
-    case json_value::kind::array: return "an array";
-    case json_value::kind::object: return "an object";
-    }
-    return "unknown";
-}
-
-/// What `read_json` returns: the value, or where and why the text is not JSON.
-struct json_document {
-    json_value root;
-    std::string error;  ///< Empty if the text was read.
-
-    [[nodiscard]] explicit operator bool() const noexcept { return error.empty(); }
-};
-
-class json_reader {
-public:
-    json_reader(std::string_view text, std::uint32_t max_depth) : text_(text), depth_left_(max_depth) {}
-
-    json_document document()
-    {
-        json_document doc;
-        skip_space();
-        if (value(doc.root)) {
-            skip_space();
-            if (at_ != text_.size())
-                fail("nothing may follow the value");
-        }
-        doc.error = std::move(error_);
-        return doc;
-    }
-
-private:
-    bool fail(std::string_view why)
-    {
-        if (error_.empty()) {
-            error_ = "line " + std::to_string(line_) + ", column " + std::to_string(column()) + ": ";
-            error_ += why;
-        }
-        return false;
-    }
-
-    [[nodiscard]] std::uint32_t column() const noexcept { return static_cast<std::uint32_t>(at_ - line_start_ + 1); }
-    [[nodiscard]] bool ended() const noexcept { return at_ == text_.size(); }
-    [[nodiscard]] char peek() const noexcept { return ended() ? '\0' : text_[at_]; }
-    [[nodiscard]] bool digit() const noexcept { return peek() >= '0' && peek() <= '9'; }
-
-    bool take(char c) noexcept
-    {
-        if (ended() || text_[at_] != c)
-            return false;
-        ++at_;
-        return true;
-    }
-
-    void skip_space() noexcept
-    {
-        for (; at_ != text_.size(); ++at_) {
-            const char c = text_[at_];
-            if (c == '\n') {
-                ++line_;
-                line_start_ = at_ + 1;
-            } else if (c != ' ' && c != '\t' && c != '\r') {
-                return;
-            }
-        }
-    }
-
-    bool value(json_value& out)
-    {
-        out.line = line_;
-        out.column = column();
-        switch (peek()) {
-        case '{': return nested(out, json_value::kind::object, '}');
-        case '[': return nested(out, json_value::kind::array, ']');
-        case '"': out.is = json_value::kind::string; return string(out.text);
-        case 't': return word("true", out, json_value::kind::boolean, true);
-        case 'f': return word("false", out, json_value::kind::boolean, false);
-        case 'n': return word("null", out, json_value::kind::null, false);
-        default: return number(out);
-        }
-    }
-
-    bool word(std::string_view w, json_value& out, json_value::kind k, bool b)
-    {
-        if (text_.substr(at_, w.size()) != w)
-            return fail("a value was expected");
-        at_ += w.size();
-        out.is = k;
-        out.boolean = b;
-        return true;
-    }
-
-    bool nested(json_value& out, json_value::kind k, char close)
-    {
-        if (depth_left_ == 0)
-            return fail("nested too deeply");
-        --depth_left_;
-        out.is = k;
-        ++at_;
-        skip_space();
-        if (!take(close)) {
-            for (;;) {
-                if (k == json_value::kind::object && !key(out))
-                    return false;
-                if (!value(out.items.emplace_back()))
-                    return false;
-                skip_space();
-                if (take(close))
-                    break;
-                if (!take(','))
-                    return fail(k == json_value::kind::object ? "',' or '}' was expected" : "',' or ']' was expected");
-                skip_space();
-            }
-        }
-        ++depth_left_;
-        return k == json_value::kind::array || distinct(out);
-    }
-
-    bool key(json_value& out)
-    {
-        if (peek() != '"')
-            return fail("a name in quotes was expected");
-        if (!string(out.keys.emplace_back()))
-            return false;
-        skip_space();
-        if (!take(':'))
-            return fail("':' was expected");
-        skip_space();
-        return true;
-    }
-
-    // Sorted, not compared pair by pair: an object of a million names must not take minutes.
-    bool distinct(const json_value& object)
-    {
-        std::vector<std::string_view> names(object.keys.begin(), object.keys.end());
-        std::sort(names.begin(), names.end());
-        const auto twice = std::adjacent_find(names.begin(), names.end());
-        return twice == names.end() || fail("the name \"" + std::string(*twice) + "\" comes twice in this object");
-    }
-
-    bool number(json_value& out)
-    {
-        const std::size_t begin = at_;
-        take('-');
-        if (!digit())
-            return fail("a value was expected");
-        if (!take('0'))
-            skip_digits();
-        if (take('.')) {
-            if (!digit())
-                return fail("a digit was expected");
-            skip_digits();
-        }
-        if (take('e') || take('E')) {
-            if (!take('+'))
-                take('-');
-            if (!digit())
-                return fail("a digit was expected");
-            skip_digits();
-        }
-        out.is = json_value::kind::number;
-        out.text.assign(text_.substr(begin, at_ - begin));
-        const auto read = std::from_chars(out.text.data(), out.text.data() + out.text.size(), out.number);
-        if (read.ec != std::errc{})
-            return fail("the number is out of range");
-        return true;
-    }
-
-    void skip_digits() noexcept
-    {
-        while (digit())
-            ++at_;
-    }
-
-    bool string(std::string& out)
-    {
-        ++at_;
-        for (;;) {
-            if (ended())
-                return fail("the string does not end");
-            const auto c = static_cast<unsigned char>(text_[at_]);
-            if (c < 0x20)
-                return fail("a control character in a string must be escaped");
-            ++at_;
-            if (c == '"')
-                return true;
-            if (c != '\\')
-                out += static_cast<char>(c);
-            else if (!escape(out))
-                return false;
-        }
-    }
-
-    bool escape(std::string& out)
-    {
-        const char c = peek();
-        constexpr std::string_view from = "\"\\/bfnrt";
-        constexpr std::string_view to = "\"\\/\b\f\n\r\t";
-        if (const auto i = from.find(c); !ended() && i != std::string_view::npos) {
-            ++at_;
-            out += to[i];
-            return true;
-        }
-        if (!take('u'))
-            return fail("no such escape");
-        std::uint32_t point = 0;
-        if (!hex4(point))
-            return false;
-        if (point >= 0xD800 && point < 0xDC00) {
-            std::uint32_t low = 0;
-            if (!take('\\') || !take('u') || !hex4(low) || low < 0xDC00 || low > 0xDFFF)
-                return fail("half of a surrogate pair");
-            point = 0x10000 + ((point - 0xD800) << 10) + (low - 0xDC00);
-        } else if (point >= 0xDC00 && point < 0xE000) {
-            return fail("half of a surrogate pair");
-        }
-        append_utf8(out, point);
-        return true;
-    }
-
-    bool hex4(std::uint32_t& out)
-    {
-        const std::string_view four = text_.substr(at_, 4);
-        const auto [stop, ec] = std::from_chars(four.data(), four.data() + four.size(), out, 16);
-        if (four.size() != 4 || ec != std::errc{} || stop != four.data() + 4)
-            return fail("four hexadecimal digits were expected");
-        at_ += 4;
-        return true;
-    }
-
-    static void append_utf8(std::string& out, std::uint32_t p)
-    {
-        const auto put = [&out](std::uint32_t byte) { out += static_cast<char>(static_cast<unsigned char>(byte)); };
-        if (p < 0x80) {
-            put(p);
-        } else if (p < 0x800) {
-            put(0xC0 | p >> 6);
-            put(0x80 | (p & 0x3F));
-        } else if (p < 0x10000) {
-            put(0xE0 | p >> 12);
-            put(0x80 | (p >> 6 & 0x3F));
-            put(0x80 | (p & 0x3F));
-        } else {
-            put(0xF0 | p >> 18);
-            put(0x80 | (p >> 12 & 0x3F));
-            put(0x80 | (p >> 6 & 0x3F));
-            put(0x80 | (p & 0x3F));
-        }
-    }
-
-    std::string_view text_;
-    std::uint32_t depth_left_;
-    std::size_t at_ = 0;
-    std::size_t line_start_ = 0;
-    std::uint32_t line_ = 1;
-    std::string error_;
-};
-
-/// Reads one JSON text (RFC 8259, nothing more) of at most `max_depth` nested arrays and objects.
-[[nodiscard]] inline json_document read_json(std::string_view text, std::uint32_t max_depth = 32)
-{
-    return json_reader(text, max_depth).document();
-}
-
-}  // namespace mayfly::detail
-
-// mayfly/detail/json_fields.hpp ---------------------------------------------------------------------------------------
-
-// A struct's fields are named once, in an overload of `fields(visit, object)` in this namespace, and from that list
-// both written and read. Times are whole microseconds. An absent optional is no member.
-
-namespace mayfly::detail {
-
-template <class T, class U>
-concept Is = std::same_as<std::remove_const_t<T>, U>;
-
-template <class T>
-inline constexpr bool is_optional = false;
-template <class T>
-inline constexpr bool is_optional<std::optional<T>> = true;
-
-/// The enumerator of that name. Enumerators begin at zero, and `to_string` says "unknown" behind the last.
-template <class E>
-[[nodiscard]] std::optional<E> enumerator(std::string_view name) noexcept
-{
-    for (unsigned i = 0; to_string(static_cast<E>(i)) != "unknown"; ++i)
-        if (to_string(static_cast<E>(i)) == name)
-            return static_cast<E>(i);
-    return std::nullopt;
-}
-
-/// Writes each field that it is shown.
-struct json_out {
-    json_writer* to;
-
-    template <class T>
-    void operator()(std::string_view name, const T& v)
-    {
-        if constexpr (is_optional<T>) {
-            if (v)
-                (*this)(name, *v);
-        } else {
-            to->key(name);
-            put(v);
-        }
-    }
-
-    template <class T>
-    void put(const T& v)
-    {
-        if constexpr (std::is_enum_v<T>) {
-            to->value(to_string(v));
-        } else if constexpr (std::same_as<T, uptime>) {
-            to->value(v.count());
-        } else if constexpr (std::same_as<T, double>) {
-            // JSON has no such numbers, and what a source told must come back as it was.
-            if (std::isfinite(v))
-                to->value(v);
-            else
-                to->value(std::isnan(v) ? "nan" : v > 0 ? "inf" : "-inf");
-        } else if constexpr (std::integral<T>) {
-            to->value(v);
-        } else if constexpr (std::convertible_to<const T&, std::string_view>) {
-            to->value(std::string_view{v});
-        } else if constexpr (std::same_as<T, task_types>) {
-            to->begin_array();
-            for (task_type t : all_task_types)
-                if (v.contains(t))
-                    to->value(to_string(t));
-            to->end_array();
-        } else {
-            to->begin_object();
-            fields(*this, v);
-            to->end_object();
-        }
-    }
-};
-
-/// Reads each field that it is shown. The first failure is kept, and what is read after it means nothing. Views point
-/// into the value that is read from.
-struct json_in {
-    const json_value* from;
-    std::string* error;
-
-    template <class T>
-    void operator()(std::string_view name, T& out)
-    {
-        const json_value* const v = from->find(name);
-        if constexpr (is_optional<T>) {
-            out.reset();
-            if (v != nullptr)
-                take(name, *v, out.emplace());
-        } else if (v == nullptr) {
-            fail(name, "is missing");
-        } else {
-            take(name, *v, out);
-        }
-    }
-
-    void fail(std::string_view name, std::string_view why) const
-    {
-        if (error->empty())
-            error->append("\"").append(name).append("\" ").append(why);
-    }
-
-    template <class T>
-    void take(std::string_view name, const json_value& v, T& out)
-    {
-        if constexpr (std::is_enum_v<T>) {
-            if (const auto e = enumerator<T>(v.is_string() ? v.text : ""))
-                out = *e;
-            else
-                fail(name, "is none of the names that are known here");
-        } else if constexpr (std::same_as<T, uptime>) {
-            if (const auto n = v.template as<uptime::rep>())
-                out = uptime{*n};
-            else
-                fail(name, "must be whole microseconds");
-        } else if constexpr (std::same_as<T, double>) {
-            constexpr double inf = std::numeric_limits<double>::infinity();
-            if (v.is_number())
-                out = v.number;
-            else if (v.is_string() && (v.text == "inf" || v.text == "-inf"))
-                out = v.text == "inf" ? inf : -inf;
-            else if (v.is_string() && v.text == "nan")
-                out = std::numeric_limits<double>::quiet_NaN();
-            else
-                fail(name, "must be a number");
-        } else if constexpr (std::same_as<T, bool>) {
-            out = v.boolean;
-            if (!v.is_boolean())
-                fail(name, "must be true or false");
-        } else if constexpr (std::integral<T>) {
-            if (const auto n = v.template as<T>())
-                out = *n;
-            else
-                fail(name, "must be a whole number that fits");
-        } else if constexpr (std::same_as<T, std::string> || std::same_as<T, std::string_view>) {
-            out = v.text;
-            if (!v.is_string())
-                fail(name, "must be a string");
-        } else if constexpr (std::same_as<T, task_types>) {
-            out = {};
-            if (!v.is_array())
-                fail(name, "must be an array");
-            for (const json_value& item : v.items) {
-                task_type t{};
-                take(name, item, t);
-                out.insert(t);
-            }
-        } else {
-            if (!v.is_object())
-                return fail(name, "must be an object");
-            json_in inside{&v, error};
-            fields(inside, out);
-        }
-    }
-};
-
-}  // namespace mayfly::detail
 
 // mayfly/detail/recorded.hpp ------------------------------------------------------------------------------------------
 
@@ -8464,12 +9011,12 @@ public:
 
     explicit recorder(sink write, recording_note note = {}, controller_options options = {}, observer watch = {})
         : write_(std::move(write)), machine_(options, [this, watch = std::move(watch)](const controller_event& e) {
-              line(detail::line_of(e));
+              line(mayfly::detail::line_of(e));
               if (watch)
                   watch(e);
           })
     {
-        line(detail::record_line("schema", recording_schema)
+        line(mayfly::detail::record_line("schema", recording_schema)
                  .with("scaler", note.scaler)
                  .with("note", note.note)
                  .with("options", options)
@@ -8480,20 +9027,23 @@ public:
 
     version_handle add(version_spec<S> spec, uptime now)
     {
-        std::vector<detail::recorded_group> groups;
+        std::vector<mayfly::detail::recorded_group> groups;
         for (const group_spec<S>& g : spec.groups) {
-            groups.push_back(detail::recorded_group::of(*g.policy));
+            groups.push_back(mayfly::detail::recorded_group::of(*g.policy));
             groups.back().target = *g.target;
             groups.back().types = g.types;
         }
-        line(detail::record_line("in", "add", now).with("status", spec.status).with_all("groups", groups).take());
+        line(mayfly::detail::record_line("in", "add", now)
+                 .with("status", spec.status)
+                 .with_all("groups", groups)
+                 .take());
         const version_handle h = machine_.add(std::move(spec), now);
-        line(detail::line_of(h));
+        line(mayfly::detail::line_of(h));
         return h;
     }
     void remove(version_handle h)
     {
-        line(detail::record_line("in", "remove").with("version", h).take());
+        line(mayfly::detail::record_line("in", "remove").with("version", h).take());
         machine_.remove(h);
     }
     void set_status(version_handle h, version_status status, uptime now)
@@ -8503,10 +9053,10 @@ public:
     }
     void set_policy(version_handle h, std::uint32_t which, std::shared_ptr<const group_policy<S>> policy, uptime now)
     {
-        line(detail::record_line("in", "policy", now)
+        line(mayfly::detail::record_line("in", "policy", now)
                  .with("version", h)
                  .with("which", which)
-                 .with("policy", detail::recorded_group::of(*policy))
+                 .with("policy", mayfly::detail::recorded_group::of(*policy))
                  .take());
         machine_.set_policy(h, which, std::move(policy), now);
     }
@@ -8517,10 +9067,10 @@ public:
     }
     void snapshot(version_handle h, const queue_snapshot& s, uptime now)
     {
-        std::vector<detail::recorded_worker> workers;
+        std::vector<mayfly::detail::recorded_worker> workers;
         for (const worker_seen& w : s.workers)
             workers.push_back(with_version(w));
-        line(detail::record_line("in", "snapshot", now)
+        line(mayfly::detail::record_line("in", "snapshot", now)
                  .with("version", h)
                  .with("stats", s.stats)
                  .with_all("workers", workers)
@@ -8531,7 +9081,7 @@ public:
     }
     void unread(version_handle h, condition outcome, std::string_view detail, uptime now)
     {
-        line(detail::record_line("in", "unread", now)
+        line(mayfly::detail::record_line("in", "unread", now)
                  .with("version", h)
                  .with("outcome", outcome)
                  .with("detail", detail)
@@ -8551,7 +9101,7 @@ public:
     void launched(std::uint64_t action, std::span<const launch_result> results, condition otherwise,
         std::string_view detail, uptime now)
     {
-        line(detail::record_line("in", "launched", now)
+        line(mayfly::detail::record_line("in", "launched", now)
                  .with("id", action)
                  .with_all("results", results)
                  .with("otherwise", otherwise)
@@ -8561,7 +9111,7 @@ public:
     }
     void resized(std::uint64_t action, condition outcome, std::string_view detail, uptime now)
     {
-        line(detail::record_line("in", "resized", now)
+        line(mayfly::detail::record_line("in", "resized", now)
                  .with("id", action)
                  .with("outcome", outcome)
                  .with("detail", detail)
@@ -8570,29 +9120,29 @@ public:
     }
     void advance(uptime now)
     {
-        line(detail::record_line("in", "advance", now).take());
+        line(mayfly::detail::record_line("in", "advance", now).take());
         machine_.advance(now);
     }
     [[nodiscard]] std::optional<controller_action> next_action()
     {
         // Recorded too, as what is taken when tells which calls may go.
-        line(detail::record_line("in", "take").take());
+        line(mayfly::detail::record_line("in", "take").take());
         auto a = machine_.next_action();
-        line(detail::line_of(a));
+        line(mayfly::detail::line_of(a));
         return a;
     }
     [[nodiscard]] uptime next_wake() const noexcept { return machine_.next_wake(); }
     [[nodiscard]] const controller_machine<S>& machine() const noexcept { return machine_; }
 
 private:
-    static detail::recorded_worker with_version(const worker_seen& w)
+    static mayfly::detail::recorded_worker with_version(const worker_seen& w)
     {
         return {w, w.version != nullptr ? std::optional{*w.version} : std::nullopt};
     }
     template <class T>
     void tell(std::string_view what, version_handle h, uptime now, std::string_view name, const T& v)
     {
-        line(detail::record_line("in", what, now).with("version", h).with(name, v).take());
+        line(mayfly::detail::record_line("in", what, now).with("version", h).with(name, v).take());
     }
     void line(std::string text)
     {
@@ -8633,7 +9183,7 @@ public:
         if (!result_)
             return false;
         result_.lines += 1;
-        detail::recorded line(text);
+        mayfly::detail::recorded line(text);
         if (line.error.empty()) {
             if (result_.lines == 1)
                 begin(line);
@@ -8659,17 +9209,17 @@ public:
     }
 
 private:
-    void begin(detail::recorded& line)
+    void begin(mayfly::detail::recorded& line)
     {
         if (line.what("schema") != recording_schema) {
             line.error = "a header with \"schema\":\"" + std::string(recording_schema) + "\" was expected";
             return;
         }
         machine_.emplace(line.get<controller_options>("options"),
-            [this](const controller_event& e) { said_.push_back(detail::line_of(e)); });
+            [this](const controller_event& e) { said_.push_back(mayfly::detail::line_of(e)); });
     }
 
-    void input(detail::recorded& line)
+    void input(mayfly::detail::recorded& line)
     {
         const std::string_view what = line.what("in");
         const auto h = what == "add" || what == "take" || what == "advance" || what == "launched" || what == "resized"
@@ -8683,10 +9233,10 @@ private:
         };
         if (what == "add") {
             version_spec<scaler> spec{.status = line.get<version_status>("status")};
-            for (const detail::recorded_group& g : line.all<detail::recorded_group>("groups"))
+            for (const mayfly::detail::recorded_group& g : line.all<mayfly::detail::recorded_group>("groups"))
                 spec.groups.push_back(
                     {g.policy(make_(g.target)), std::make_shared<const launch_target>(g.target), g.types});
-            feed([&] { said_.push_back(detail::line_of(machine_->add(std::move(spec), now))); });
+            feed([&] { said_.push_back(mayfly::detail::line_of(machine_->add(std::move(spec), now))); });
         } else if (what == "remove") {
             feed([&] { machine_->remove(h); });
         } else if (what == "status") {
@@ -8694,7 +9244,7 @@ private:
             feed([&] { machine_->set_status(h, status, now); });
         } else if (what == "policy") {
             const auto which = line.get<std::uint32_t>("which");
-            const auto p = line.get<detail::recorded_group>("policy");
+            const auto p = line.get<mayfly::detail::recorded_group>("policy");
             feed([&] {
                 const auto target = machine_->target(h, which);
                 machine_->set_policy(h, which, target ? p.policy(make_(*target)) : nullptr, now);
@@ -8703,11 +9253,11 @@ private:
             const auto tasks = line.get<task_added>("tasks");
             feed([&] { machine_->added(h, tasks, now); });
         } else if (what == "snapshot") {
-            const auto all = line.all<detail::recorded_worker>("workers");
+            const auto all = line.all<mayfly::detail::recorded_worker>("workers");
             std::vector<worker_seen> workers;
-            for (const detail::recorded_worker& w : all)
+            for (const mayfly::detail::recorded_worker& w : all)
                 workers.push_back(seen(w));
-            queue_snapshot s{.stats = line.get<detail::stats_by_type>("stats"),
+            queue_snapshot s{.stats = line.get<mayfly::detail::stats_by_type>("stats"),
                 .workers = workers,
                 .workers_complete = line.get<bool>("workers_complete"),
                 .busy_slots = line.get<std::optional<std::uint32_t>>("busy_slots")};
@@ -8717,7 +9267,7 @@ private:
             const auto detail = line.get<std::string>("detail");
             feed([&] { machine_->unread(h, outcome, detail, now); });
         } else if (what == "seen") {
-            const auto w = line.get<detail::recorded_worker>("worker");
+            const auto w = line.get<mayfly::detail::recorded_worker>("worker");
             feed([&] { machine_->seen(h, seen(w), now); });
         } else if (what == "gone") {
             const auto identity = line.get<std::string>("identity");
@@ -8736,27 +9286,28 @@ private:
         } else if (what == "advance") {
             feed([&] { machine_->advance(now); });
         } else if (what == "take") {
-            feed([&] { said_.push_back(detail::line_of(machine_->next_action())); });
+            feed([&] { said_.push_back(mayfly::detail::line_of(machine_->next_action())); });
         } else {
             line.error = "\"in\" with a known name, or \"out\", was expected";
         }
     }
 
-    static worker_seen seen(const detail::recorded_worker& w)
+    static worker_seen seen(const mayfly::detail::recorded_worker& w)
     {
         worker_seen out = w.seen;
         out.version = w.version ? &*w.version : nullptr;
         return out;
     }
 
-    void compare(const detail::recorded& line, std::string_view text)
+    void compare(const mayfly::detail::recorded& line, std::string_view text)
     {
         if (said_.empty())
             return differs("recorded, and missing now: " + std::string(text));
         const std::string now = std::move(said_.front());
         said_.pop_front();
         if (now != text) {
-            const std::string where = detail::first_difference(line.root(), detail::read_json(now).root);
+            const std::string where =
+                mayfly::detail::first_difference(line.root(), mayfly::detail::read_json(now).root);
             // Written another way, as by hand, it may still say the same.
             if (!where.empty())
                 return differs(where);
@@ -8780,7 +9331,7 @@ template <class Make>
 [[nodiscard]] replay_result replay(std::string_view text, Make make)
 {
     replayer<Make> r(std::move(make));
-    detail::each_line(text, [&](std::string_view line, std::size_t) { return r.feed(line); });
+    mayfly::detail::each_line(text, [&](std::string_view line, std::size_t) { return r.feed(line); });
     return r.finish();
 }
 
@@ -8825,8 +9376,8 @@ template <Scaler<scaling_signal> A, Scaler<scaling_signal> B>
         return (d.resize ? "size " + std::to_string(*d.resize) : "launch " + std::to_string(d.launch)) + ", " +
                std::string(to_string(d.reason));
     };
-    detail::each_line(text, [&](std::string_view line, std::size_t number) {
-        detail::recorded r(line);
+    mayfly::detail::each_line(text, [&](std::string_view line, std::size_t number) {
+        mayfly::detail::recorded r(line);
         const bool header = number == 1;
         if (r.error.empty() && header && r.what("schema") != recording_schema)
             r.error = "a header with \"schema\":\"" + std::string(recording_schema) + "\" was expected";
@@ -8848,9 +9399,9 @@ template <Scaler<scaling_signal> A, Scaler<scaling_signal> B>
                 if (da.launch != db.launch || da.resize != db.resize) {
                     c.different += 1;
                     if (c.first.size() < most)
-                        c.first.push_back("line " + std::to_string(number) + ", at " + detail::in_seconds_text(now) +
-                                          ", " + std::string(to_string(signal.why)) + ": " + say(da) + " and " +
-                                          say(db));
+                        c.first.push_back("line " + std::to_string(number) + ", at " +
+                                          mayfly::detail::in_seconds_text(now) + ", " +
+                                          std::string(to_string(signal.why)) + ": " + say(da) + " and " + say(db));
                 }
             }
         }
@@ -8867,11 +9418,12 @@ template <Scaler<scaling_signal> A, Scaler<scaling_signal> B>
 /// a line that is not an event.
 [[nodiscard]] inline std::string describe(std::string_view line)
 {
-    detail::recorded r(line);
-    const auto what = detail::enumerator<controller_event::kind>(r.what("out"));
+    mayfly::detail::recorded r(line);
+    const auto what = mayfly::detail::enumerator<controller_event::kind>(r.what("out"));
     if (!r.error.empty() || !what)
         return {};
-    std::string out = "at " + detail::in_seconds_text(r.get<uptime>("t")) + ", " + r.get<std::string>("group") + ": ";
+    std::string out =
+        "at " + mayfly::detail::in_seconds_text(r.get<uptime>("t")) + ", " + r.get<std::string>("group") + ": ";
     if (*what == controller_event::kind::decided || *what == controller_event::kind::bootstrap) {
         const auto made = r.get<decision>("made");
         const bool decided = *what == controller_event::kind::decided;
@@ -10231,8 +10783,9 @@ struct handler_archetype {
    for each of `request.count` starts; `report.starts` tells them apart, and the error stands for those it does not
    name. Accepted is enough: whether a worker comes up is seen later, by its polling as `<requestID>@<function>`.
 
-    Calls overlap. Cancellation (terminal) through the token's slot abandons the call soon. An error that compares equal
-    to `condition::throttled`, `transient` or `permanent` is treated as such, any other as transient.
+    Calls overlap, and making one does not throw. Cancellation (terminal) through the token's slot ends the call soon:
+    the controller waits for that before it ends itself. An error that compares equal to `condition::throttled`,
+    `transient` or `permanent` is treated as such, any other as transient.
     Models: `testing::scripted_provider`, and every provider of launch strategy `invoke`.
 */
 // clang-format off
@@ -10408,8 +10961,8 @@ public:
 
         Completes with `void(error_code)`: `operation_aborted`, once the calls under way have been cancelled and have
         ended; or `already_started`, if it runs already. Signals given while it does not run are kept: what they ask for
-        is done when it runs again. May be started from anywhere; a cancellation is emitted on the controller's
-       executor.
+        is done when it runs again. It may be started from anywhere. A cancellation is emitted on the controller's own
+        executor.
     */
     template <class Token>
     auto async_run(Token&& token)
@@ -10429,7 +10982,7 @@ private:
     /// Waits on a timer that never expires: it is cancelled from outside, and then once more by whatever ends last.
     struct running {
         basic_controller* c;
-        std::shared_ptr<void> work{};  // our waiting keeps the executor of the handler from no end
+        std::shared_ptr<void> work{};  // for the executor of the handler: we do not wait on that one
         enum { enter, begin, run, drain, leave } at = enter;
         error_code result{};
 
@@ -10447,11 +11000,14 @@ private:
             case begin:
                 if (me.active_)
                     return end(self, error::already_started);
-                me.active_ = me.running_ = true;
-                me.perform();
+                me.active_ = true;
                 at = run;
+                if (!is_cancelled(self)) {
+                    me.running_ = true;
+                    me.perform();
+                }
                 // What is done above may cancel us, with nobody waiting yet.
-                if (self.get_cancellation_state().cancelled() == cancellation_type::none)
+                if (!is_cancelled(self))
                     return me.wait_idle(std::move(self));
                 [[fallthrough]];
             case run:
@@ -10467,6 +11023,12 @@ private:
                 return end(self, error::operation_aborted);
             case leave: work.reset(); return self.complete(result);
             }
+        }
+
+        template <class Self>
+        [[nodiscard]] static bool is_cancelled(const Self& self) noexcept
+        {
+            return self.get_cancellation_state().cancelled() != boost::asio::cancellation_type::none;
         }
 
         template <class Self>
