@@ -58,12 +58,15 @@ struct service_edge {
         }
         const double begin = std::max(static_cast<double>(next.first.count()), free);
         free = begin + interval;
-        const uptime from(static_cast<uptime::rep>(std::ceil(begin)));
+        // An odd limiter, or odd times, put tasks off beyond what can be counted.
+        constexpr double latest = 4e18;
+        const uptime from(static_cast<uptime::rep>(std::ceil(std::min(begin, latest))));
         const task& t = g.tasks[next.second];
         edges.push_back({from, true});
-        edges.push_back({from + t.service, false});
+        const uptime end = later(from, t.service);
+        edges.push_back({end, false});
         if (t.next != no_task)
-            later_steps.emplace(from + t.service + t.gap, t.next);
+            later_steps.emplace(later(end, t.gap), t.next);
     }
     // At the same instant the new task comes before the old one goes: they need two slots.
     std::sort(edges.begin(), edges.end(), [](const service_edge& a, const service_edge& b) {

@@ -80,9 +80,10 @@ struct distribution {
     kind is = kind::constant;
     double a = 0;  ///< constant: the value; exponential: mean; lognormal: median; uniform: lo; pareto: xm
     double b = 0;  ///< lognormal: sigma; uniform: hi; pareto: alpha
-    double cap = std::numeric_limits<double>::infinity();  ///< lognormal and pareto: nothing above it.
-    std::vector<double> p{};                               ///< mix: the chance of each branch.
-    std::vector<distribution> of{};                        ///< mix: the branches.
+    /// lognormal and pareto: nothing above it. At first thirty years: a few of them still sum to an `uptime`.
+    double cap = 1e9;
+    std::vector<double> p{};         ///< mix: the chance of each branch.
+    std::vector<distribution> of{};  ///< mix: the branches.
 
     [[nodiscard]] static distribution constant(double v) { return {.a = v}; }
     [[nodiscard]] static distribution exponential(double mean) { return {.is = kind::exponential, .a = mean}; }

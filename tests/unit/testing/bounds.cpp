@@ -60,6 +60,30 @@ TEST_CASE("bounds: a worker's life is finite, so long work needs more starts")
     CHECK(compute_bounds(w, generate(w)).zero_wait_cost == doctest::Approx(1060 + 2 * 0.4 + 18 * 0.1));
 }
 
+TEST_CASE("bounds: times beyond all measure are still counted")
+{
+    struct row {
+        const char* why;
+        arrival_spec arrivals;
+        double rate_limit;
+    };
+    const arrival_spec two{.events = {{.t = 0, .n = 2}}};
+    const row rows[] = {
+        {"chains that end after the end of time", {.is = arrival_spec::kind::chain, .of = {two}, .steps = 20'000}, 0},
+        {"a limiter that lets the last one go after it", {.events = {{.t = 0, .n = 20'000}}}, 1e-9},
+    };
+    for (const row& r : rows) {
+        workload w = two_tasks(0, 0);
+        w.arrivals = r.arrivals;
+        w.queue.rate_limit = r.rate_limit;
+        w.service = {.is = distribution::kind::pareto, .a = 1e9, .b = 0.05};
+        const cost_bounds b = compute_bounds(w, generate(w));
+        CHECK_MESSAGE(b.work_cost > 1e12, r.why);
+        CHECK_MESSAGE(b.zero_wait_cost > 1e12, r.why);
+        CHECK_MESSAGE(std::isfinite(b.zero_wait_cost), r.why);
+    }
+}
+
 TEST_CASE("bounds: what a file states comes before what is computed")
 {
     workload w = two_tasks(0, 1);
