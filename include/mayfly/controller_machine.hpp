@@ -583,6 +583,7 @@ private:
             d.resize.reset();
             why = reason::calls_under_way;
         }
+        room = std::min(room, options_.starts_per_call);
         if (d.launch > room) {
             d.held_back = saturating_add(d.held_back, d.launch - room);
             d.launch = room;

@@ -1037,3 +1037,22 @@ TEST_CASE("a set is brought within bounds that are new, and told so once")
     CHECK_MESSAGE(sizes(5s) == list{2}, "the first worker's start is the minimum's");
     CHECK(s.machine.contains(first));
 }
+
+TEST_CASE("a backlog without end asks for a bounded number of starts, and for more with the answer")
+{
+    const auto policy = std::make_shared<group_policy<mayfly::fleet>>();
+    policy->bootstrap = false;
+    controller_machine<mayfly::fleet> machine({.starts_per_call = 500});
+    const version_handle h = machine.add({.groups = {{policy, std::make_shared<launch_target>()}}}, 0s);
+    queue_snapshot snapshot;
+    snapshot.of(task_type::activity) = queue_stats{.backlog = std::numeric_limits<std::uint64_t>::max()};
+    machine.snapshot(h, snapshot, 1s);
+    const auto first = machine.next_action();
+    REQUIRE(first);
+    CHECK(first->launch.count == 500);
+    CHECK(machine.books(h)->records().size() == 500);
+    machine.launched(first->id, {}, condition::ok, {}, 2s);
+    const auto second = machine.next_action();
+    REQUIRE(second);
+    CHECK(second->launch.count == 500);
+}
