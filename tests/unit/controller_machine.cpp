@@ -1052,7 +1052,9 @@ TEST_CASE("a backlog without end asks for a bounded number of starts, and for mo
     CHECK(first->launch.count == 500);
     CHECK(machine.books(h)->records().size() == 500);
     machine.launched(first->id, {}, condition::ok, {}, 2s);
-    const auto second = machine.next_action();
+    auto second = machine.next_action();
+    while (second && second->what == act::read)
+        second = machine.next_action();
     REQUIRE(second);
     CHECK(second->launch.count == 500);
 }
