@@ -1967,8 +1967,9 @@ struct version_spec {
 namespace mayfly {
 
 struct controller_options {
-    std::uint32_t calls_at_once = 256;   ///< Launches and resizes under way, over all versions.
-    std::uint16_t calls_per_group = 32;  ///< Of one group. One more decision is held back, not queued.
+    std::uint32_t calls_at_once = 256;       ///< Launches and resizes under way, over all versions.
+    std::uint16_t calls_per_group = 32;      ///< Of one group. One more decision is held back, not queued.
+    std::uint32_t starts_per_call = 10'000;  ///< More are held back: books and providers have their limits too.
     uptime read_soonest = std::chrono::milliseconds{250};  ///< Between two readings of one version.
     uptime read_retry = std::chrono::seconds{1};           ///< After a reading failed; doubles up to `read_retry_most`.
     uptime read_retry_most = std::chrono::minutes{1};
@@ -3406,6 +3407,7 @@ private:
             d.resize.reset();
             why = reason::calls_under_way;
         }
+        room = std::min(room, options_.starts_per_call);
         if (d.launch > room) {
             d.held_back = saturating_add(d.held_back, d.launch - room);
             d.launch = room;
