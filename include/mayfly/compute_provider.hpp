@@ -29,10 +29,11 @@ struct handler_archetype {
    for each of `request.count` starts; `report.starts` tells them apart, and the error stands for those it does not
    name. Accepted is enough: whether a worker comes up is seen later, by its polling as `<requestID>@<function>`.
 
-    Calls overlap, and making one does not throw. Cancellation (terminal) through the token's slot ends the call soon:
-    the controller waits for that before it ends itself. An error that compares equal to `condition::throttled`,
-    `transient` or `permanent` is treated as such, any other as transient.
-    Models: `testing::scripted_provider`, and every provider of launch strategy `invoke`.
+    Calls overlap. Making one should not throw: a call that does has not begun, and counts as failed, transient.
+    Cancellation (terminal) through the token's slot ends the call soon: past its time limit the controller no longer
+    listens to it, but still waits for its end before it ends itself. An error that compares equal to
+   `condition::throttled`, `transient` or `permanent` is treated as such, any other as transient. Models:
+   `testing::scripted_provider`, and every provider of launch strategy `invoke`.
 */
 // clang-format off
 template <class P>

@@ -22,6 +22,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <exception>
 #include <list>
 #include <memory>
 #include <string>
@@ -31,7 +32,8 @@
 
 namespace mayfly {
 
-/// How long a call may take before it is cancelled. It then counts as failed, `condition::transient`.
+/// How long a call may take before it is cancelled. It counts as failed from then on, `condition::transient`, whether
+/// or not it heeds that: another call may take its place, and what it still answers is not heard.
 struct call_limits {
     uptime launch = std::chrono::seconds{60};  ///< A launch or a resize.
     uptime read = std::chrono::seconds{15};    ///< A reading.
@@ -42,6 +44,9 @@ struct call_limits {
     Give it versions and signals, and let `async_run` run. All its members except `async_run` are called on the executor
     it was made with: a strand, if the context has several threads. Calls to provider and source are made there too. It
     must outlive `async_run`, and may go when that has completed.
+
+    A call that cannot even be made, because its initiating function throws, ends as `condition::transient`, with what
+    the exception says.
 
     The observer is called in mid-decision. It must not throw, nor call back into the controller: what it wants to say
     it posts to the executor.
@@ -113,9 +118,9 @@ public:
     /** Performs what the machine decides, until cancelled (terminal, partial or total).
 
         Completes with `void(error_code)`: `operation_aborted`, once the calls under way have been cancelled and have
-        ended; or `already_started`, if it runs already. Signals given while it does not run are kept: what they ask for
-        is done when it runs again. It may be started from anywhere. A cancellation is emitted on the controller's own
-        executor.
+        ended, and those too that did not end at their time limit: their handlers know the controller; or
+       `already_started`, if it runs already. Signals given while it does not run are kept: what they ask for is done
+       when it runs again. It may be started from anywhere. A cancellation is emitted on the controller's own executor.
     */
     template <class Token>
     auto async_run(Token&& token)
@@ -126,11 +131,28 @@ public:
 private:
     struct call {
         boost::asio::cancellation_signal cancel{};
+        controller_action::kind what{};
+        std::uint64_t id = 0;
+        version_handle version{};
         uptime give_up_at{};
         std::list<call>* in = nullptr;
         bool expired = false;
+        bool given_up = false;  // the machine has been told, and hears no answer
     };
     using call_list = std::list<call>;
+
+    /// While one is there, no call that has ended goes away: we are in its signal, or making it.
+    struct hold {
+        basic_controller& c;
+        explicit hold(basic_controller& of) : c(of) { ++c.held_; }
+        ~hold()
+        {
+            if (--c.held_ == 0)
+                c.ended_.clear();
+        }
+        hold(const hold&) = delete;
+        hold& operator=(const hold&) = delete;
+    };
 
     /// Waits on a timer that never expires: it is cancelled from outside, and then once more by whatever ends last.
     struct running {
@@ -225,8 +247,11 @@ private:
     {
         for (call_list* list : {&launching_, &reading_})
             while (!list->empty() && list->front().give_up_at <= t) {
-                list->front().expired = true;
+                call& c = list->front();
+                c.expired = true;
+                hold h(*this);
                 cancel_first(*list);
+                give_up(c, out_of_time);
             }
     }
 
@@ -234,11 +259,22 @@ private:
     {
         call& c = list.front();
         move_to(cancelled_, list.begin());
-        // This call, or another, may end within. None goes away while we are in its signal.
-        cancelling_ = true;
+        hold h(*this);
         c.cancel.emit(boost::asio::cancellation_type::terminal);
-        cancelling_ = false;
-        ended_.clear();
+    }
+
+    /// Tells the machine that nothing came of the call, unless it has ended.
+    void give_up(call& c, std::string_view words)
+    {
+        using enum controller_action::kind;
+        if (c.in == &ended_)
+            return;
+        c.given_up = true;
+        switch (c.what) {
+        case launch: machine_.launched(c.id, {}, condition::transient, words, now()); break;
+        case resize: machine_.resized(c.id, condition::transient, words, now()); break;
+        case read: machine_.unread(c.version, condition::transient, words, now()); break;
+        }
     }
 
     static void move_to(call_list& to, typename call_list::iterator it)
@@ -264,53 +300,88 @@ private:
         switch (next.what) {
         case launch:
             if constexpr (LaunchesWorkers<P>)
-                provider_.async_launch(std::move(next.launch),
-                    ending<launch_report>(launching_, limits_.launch,
-                        [id = next.id](basic_controller& c, error_code ec, const launch_report& r,
-                            std::string_view words) { c.launched(id, ec, r, words); }));
+                make(book(launching_, limits_.launch, next), [&](auto it) {
+                    provider_.async_launch(std::move(next.launch),
+                        ending<launch_report>(
+                            it, [id = next.id](basic_controller& c, error_code ec, const launch_report& r,
+                                    std::string_view words) { c.launched(id, ec, r, words); }));
+                });
             break;
         case resize:
             if constexpr (ResizesWorkerSet<P>)
-                provider_.async_resize(std::move(next.resize),
-                    ending<resize_report>(launching_, limits_.launch,
-                        [id = next.id](
-                            basic_controller& c, error_code ec, const resize_report& r, std::string_view words) {
+                make(book(launching_, limits_.launch, next), [&](auto it) {
+                    provider_.async_resize(std::move(next.resize),
+                        ending<resize_report>(it, [id = next.id](basic_controller& c, error_code ec,
+                                                      const resize_report& r, std::string_view words) {
                             c.machine_.resized(id, condition_of(ec), r.detail.empty() ? words : r.detail, c.now());
                         }));
+                });
             break;
         case read:
             if constexpr (QueueSource<Q>)
-                source_.async_read(machine_.target(next.version), now(),
-                    ending<queue_reading>(reading_, limits_.read,
-                        [h = next.version](
-                            basic_controller& c, error_code ec, const queue_reading& r, std::string_view words) {
+                make(book(reading_, limits_.read, next), [&](auto it) {
+                    source_.async_read(machine_.target(next.version), now(),
+                        ending<queue_reading>(it, [h = next.version](basic_controller& c, error_code ec,
+                                                      const queue_reading& r, std::string_view words) {
                             if (ec)
                                 c.machine_.unread(h, condition_of(ec), words, c.now());
                             else
                                 c.machine_.snapshot(h, r.view(c.room_), c.now());
                         }));
+                });
             break;
+        }
+    }
+
+    typename call_list::iterator book(call_list& list, uptime at_most, const controller_action& next)
+    {
+        const auto it = list.emplace(list.end());
+        it->what = next.what;
+        it->id = next.id;
+        it->version = next.version;
+        it->in = &list;
+        it->give_up_at = later(now(), std::max(at_most, uptime{1}));
+        return it;
+    }
+
+    /// Makes the call. One that throws has not begun, and nobody calls its handler.
+    template <class F>
+    void make(typename call_list::iterator it, F initiate)
+    {
+        hold h(*this);
+        const auto threw = [&](std::string_view words) {
+            if (it->in == &ended_)
+                return;
+            give_up(*it, words);
+            move_to(ended_, it);
+        };
+        try {
+            initiate(it);
+        } catch (const std::exception& e) {
+            threw(e.what());
+        } catch (...) {
+            threw("the call threw what is no std::exception");
         }
     }
 
     /// A handler that books the call out, lets `then` tell the machine, and goes on performing.
     template <class Result, class F>
-    auto ending(call_list& list, uptime at_most, F then)
+    auto ending(typename call_list::iterator it, F then)
     {
-        const auto it = list.emplace(list.end());
-        it->in = &list;
-        it->give_up_at = later(now(), std::max(at_most, uptime{1}));
         const auto slot = it->cancel.slot();
         auto end = [this, it, then](error_code ec, Result r) {
             const bool expired = it->expired;
+            const bool given_up = it->given_up;
             move_to(ended_, it);
-            if (!cancelling_)
+            if (held_ == 0)
                 ended_.clear();
-            std::string words;
-            if (ec)
-                words = expired ? "no answer within the time limit" : ec.message();
-            then(*this, ec, r, words);
-            perform();
+            if (!given_up) {
+                std::string words;
+                if (ec)
+                    words = expired ? std::string(out_of_time) : ec.message();
+                then(*this, ec, r, words);
+                perform();
+            }
             wake_if_quiet();
         };
         return boost::asio::bind_cancellation_slot(
@@ -365,6 +436,7 @@ private:
 
     // A far alarm may lie beyond what the clock can count.
     static constexpr uptime longest_sleep = std::chrono::hours{24};
+    static constexpr std::string_view out_of_time = "no answer within the time limit";
 
     P provider_;
     Q source_;
@@ -374,6 +446,7 @@ private:
     boost::asio::basic_waitable_timer<C> idle_;
     typename C::time_point began_;
     uptime asleep_until_ = never;
+    std::uint32_t held_ = 0;
     std::uint32_t sleeps_ = 0;  // waits on `timer_` whose handler has not run
     call_list launching_{};     // these two in the order of `give_up_at`
     call_list reading_{};
@@ -384,7 +457,6 @@ private:
     bool active_ = false;   // from the beginning of `async_run` to its end
     bool running_ = false;  // from its beginning to its cancellation
     bool performing_ = false;
-    bool cancelling_ = false;
 };
 
 /// The usual form: sized by `fleet`, on the machine's own clock.

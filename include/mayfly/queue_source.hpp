@@ -46,6 +46,7 @@ struct queue_reading {
 
     `q.async_read(target, now, token)`  completes with `void(error_code, queue_reading)`; times in it are uptimes like
                                         `now`, the controller's time of the call. Cancellation (terminal) abandons it.
+    What `LaunchesWorkers` says of calls that throw or do not heed their cancellation goes for these too.
 
     Models: `no_source`, for a host that reports every add itself; `temporal::task_queue_source`.
 */

@@ -25,6 +25,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -116,9 +117,9 @@ template <class S = fleet, class P = scripted_provider>
 struct stage : from_zero {
     using controller_type = mayfly::basic_controller<S, P, scripted_source, manual_clock>;
 
-    stage()
+    explicit stage(mayfly::controller_options options = {})
         : c(std::make_unique<controller_type>(io.get_executor(), P(io.get_executor()),
-              scripted_source(io.get_executor()), mayfly::controller_options{}, [this](const controller_event& e) {
+              scripted_source(io.get_executor()), options, [this](const controller_event& e) {
                   heard.push_back({e.what, e.at, e.version, e.count, e.outcome, std::string(e.detail)});
               }))
     {}
@@ -230,6 +231,126 @@ TEST_CASE("a call that hangs is cancelled at its limit, and holds up nobody")
     CHECK(refused[0].outcome == condition::transient);
     CHECK(refused[0].detail == "no answer within the time limit");
     CHECK(s.books(all[7]).refused == 2);
+}
+
+TEST_CASE("a call that does not heed its cancellation loses its place at its limit")
+{
+    stage s({.calls_at_once = 2});
+    s.c->provider().always("bad", {.takes = 10min, .stubborn = true});
+    s.c->source().always({.takes = 10min, .stubborn = true});
+    s.run();
+    const version_handle bad = s.c->add(version(quiet_policy<fleet>(), "bad"));
+    const version_handle worse = s.c->add(version(quiet_policy<fleet>(), "bad"));
+    const version_handle good = s.c->add(version(quiet_policy<fleet>(), "good"));
+    s.add(bad, 1);
+    s.add(worse, 1);
+    s.pass(1s);
+    s.add(good, 1);
+    const auto good_launches = [&] {
+        const auto& all = s.c->provider().launches();
+        return std::count_if(
+            all.begin(), all.end(), [](const auto& l) { return l.request.target->function == "good"; });
+    };
+    CHECK_MESSAGE(good_launches() == 0, "both places are taken");
+    s.pass(60s);
+    const auto refused = s.of(event::refused);
+    REQUIRE(refused.size() >= 2);
+    CHECK(refused[0].at == 60s);
+    CHECK(refused[0].outcome == condition::transient);
+    CHECK(refused[0].detail == "no answer within the time limit");
+    CHECK_MESSAGE(s.of(event::unread).size() >= 3, "readings likewise");
+    CHECK(good_launches() > 0);
+
+    s.cancel();
+    s.pass(2min, 1s);
+    CHECK_MESSAGE(s.ends.empty(), "its handler still knows the controller");
+    s.pass(10min, 1s);
+    CHECK(s.ends == aborted_once);
+    CHECK(s.c->machine().calls_under_way() == 0);
+}
+
+TEST_CASE("a late answer of a call that was given up is not heard")
+{
+    stage<eager> s;
+    s.c->provider().always({.takes = 70s, .stubborn = true});
+    s.run();
+    const version_handle h = s.c->add(version(quiet_policy<eager>()));
+    s.add(h, 2);
+    s.pass(80s, 1s);
+    CHECK(s.c->provider().under_way() == 0);
+    CHECK(s.of(event::refused).size() == 1);
+    CHECK(s.of(event::launched).empty());
+    CHECK(s.books(h).total() == 0);
+    s.cancel();
+    CHECK(s.ends == aborted_once);
+}
+
+namespace {
+
+/// Its first call cannot be made, and neither can each reading.
+struct throwing_provider {
+    explicit throwing_provider(asio::any_io_executor e) : rest(std::move(e)) {}
+    template <class Token>
+    auto async_launch(mayfly::launch_request request, Token&& token)
+    {
+        if (++calls == 1)
+            throw std::runtime_error("bad settings");
+        if (calls == 2)
+            throw 2;
+        return rest.async_launch(std::move(request), std::forward<Token>(token));
+    }
+    scripted_provider rest;
+    int calls = 0;
+};
+
+struct throwing_source {
+    template <class Token>
+    auto async_read(std::shared_ptr<const launch_target>, uptime, Token&& token)
+    {
+        if (++calls > 0)
+            throw std::runtime_error("no address");
+        return asio::async_initiate<Token, void(error_code, queue_reading)>([](auto) {}, token);
+    }
+    int calls = 0;
+};
+
+}  // namespace
+
+TEST_CASE("a call that throws when it is made has failed, and the controller goes on")
+{
+    manual_clock::reset();
+    asio::io_context io;
+    asio::cancellation_signal stop;
+    std::vector<std::string> words;
+    std::size_t unread = 0;
+    mayfly::basic_controller<eager, throwing_provider, throwing_source, manual_clock> c(
+        io.get_executor(), throwing_provider(io.get_executor()), {}, {}, [&](const controller_event& e) {
+            if (e.what == event::refused) {
+                CHECK(e.outcome == condition::transient);
+                words.emplace_back(e.detail);
+            }
+            if (e.what == event::unread) {
+                CHECK(e.detail == "no address");
+                ++unread;
+            }
+        });
+    bool ended = false;
+    c.async_run(asio::bind_cancellation_slot(stop.slot(), [&](error_code) { ended = true; }));
+    settle(io);
+    const version_handle a = c.add(version(quiet_policy(eager{.read = 1s})));
+    const version_handle b = c.add(version(quiet_policy<eager>()));
+    c.added(a, missed(1));
+    c.added(a, missed(1));
+    c.added(b, missed(1));
+    mayfly::testing::pass(io, 1min, 1s);
+    CHECK(words == std::vector<std::string>{"bad settings", "the call threw what is no std::exception"});
+    CHECK(c.provider().calls == 3);
+    CHECK(c.machine().books(b)->view(c.now()).asked == 0);
+    CHECK(unread > 1);
+    CHECK(c.machine().calls_under_way() == 0);
+    stop.emit(asio::cancellation_type::terminal);
+    settle(io);
+    CHECK(ended);
 }
 
 TEST_CASE("a throttling provider is tried ever more slowly, and at once again when it has room")
