@@ -103,8 +103,11 @@ public:
         if (v == nullptr || v->status == status)
             return;
         v->status = status;
-        for (group& g : v->groups)
+        for (group& g : v->groups) {
+            if (g.bootstrap_at == never && g.spec.policy->bootstrap && !g.bound)
+                g.bootstrap_at = now;
             ask(*v, h.index, g, {.why = cause::changed}, now);
+        }
         settle(h.index, now);
     }
 
@@ -325,6 +328,7 @@ public:
             if (v == nullptr)
                 continue;
             v->read_queued = false;
+            v->reading = v->reading && v->status != version_status::drained;
             if (v->reading)
                 return a;
         }
@@ -456,7 +460,7 @@ private:
     [[nodiscard]] static uptime doubled(uptime first, std::uint32_t times, uptime most) noexcept
     {
         for (; times > 0 && first < most; --times)
-            first *= 2;
+            first += std::min(first, most - first);  // not twice: `most` may be `never`
         return std::min(first, most);
     }
 
@@ -663,7 +667,11 @@ private:
         const fleet_view f = view(g, now);
         // The workers of a set have names of their own, which no answer told us.
         constexpr bool is_set = strategy_of<S>() == launch_strategy::worker_set;
-        if (f.ever_seen || (is_set && f.foreign > 0) || v.status == version_status::drained) {
+        if (v.status == version_status::drained) {
+            g.bootstrap_at = never;  // until the status is another
+            return;
+        }
+        if (f.ever_seen || (is_set && f.foreign > 0)) {
             g.bootstrap_at = never;
             g.bound = true;
             return;

@@ -428,6 +428,32 @@ TEST_CASE("a drained version sleeps, and wakes")
     CHECK_MESSAGE(script->asked.size() == 2, "the same status again is no news");
 }
 
+TEST_CASE("a version that is added while it is drained gets its first worker when it wakes")
+{
+    stage<scripted> s;
+    const version_handle h = s.add({}, 0s, version_status::drained);
+    s.run(1h);
+    CHECK(s.actions().empty());
+    CHECK(!s.machine.remember(h)[0].bound);
+    s.machine.set_status(h, version_status::current, 1h);
+    CHECK(s.accept_all(1h) == 1);
+    s.machine.set_status(h, version_status::ramping, 1h + 1s);
+    CHECK_MESSAGE(s.actions().empty(), "another status alone is no reason for one more");
+    s.run(1h + 10s);
+    CHECK_MESSAGE(s.actions().size() == 1, "nobody was seen");
+}
+
+TEST_CASE("a version that is drained before its reading was made is not read")
+{
+    stage<scripted> s;
+    const version_handle h =
+        s.add(saying([](const scaling_signal&, uptime) { return decision{.read = uptime::zero()}; }));
+    s.machine.set_status(h, version_status::drained, 0s);
+    CHECK(s.actions().empty());
+    s.machine.set_status(h, version_status::current, 1s);
+    CHECK_MESSAGE(s.actions().size() == 1, "it reads again when it wakes");
+}
+
 TEST_CASE("statistics are read when the scaler wants, and not more often than may be")
 {
     struct row {
@@ -478,6 +504,20 @@ TEST_CASE("reading backs off while it fails")
     REQUIRE(s.actions().size() == 1);
     s.machine.snapshot(h, {}, now);
     CHECK_MESSAGE(s.machine.next_wake() == now + 250ms, "one success ends it");
+
+    SUBCASE("however often it fails, and with no longest wait")
+    {
+        options.read_retry_most = never;
+        stage<scripted> t(options);
+        const version_handle v = t.add(saying([](const scaling_signal&, uptime) { return decision{.read = 0s}; }));
+        uptime last{};
+        for (int i = 0; i < 300; ++i) {
+            t.machine.unread(v, condition::transient, {}, 1s);
+            CHECK(t.machine.next_wake() >= last);
+            last = t.machine.next_wake();
+        }
+        CHECK(last == never);
+    }
 }
 
 TEST_CASE("a stream of signals does not postpone reading")
