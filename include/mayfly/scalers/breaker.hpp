@@ -41,15 +41,20 @@ struct breaker {
     {
         decision d = inner.decide(st.inner, sig, now);
         const bool was_open = st.breaker.open;
-        const std::uint32_t wish = std::max(d.launch, st.owed ? 1U : 0U);
+        // Adds that ask for no worker release no probe either: the next wake does.
+        const bool mere_add = sig.why == cause::added && sig.added.unmatched() == 0;
+        const std::uint32_t wish = std::max(d.launch, st.owed && !mere_add ? 1U : 0U);
         const std::uint32_t granted = rules.admit(st.breaker, sig.fleet, wish, now, d.revisit);
         if (!st.breaker.open) {
             // Closed again: a worker is there, and what is wished for now is all that is needed.
             st.owed = false;
             return d;
         }
-        if (wish == 0)
+        if (wish == 0) {
+            if (st.owed && sig.fleet.pending() == 0)
+                d.revisit = std::min(d.revisit, std::max(st.breaker.next_probe, now + uptime{1}) - now);
             return d;
+        }
         st.owed = granted == 0;
         d.held_back = saturating_add(d.held_back, d.launch - std::min(d.launch, granted));
         d.launch = granted;

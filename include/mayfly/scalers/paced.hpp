@@ -51,7 +51,7 @@ struct paced {
             // A start is free as soon as one less than the whole burst is owed.
             const uptime owed_then = debt + each * free;
             const uptime wait = owed_then - each * (static_cast<uptime::rep>(burst) - 1);
-            d.revisit = std::clamp(wait, uptime{1}, d.revisit);
+            d.revisit = std::max(std::min(wait, d.revisit), uptime{1});
             if (free == 0)
                 d.reason = reason::cooling_off;
         }

@@ -95,6 +95,37 @@ TEST_CASE("breaker: a wish that is not repeated gets one probe")
     CHECK(silent.decide(st, dead, 10min) == decision{});
 }
 
+TEST_CASE("breaker: tasks that ask for no worker release no probe")
+{
+    const breaker<starts> wishes{.inner = {{.launch = 4}}};
+    const breaker<starts> silent{};
+    const fleet_view dead{.given_up = 6};
+    struct row {
+        const char* why;
+        mayfly::add_counts added;
+        uptime now;
+        std::uint32_t launch;
+        uptime revisit;
+    };
+    const row rows[] = {
+        {"a limiter holds them, the probe is due", {.rate_limited = 3}, 7s, 0, 1us},
+        {"a worker took them", {.matched = 1}, 7s, 0, 1us},
+        {"before the probe is due it stays due then", {.rate_limited = 3}, 3s, 0, 3s},
+        {"one found nobody", {.not_matched = 1, .rate_limited = 3}, 7s, 1, mayfly::never},
+    };
+    for (const row& r : rows) {
+        INFO(r.why);
+        breaker<starts>::state st;
+        REQUIRE(wishes.decide(st, {.fleet = dead}, 1s).launch == 0);
+        const decision d = silent.decide(st, {.why = cause::added, .added = r.added, .fleet = dead}, r.now);
+        CHECK(d.launch == r.launch);
+        CHECK(d.revisit == r.revisit);
+        CHECK(st.owed == (r.launch == 0));
+        if (r.launch == 0)
+            CHECK(silent.decide(st, {.why = cause::wake, .fleet = dead}, r.now + d.revisit).launch == 1);
+    }
+}
+
 TEST_CASE("breaker: what was held back is nobody's once a worker is there")
 {
     const breaker<starts> wishes{.inner = {{.launch = 4}}};

@@ -80,6 +80,15 @@ TEST_CASE("paced: everything else is left as it is")
     CHECK(quiet.decide(st, {}, 1s) == decision{.revisit = 20ms, .read = 7s, .reason = reason::covered});
 }
 
+TEST_CASE("paced: an inner scaler that would be asked again at once is asked a moment later")
+{
+    for (const uptime inner : {0s, -1s}) {
+        const paced<starts> s{.inner = {{.launch = 50, .revisit = inner}}};
+        paced<starts>::state st;
+        CHECK(s.decide(st, {}, 1s) == decision{.launch = 10, .revisit = 1us, .held_back = 40});
+    }
+}
+
 TEST_CASE("paced: settings and states at their ends")
 {
     struct row {
