@@ -38,7 +38,7 @@ public:
         : settings_(std::move(settings)),
           records_(std::move(from.records)),
           next_id_(from.next_id),
-          ends_by_age_from_(from.ends_by_age_from),
+          ends_by_age_from_(from.next_id),  // the life these workers were given is not in the image
           foreign_(from.foreign),
           refused_(from.refused),
           dead_in_a_row_(from.dead_in_a_row),
@@ -56,6 +56,7 @@ public:
         for (start_record& r : records_) {
             r.mark = 0;
             count(r.state, +1);
+            nameless_ += is_nameless(r) ? 1U : 0U;
         }
         std::size_t size = 16;
         while (size < records_.size() * 2 + 2)
@@ -109,6 +110,7 @@ public:
         start_record* const early = lookup(result.request_id);
         r->request_id = result.request_id;
         enter(*r, start_state::accepted, now);
+        nameless_ += r->request_id.empty() ? 1U : 0U;
         if (early != nullptr)
             take_over(*r, *early, now);
         index(static_cast<std::size_t>(r - records_.begin()));
@@ -121,13 +123,26 @@ public:
             enter(*r, start_state::gone, now);
     }
 
-    /// Starts that nobody will answer any more, as after a restart: they may have been made, so they count as such
-    /// until they are given up.
+    /// Begins anew at `now` with what is in the books. Starts that nobody will answer any more may have been made, so
+    /// they count as such until they are given up. Moments that have not come yet, from a clock that was further, are
+    /// taken for now.
     void answers_lost(uptime now) noexcept
     {
-        for (start_record& r : records_)
-            if (r.state == start_state::asked)
+        for (start_record& r : records_) {
+            if (r.state == start_state::asked) {
                 enter(r, start_state::accepted, now);
+                nameless_ += 1;
+            }
+            r.asked_at = std::min(r.asked_at, now);
+            r.changed_at = std::min(r.changed_at, now);
+            if (r.ends_at != never)
+                r.ends_at = std::min(r.ends_at, later(now, settings_->useful_life));
+        }
+        last_seen_ = std::min(last_seen_, now);
+        last_change_ = std::min(last_change_, now);
+        newest_seen_ask_ = std::min(newest_seen_ask_, now);
+        measured_at_.reset();
+        ends_by_age_from_ = next_id_;
     }
 
     /// A poller was seen.
@@ -135,6 +150,8 @@ public:
     {
         const std::string_view request = w.identity.substr(0, w.identity.find('@'));
         start_record* r = lookup(request);
+        if (r == nullptr)
+            r = claim_nameless(w, request, own);
         if (r == nullptr)
             return adopt(w, request, own, now);
         r->mark = mark_;
@@ -161,12 +178,17 @@ public:
             break;
         case start_state::elsewhere:
         case start_state::gone:
-            // A worker past its end drains and may still be listed: only a fresh first poll is a return.
-            if (!w.present || w.first_seen <= r->changed_at)
+            if (!w.present)
                 return sighting::known;
+            if (w.first_seen > r->changed_at) {
+                totals_.returned = saturating_add(totals_.returned, 1);
+                r->ends_at = later(std::min(w.first_seen, now), settings_->useful_life);
+            } else if (w.last_seen <= r->changed_at || now >= r->ends_at) {
+                // A worker past its end drains and may still be listed.
+                return sighting::known;
+            }
+            // Either the platform delivered the event once more, or a snapshot had missed a worker that was there.
             what = sighting::returned;
-            totals_.returned = saturating_add(totals_.returned, 1);
-            r->ends_at = later(std::min(w.first_seen, now), settings_->useful_life);
             enter(*r, start_state::polling, now);
             break;
         }
@@ -283,6 +305,7 @@ public:
         v.refused = refused_;
         v.slots = std::max(1U, slots_seen_ > 0 ? slots_seen_ : settings_->slots);
         v.busy = busy_;
+        v.leaves_in = leaves_in(now, margin);
         v.startup = startup();
         v.startup_dev = startup_dev_;
         v.service = service_;
@@ -311,6 +334,14 @@ private:
     [[nodiscard]] static bool another_version(const worker_seen& w, const ledger_owner& own) noexcept
     {
         return own.version != nullptr && w.version != nullptr && *w.version != *own.version;
+    }
+
+    /// Whether the part behind the request is our function, where we have one.
+    [[nodiscard]] static bool named_like_ours(
+        const worker_seen& w, std::string_view request, const ledger_owner& own) noexcept
+    {
+        return own.function.empty() ||
+               (w.identity.size() > request.size() && w.identity.substr(request.size() + 1) == own.function);
     }
 
     [[nodiscard]] uptime patience_now() const noexcept
@@ -377,6 +408,8 @@ private:
 
     void learn_startup(uptime sample) noexcept
     {
+        // One that the platform tried again minutes later says little about the next.
+        sample = std::min(sample, 2 * patience_now());
         if (!startup_) {
             startup_ = sample;
             startup_dev_ = sample / 4;
@@ -401,8 +434,36 @@ private:
         enter(there ? early : r, start_state::gone, now);
     }
 
+    /// A platform that gives no request ids leaves starts without a name: the oldest that may be this worker is.
+    start_record* claim_nameless(const worker_seen& w, std::string_view request, const ledger_owner& own)
+    {
+        if (nameless_ == 0 || request.empty() || !w.present || !named_like_ours(w, request, own))
+            return nullptr;
+        for (std::size_t i = 0; i < records_.size(); ++i) {
+            start_record& r = records_[i];
+            if (!is_nameless(r) || r.asked_at > w.first_seen)
+                continue;
+            r.request_id = request;
+            nameless_ -= 1;
+            index(i);
+            return &r;
+        }
+        return nullptr;
+    }
+
+    [[nodiscard]] static bool is_nameless(const start_record& r) noexcept
+    {
+        return r.request_id.empty() && r.state == start_state::accepted;
+    }
+
     void give_up(start_record& r, uptime now) noexcept
     {
+        if (r.request_id.empty()) {
+            // Nobody can tell whether it came, so it is held against nobody.
+            nameless_ -= 1;
+            enter(r, start_state::gone, now);
+            return;
+        }
         totals_.given_up = saturating_add(totals_.given_up, 1);
         came_to_nothing(r);
         enter(r, start_state::given_up, now);
@@ -418,10 +479,10 @@ private:
 
     sighting adopt(const worker_seen& w, std::string_view request, const ledger_owner& own, uptime now)
     {
-        const bool ours = !request.empty() && !own.function.empty() && w.identity.size() > request.size() &&
-                          w.identity.substr(request.size() + 1) == own.function;
-        if (!ours || !w.present || another_version(w, own))
+        if (request.empty() || own.function.empty() || !named_like_ours(w, request, own) || !w.present ||
+            another_version(w, own))
             return sighting::foreign;
+        tidy(now);
         const uptime first = std::min(w.first_seen, now);
         records_.push_back({.id = next_id_++,
             .state = start_state::gone,
@@ -511,6 +572,16 @@ private:
             n += r.state == start_state::polling && r.ends_at <= horizon ? 1U : 0U;
         }
         return n;
+    }
+
+    /// Not before this has passed will a worker count as leaving that does not yet.
+    [[nodiscard]] uptime leaves_in(uptime now, uptime margin) const noexcept
+    {
+        if (live_ == 0 || settings_->useful_life == never || oldest_live_ >= records_.size())
+            return never;
+        const start_record& r = records_[oldest_live_];
+        const uptime end = r.id < ends_by_age_from_ ? r.ends_at : later(r.asked_at, settings_->useful_life);
+        return end == never ? never : end - startup() - 3 * startup_dev_ - margin - now;
     }
 
     [[nodiscard]] uptime next_end() const noexcept
@@ -618,6 +689,7 @@ private:
     std::uint32_t dead_in_a_row_ = 0;
     std::uint32_t slots_seen_ = 0;
     std::uint32_t mark_ = 0;
+    std::uint32_t nameless_ = 0;  // accepted without a request id
     std::uint32_t busy_before_ = 0;
     std::optional<std::uint32_t> busy_{};
     detail::moment startup_{};  // none before the first

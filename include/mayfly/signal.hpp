@@ -147,11 +147,12 @@ struct fleet_view {
     std::uint32_t refused = 0;            ///< Answers in a row by which the provider refused a start.
     std::uint32_t slots = 1;              ///< Tasks one worker takes at once.
     std::optional<std::uint32_t> busy{};  ///< Slots in use at the last snapshot.
-    uptime startup{};                     ///< Mean time from the call to the first poll.
-    uptime startup_dev{};                 ///< Its mean deviation.
-    uptime service{};                     ///< Mean time of one task in a slot; zero while unknown.
-    double failure_rate = 0;              ///< Share of accepted starts that come to nothing, 0 to 1.
-    bool ever_seen = false;               ///< A worker of this version has polled.
+    uptime leaves_in = never;  ///< The soonest that one more of `live` can count as leaving; it may be later.
+    uptime startup{};          ///< Mean time from the call to the first poll.
+    uptime startup_dev{};      ///< Its mean deviation.
+    uptime service{};          ///< Mean time of one task in a slot; zero while unknown.
+    double failure_rate = 0;   ///< Share of accepted starts that come to nothing, 0 to 1.
+    bool ever_seen = false;    ///< A worker of this version has polled.
 
     [[nodiscard]] constexpr std::uint32_t pending() const noexcept { return saturating_add(asked, starting); }
     [[nodiscard]] constexpr std::uint32_t total() const noexcept { return saturating_add(live, pending()); }

@@ -55,6 +55,8 @@ struct minimum_keeper {
         const fleet_view& f = sig.fleet;
         const std::uint32_t wanted = sig.wanted ? std::min(sig.limits.min, sig.limits.max) : 0;
         const std::uint32_t lasting = f.total() - std::min(f.total(), f.leaving);
+        if (wanted > 0 && f.leaves_in != never)
+            d.revisit = std::min(d.revisit, std::max(f.leaves_in, uptime{std::chrono::milliseconds{100}}));
         const std::uint32_t room = sig.limits.max - std::min(sig.limits.max, f.total());
         const std::uint32_t lacking = std::min(room, wanted - std::min(wanted, lasting));
         if (lacking > d.launch) {

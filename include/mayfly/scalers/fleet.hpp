@@ -44,6 +44,13 @@ public:
         return std::max(sum / 5.0, recent / 0.5);
     }
 
+    /// Forgets everything if it began after `now`.
+    constexpr void forget_after(uptime now) noexcept
+    {
+        if (begin_ && *begin_ > now)
+            *this = {};
+    }
+
     /// Adds in about the last `span`, at most the whole window.
     [[nodiscard]] constexpr std::uint64_t within(uptime span, uptime now) noexcept
     {
@@ -142,10 +149,11 @@ struct fleet {
         uptime limited_until{};
         uptime slow_next{};
         uptime ceiling_until{};
-        float offered = 0;          ///< Busy slots, smoothed over 20 s.
-        float best_per_worker = 0;  ///< Best dispatch rate of one worker seen of late.
-        std::uint8_t refusals = 0;  ///< How often in a row the wait for the provider has doubled.
-        std::uint8_t gathered = 0;  ///< How often in a row a burst was gathered, at most five.
+        float offered = 0;              ///< Busy slots, smoothed over 20 s.
+        float best_per_worker = 0;      ///< Best dispatch rate of one worker seen of late.
+        std::uint32_t live_before = 0;  ///< At the last signal.
+        std::uint8_t refusals = 0;      ///< How often in a row the wait for the provider has doubled.
+        std::uint8_t gathered = 0;      ///< How often in a row a burst was gathered, at most five.
         bool suspected = false;
         bool undecided = false;
         detail::start_breaker::state breaker{};
@@ -163,6 +171,7 @@ struct fleet {
             visit("revisit_at", self.revisit_at);
             visit("refused_since", self.refused_since);
             visit("retry_at", self.retry_at);
+            visit("live_before", self.live_before);
             visit("refusals", self.refusals);
             visit("limited_until", self.limited_until);
             visit("slow_next", self.slow_next);
@@ -203,6 +212,8 @@ struct fleet {
     }
 
 private:
+    static constexpr uptime slowest = std::chrono::seconds{4};  // between two starts for a queue that seems limited
+
     static constexpr double seconds(uptime t) noexcept { return static_cast<double>(t.count()) * 1e-6; }
 
     // More may come within a moment. And a task that found nobody while workers should be there: they are busy, or they
@@ -232,8 +243,47 @@ private:
             break;
         case cause::stats: read(st, sig, now); break;
         case cause::launched: answered(st, sig, now); break;
-        default: break;
+        case cause::begin: begin(st, now); break;
+        case cause::no_stats:
+        case cause::workers:
+        case cause::wake:
+        case cause::changed: break;
         }
+        believe(st, sig, now);
+    }
+
+    // What is believed to wait, between two snapshots and where none come.
+    void believe(state& st, const scaling_signal& sig, uptime now) const noexcept
+    {
+        const fleet_view& f = sig.fleet;
+        // Each worker that has come takes its share at once.
+        if (sig.why != cause::stats && f.live > st.live_before) {
+            const double taken = static_cast<double>(f.live - st.live_before) * f.slots * tasks_per_slot(f);
+            st.waiting -= std::min(st.waiting, static_cast<std::uint64_t>(std::min(taken, 1e18)));
+        }
+        st.live_before = f.live;
+        // No snapshot comes although one is wanted: a match says that nobody waits, and what is older than the window
+        // of adds has been served or never will be.
+        if (st.read_from && now - *st.read_from > std::chrono::seconds{10}) {
+            const bool matched = sig.why == cause::added && sig.added.matched > 0 && sig.added.unmatched() == 0;
+            st.waiting = matched ? 0 : std::min(st.waiting, st.adds.within(std::chrono::seconds{5}, now));
+        }
+    }
+
+    // A memory may be of a clock that was further. No moment in it is waited for longer than it is ever set.
+    void begin(state& st, uptime now) const noexcept
+    {
+        const auto within = [now](uptime& at, uptime longest) { at = std::min(at, later(now, longest)); };
+        within(st.quiet_until, gather);
+        within(st.retry_at, std::max(longest_backoff, permanent_backoff));
+        within(st.limited_until, limited_hold);
+        within(st.slow_next, slowest);
+        within(st.ceiling_until, ceiling_hold);
+        within(st.breaker.next_probe, breaker.longest_wait);
+        for (detail::moment* at : {&st.read_last, &st.read_from, &st.looked_at})
+            if (*at && **at > now)
+                *at = now;
+        st.adds.forget_after(now);
     }
 
     void read(state& st, const scaling_signal& sig, uptime now) const noexcept
@@ -307,7 +357,7 @@ private:
             st.refusals = static_cast<std::uint8_t>(std::min(st.refusals + 1, 20));
         const uptime wait =
             st.refusals == 0 ? uptime::zero() : uptime{std::chrono::milliseconds{50}} * (1 << st.refusals);
-        st.retry_at = later(now, std::max(std::min(wait, top), gather));
+        st.retry_at = later(now, std::max({std::min(wait, top), gather, uptime{std::chrono::milliseconds{10}}}));
     }
 
     void size(state& st, const scaling_signal& sig, uptime now, decision& d) const noexcept
@@ -321,6 +371,8 @@ private:
         if (sig.wanted && saturating_add(lasting, coming) < sig.limits.min)
             stay = sig.limits.min - lasting - coming;
 
+        if (sig.wanted && sig.limits.min > 0 && f.leaves_in != never)
+            st.revisit_at = later(now, std::max(f.leaves_in, uptime{std::chrono::milliseconds{100}}));
         std::uint32_t wish = to_count(wish_for_waiting(st, sig, now));
         d.reason = wish > 0 ? (f.total() == 0 ? reason::missed_match : reason::backlog)
                             : (st.waiting > 0 ? reason::covered : reason::steady);
@@ -351,6 +403,9 @@ private:
             st.gathered = goes_on ? static_cast<std::uint8_t>(std::min(st.gathered + 1, 5)) : std::uint8_t{1};
             st.quiet_until = later(now, std::min(gather, gather / 10 * (1 << (st.gathered - 1))));
             d.orders = orders(offered(st, now));
+            // It will be idle between two permits of the limiter, and is needed at each.
+            if (now < st.limited_until && idle_exit > uptime::zero())
+                d.orders->idle_exit = std::max(d.orders->idle_exit, slowest + std::chrono::seconds{1});
             d.stay = std::min(granted, stay);
         }
     }
@@ -365,14 +420,14 @@ private:
         const double service = seconds(f.service);
         double live = f.live;
         // Who had nothing to do for the idle time has left, seen or not.
-        if (idle_exit > uptime::zero() && idle_exit + f.service < std::chrono::seconds{4}) {
-            const std::uint64_t recent = st.adds.within(idle_exit + f.service, now);
+        if (idle_exit > uptime::zero() && later(idle_exit, f.service) < std::chrono::seconds{4}) {
+            const std::uint64_t recent = st.adds.within(later(idle_exit, f.service), now);
             // Tasks that found nobody just now kept nobody busy.
             live = std::min(live, static_cast<double>(recent - std::min<std::uint64_t>(recent, sig.added.unmatched())));
         }
         const double taken_off =
             service > 0 ? std::max(0.0, live * k / service - st.adds.rate(now)) * seconds(f.startup) : 0.0;
-        const double per_slot = service > 0 ? std::max(1.0, seconds(drain_within) / service) : 1.0;
+        const double per_slot = tasks_per_slot(f);
         const double alive = 1 - std::min(f.failure_rate, 0.9);
         const double coming = f.pending() * k * alive * per_slot;
         const double left = static_cast<double>(st.waiting) - taken_off - coming;
@@ -381,6 +436,12 @@ private:
         // Of many starts some are slow. With a few more the fast ones do the work, and the tail is theirs.
         const double starts = std::ceil(left / (k * per_slot)) / alive;
         return starts + std::floor(starts * hedge);
+    }
+
+    // How many tasks a fresh slot takes within the time that a backlog may take.
+    [[nodiscard]] double tasks_per_slot(const fleet_view& f) const noexcept
+    {
+        return f.service > uptime::zero() ? std::max(1.0, seconds(drain_within) / seconds(f.service)) : 1.0;
     }
 
     [[nodiscard]] std::uint32_t wish_for_renewal(double load, const fleet_view& f) const noexcept
@@ -396,14 +457,14 @@ private:
         state& st, const fleet_view& f, std::uint32_t wish, uptime now, decision& d) const noexcept
     {
         const std::uint32_t asked = wish;
-        if (f.total() == 0)
-            wish = 1;
-        else if (has_idle_slots(f) || now < st.slow_next)
+        if ((f.live > 0 && has_idle_slots(f)) || now < st.slow_next) {
             wish = 0;
-        else {
+            if (now < st.slow_next)
+                st.revisit_at = std::min(st.revisit_at, st.slow_next);
+        } else {
             wish = std::min(wish, std::max(1U, f.live / 4));
             // A quarter per second; for fewer than four workers that is one in so many seconds.
-            st.slow_next = later(now, f.live >= 4 ? std::chrono::seconds{1} : uptime{4'000'000 / std::max(1U, f.live)});
+            st.slow_next = later(now, f.live >= 4 ? uptime{std::chrono::seconds{1}} : slowest / std::max(1U, f.live));
         }
         if (wish < asked) {
             d.held_back = asked - wish;
@@ -424,13 +485,13 @@ private:
         }
         if (now < st.retry_at) {
             d.reason = reason::provider_backoff;
-            st.revisit_at = st.retry_at;
+            st.revisit_at = std::min(st.revisit_at, st.retry_at);
             return 0;
         }
         const bool was_open = st.breaker.open;
         uptime probe_in = never;
         std::uint32_t granted = breaker.admit(st.breaker, f, std::min(wish, room), now, probe_in);
-        st.revisit_at = later(now, probe_in);
+        st.revisit_at = std::min(st.revisit_at, later(now, probe_in));
         if (st.breaker.open) {
             d.reason = granted > 0 && was_open ? reason::probe : reason::breaker_open;
             return granted;
@@ -438,7 +499,7 @@ private:
         if (f.live > 0 && f.given_up >= ceiling_after) {
             if (now < st.ceiling_until) {
                 d.reason = reason::provider_ceiling;
-                st.revisit_at = st.ceiling_until;
+                st.revisit_at = std::min(st.revisit_at, st.ceiling_until);
                 return 0;
             }
             st.ceiling_until = later(now, ceiling_hold);

@@ -366,7 +366,7 @@ TEST_CASE("fleet: beside live workers, dead starts are the provider's ceiling")
     CHECK(held.launch == 0);
     CHECK(held.reason == reason::provider_ceiling);
     CHECK(held.revisit == 19s);
-    CHECK(exact.decide(st, wake(f), 21s).launch == 1);
+    CHECK(exact.decide(st, stats(500, f), 21s).launch == 1);
 }
 
 TEST_CASE("fleet: reads as often as there is something to see")
