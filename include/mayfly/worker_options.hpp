@@ -41,8 +41,8 @@ struct worker_options {
     std::optional<double> thin_target{};       ///< controller tells the worker.
     std::optional<uptime> activity_timeout{};  ///< The longest an activity can take.
 
-    /// A shorter `idle_exit` than this is raised to it: a poll that is answered once a second cannot be told from one
-    /// that is idle. Set it to zero for a queue that answers within milliseconds.
+    /// A shorter `idle_exit` than this, one's own or ordered, is raised to it: a poll that is answered once a second
+    /// cannot be told from one that is idle. Set it to zero for a queue that answers within milliseconds.
     uptime least_idle_exit = std::chrono::seconds{1};
 
     /// For workflows that declare none themselves.
@@ -129,6 +129,8 @@ public:
     [[nodiscard]] leave_rules rules(leave_rules orders) const noexcept
     {
         orders.idle_exit = idle_exit_.value_or(orders.idle_exit);
+        if (orders.idle_exit > uptime::zero())
+            orders.idle_exit = std::max(orders.idle_exit, least_idle_exit_);
         orders.thin_target = thin_target_.value_or(orders.thin_target);
         orders.activity_timeout = activity_timeout_.value_or(orders.activity_timeout);
         return orders;
@@ -142,6 +144,7 @@ private:
     deployment_version version_{};
     problems notes_{};
     std::optional<uptime> idle_exit_{};
+    uptime least_idle_exit_{};
     std::optional<double> thin_target_{};
     std::optional<uptime> activity_timeout_{};
 };
@@ -251,8 +254,7 @@ inline void check_registrations(const worker_options& o, const registrations& of
     r.notes_ = detail::notes_on(o);
     r.version_ = version;
     r.idle_exit_ = o.idle_exit;
-    if (o.idle_exit && *o.idle_exit > uptime::zero())
-        r.idle_exit_ = std::max(*o.idle_exit, o.least_idle_exit);
+    r.least_idle_exit_ = o.least_idle_exit;
     r.thin_target_ = o.thin_target;
     r.activity_timeout_ = o.activity_timeout;
     r.settings_ = {

@@ -250,6 +250,16 @@ TEST_CASE("an idle exit below the floor is raised, and the floor can be lowered"
     o.idle_exit = 0s;
     CHECK(resolve(o, v1, one_activity)->rules({}).idle_exit == 0s);
     CHECK(resolve(o, v1, one_activity)->notes().empty());
+
+    o.idle_exit.reset();
+    const auto ordered = [&](mayfly::uptime idle_exit) {
+        return resolve(o, v1, one_activity)->rules({.idle_exit = idle_exit}).idle_exit;
+    };
+    CHECK_MESSAGE(ordered(300ms) == 1s, "an order is raised too");
+    CHECK(ordered(2s) == 2s);
+    CHECK_MESSAGE(ordered(0s) == 0s, "off is off");
+    o.least_idle_exit = 0s;
+    CHECK(ordered(300ms) == 300ms);
 }
 
 TEST_CASE("the user's rules stand above the controller's orders, field by field")
