@@ -19,6 +19,9 @@ namespace mayfly {
     Sizes a set of workers from the arrival rate and from what one worker was seen to do. A missed task adds one worker
     at once and asks for statistics, from which only the capacity of a worker is learnt; the regular looks do the rest:
     several up at a time, one down. Slots of the state that make no sense count as unset.
+
+    Ours: the group's limits hold too, the tighter of both; no minimum is kept where no work can reach the version; and
+    a set that is larger than it may be shrinks to that at once.
 */
 struct rate_based {
     static constexpr launch_strategy strategy = launch_strategy::worker_set;
@@ -70,26 +73,28 @@ struct rate_based {
     /// The size the set is planned to have.
     [[nodiscard]] constexpr std::uint32_t planned(const state& st) const noexcept
     {
-        constexpr std::uint32_t most = std::numeric_limits<std::int32_t>::max();
-        return st.worker_count && *st.worker_count <= most ? *st.worker_count : initial_count;
+        return std::min(sensible(st).value_or(initial_count), max_count);
     }
 
     /// The size that binds the version to its queues: as planned, at least one. It is then the planned size, so that
     /// the next look takes the worker away again if it is not needed.
     constexpr std::uint32_t bootstrap(state& st) const noexcept
     {
-        st.worker_count = std::max<std::uint32_t>(1, within_bounds(planned(st)));
+        st.worker_count = std::max({std::uint32_t{1}, min_count, planned(st)});
         return *st.worker_count;
     }
 
     [[nodiscard]] decision decide(state& st, const scaling_signal& sig, uptime now) const noexcept
     {
-        st.worker_count = planned(st);
+        const bounds b = bounds_of(sig);
+        const std::uint32_t before = sensible(st).value_or(initial_count);
+        const std::uint32_t n = std::min(before, b.most);
+        st.worker_count = n;
         decision d;
         switch (sig.why) {
         case cause::begin: st.poll.first(now, first_metrics_poll); break;
-        case cause::added: d = on_added(st, sig, now); break;
-        case cause::stats: d = on_stats(st, sig, now); break;
+        case cause::added: d = on_added(st, sig, b, now); break;
+        case cause::stats: d = on_stats(st, sig, b, now); break;
         case cause::no_stats:
             st.capacity_wanted = false;
             if (st.poll.due(now))
@@ -99,6 +104,10 @@ struct rate_based {
         case cause::workers:
         case cause::wake:
         case cause::changed: break;
+        }
+        if (before > n && !d.resize) {
+            d.resize = n;
+            d.reason = reason::scale_down;
         }
         d.read = st.capacity_wanted ? uptime::zero() : st.poll.left(now);
         return d;
@@ -112,12 +121,24 @@ private:
         bool known = false;
     };
 
-    [[nodiscard]] constexpr std::uint32_t within_bounds(std::uint32_t n) const noexcept
+    struct bounds {
+        std::uint32_t least = 0;
+        std::uint32_t most = 0;
+    };
+
+    [[nodiscard]] constexpr bounds bounds_of(const scaling_signal& sig) const noexcept
     {
-        return std::min(std::max(n, min_count), max_count);
+        const std::uint32_t most = std::min(max_count, sig.limits.max);
+        return {sig.wanted ? std::min(std::max(min_count, sig.limits.min), most) : 0, most};
     }
 
-    [[nodiscard]] decision on_added(state& st, const scaling_signal& sig, uptime now) const noexcept
+    [[nodiscard]] static constexpr std::optional<std::uint32_t> sensible(const state& st) noexcept
+    {
+        constexpr std::uint32_t most = std::numeric_limits<std::int32_t>::max();
+        return st.worker_count && *st.worker_count <= most ? st.worker_count : std::nullopt;
+    }
+
+    [[nodiscard]] decision on_added(state& st, const scaling_signal& sig, const bounds& b, uptime now) const noexcept
     {
         const std::uint32_t missed = sig.added.unmatched();
         if (missed == 0)
@@ -125,7 +146,7 @@ private:
         const std::uint32_t n = *st.worker_count;
         st.last_no_sync_match = now;
         st.capacity_wanted = n > 0;  // Nobody works in an empty set, so there is nothing to learn.
-        if (n >= max_count)
+        if (n >= b.most)
             return {.reason = reason::at_maximum, .held_back = missed};
         if (detail::since(st.last_scale_up, now) < scale_up_cooldown)
             return {.reason = reason::cooling_off, .held_back = missed};
@@ -133,7 +154,7 @@ private:
         return resize_up(st, n + 1, reason::missed_match, now);
     }
 
-    [[nodiscard]] decision on_stats(state& st, const scaling_signal& sig, uptime now) const noexcept
+    [[nodiscard]] decision on_stats(state& st, const scaling_signal& sig, const bounds& b, uptime now) const noexcept
     {
         const load seen = sum(sig);
         const bool capacity_wanted = st.capacity_wanted;
@@ -154,7 +175,7 @@ private:
             learn_capacity(st, seen.dispatch);
 
         const std::uint32_t n = *st.worker_count;
-        const std::uint32_t desired = desired_count(st, seen.backlog > 0);
+        const std::uint32_t desired = desired_count(st, seen.backlog > 0, b);
         if (desired > n) {
             if (detail::since(st.last_scale_up, now) < scale_up_cooldown)
                 return {.reason = reason::cooling_off, .held_back = desired - n};
@@ -219,14 +240,15 @@ private:
             st.ewma_per_consumer_capacity = blend(seen, capacity(st));
     }
 
-    [[nodiscard]] std::uint32_t desired_count(const state& st, bool waiting) const noexcept
+    [[nodiscard]] std::uint32_t desired_count(const state& st, bool waiting, const bounds& b) const noexcept
     {
         const double required = rate(st.ewma_arrival_rate).value_or(0) + (waiting ? target_backlog_drain_rate : 0);
         const double offered = required / capacity(st);
         const double wanted = std::max(
             std::ceil(offered / utilization_target), std::ceil(offered + halfin_whitt_beta * std::sqrt(offered)));
         // Clamped before it is narrowed: a wild rate must not wrap to a small count.
-        return within_bounds(static_cast<std::uint32_t>(std::clamp(wanted, 0.0, static_cast<double>(max_count))));
+        return static_cast<std::uint32_t>(
+            std::clamp(wanted, static_cast<double>(b.least), static_cast<double>(b.most)));
     }
 };
 

@@ -61,8 +61,8 @@ TEST_CASE("rate_based: a missed task adds one worker or none")
         {"matched only: nothing", {}, {}, {.matched = 5}, {}, reason::steady, 0, false},
         {"limited only: nothing", {}, {}, {.rate_limited = 5}, {}, reason::rate_limited, 0, false},
         {"at the maximum", {}, {.worker_count = 30}, {.not_matched = 3}, {}, reason::at_maximum, 3, true},
-        {"planned above a maximum that was lowered", {.max_count = 5}, {.worker_count = 30}, {.not_matched = 3}, {},
-            reason::at_maximum, 3, true},
+        {"planned above a maximum that was lowered", {.max_count = 5}, {.worker_count = 30}, {.not_matched = 3}, 5,
+            reason::scale_down, 3, true},
         {"in the cool-down", {}, {.worker_count = 2, .last_scale_up = 8s + 1us}, {.not_matched = 3}, {},
             reason::cooling_off, 3, true},
         {"exactly the cool-down passes", {}, {.worker_count = 2, .last_scale_up = 8s}, {.not_matched = 3}, 3,
@@ -85,7 +85,8 @@ TEST_CASE("rate_based: a missed task adds one worker or none")
         CHECK_MESSAGE(d.read == (r.learns ? uptime{0s} : uptime{30s}), r.why);
         const bool missed = r.seen.unmatched() > 0;
         CHECK_MESSAGE(st.last_no_sync_match == (missed ? std::optional<uptime>{10s} : std::nullopt), r.why);
-        CHECK_MESSAGE(st.last_scale_up == (r.size ? std::optional<uptime>{10s} : r.before.last_scale_up), r.why);
+        const bool up = r.reason == reason::missed_match;
+        CHECK_MESSAGE(st.last_scale_up == (up ? std::optional<uptime>{10s} : r.before.last_scale_up), r.why);
     }
 }
 
@@ -212,8 +213,6 @@ TEST_CASE("rate_based: when it steps")
         {"down, a step up does not matter", {}, {.worker_count = 9, .last_scale_up = now}, stats(0, 0, 0), 8,
             reason::scale_down},
         {"not below the minimum", {.min_count = 9}, {.worker_count = 9}, stats(0, 0, 0), {}, reason::covered},
-        {"planned above a maximum that was lowered: one at a time", {.max_count = 5}, {.worker_count = 9},
-            stats(0, 1e6, 0), 8, reason::scale_down},
         {"zero and content", {}, {}, stats(0, 0, 0), {}, reason::steady},
         {"without data the averages rule", {}, {.worker_count = 2, .ewma_arrival_rate = 8.0}, {.why = cause::stats}, 5,
             reason::scale_up},
@@ -228,6 +227,47 @@ TEST_CASE("rate_based: when it steps")
         CHECK_MESSAGE(st.last_scale_up == (r.reason == reason::scale_up ? now : r.before.last_scale_up), r.why);
         CHECK_MESSAGE(st.last_scale_down == (r.reason == reason::scale_down ? now : r.before.last_scale_down), r.why);
     }
+}
+
+TEST_CASE("rate_based: the group's limits hold beside its own")
+{
+    struct row {
+        const char* why;
+        rate_based scaler;
+        std::uint32_t before;
+        mayfly::scaling_limits limits;
+        bool wanted;
+        scaling_signal seen;
+        std::optional<std::uint32_t> size;
+        mayfly::reason reason;
+    };
+    const scaling_signal much = stats(0, 1e6, 0), none = stats(0, 0, 0), missed = added({.not_matched = 1});
+    const row rows[] = {
+        {"a look stops at the group's maximum", {}, 2, {.max = 3}, true, much, 3, reason::scale_up},
+        {"a missed task too", {}, 3, {.max = 3}, true, missed, {}, reason::at_maximum},
+        {"its own is the tighter one", {.max_count = 4}, 4, {.max = 9}, true, missed, {}, reason::at_maximum},
+        {"up to the group's minimum", {}, 1, {.min = 3}, true, none, 3, reason::scale_up},
+        {"not below the group's minimum", {.min_count = 1}, 3, {.min = 3}, true, none, {}, reason::covered},
+        {"not below its own", {.min_count = 3}, 3, {.min = 1}, true, none, {}, reason::covered},
+        {"below both where no work comes", {.min_count = 3}, 3, {.min = 2}, false, none, 2, reason::scale_down},
+        {"a minimum above the maximum is the maximum", {.min_count = 8}, 3, {.max = 3}, true, none, {},
+            reason::covered},
+        {"more than it may have: at once, at a look", {.max_count = 10}, 100, {}, true, none, 9, reason::scale_down},
+        {"and on whatever else comes", {}, 9, {.max = 5}, true, {.why = cause::changed}, 5, reason::scale_down},
+        {"nothing may be", {}, 9, {.max = 0}, true, missed, 0, reason::scale_down},
+    };
+    for (const row& r : rows) {
+        INFO(r.why);
+        rate_based::state st{.worker_count = r.before};
+        scaling_signal sig = r.seen;
+        sig.limits = r.limits;
+        sig.wanted = r.wanted;
+        const decision d = r.scaler.decide(st, sig, 1000s);
+        CHECK(d.resize == r.size);
+        CHECK(d.reason == r.reason);
+        CHECK(st.worker_count == r.size.value_or(r.before));
+    }
+    CHECK(rate_based{.max_count = 10}.planned({.worker_count = 100}) == 10);
 }
 
 TEST_CASE("rate_based: averages")
