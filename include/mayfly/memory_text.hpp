@@ -63,6 +63,37 @@ void fields(auto& f, Is<ledger_image> auto& b)
     f("totals", b.totals);
 }
 
+/// The first time that no controller can have written; empty if all may be. What happened before a controller's clock
+/// began is below zero.
+[[nodiscard]] inline std::string problem_of_times(const ledger_image& b)
+{
+    static constexpr uptime century = std::chrono::hours{24 * 36525};
+    const auto wrong = [](uptime t) { return t < -century || t > century; };
+    const auto because = [](std::string_view field, uptime t, std::string_view where = {}) {
+        return "\"" + std::string(field) + "\"" + std::string(where) + " is " + std::to_string(t.count()) +
+               ", more than a century from zero: times are microseconds of the controller's clock";
+    };
+    for (const start_record& r : b.records) {
+        const std::string where = " of record " + std::to_string(r.id);
+        if (wrong(r.asked_at))
+            return because("asked_at", r.asked_at, where);
+        if (wrong(r.changed_at))
+            return because("changed_at", r.changed_at, where);
+        if (r.ends_at < -century)
+            return because("ends_at", r.ends_at, where);
+    }
+    const std::pair<std::string_view, uptime> others[] = {
+        {"last_seen", b.last_seen},
+        {"last_change", b.last_change},
+        {"newest_seen_ask", b.newest_seen_ask},
+        {"service", b.service},
+    };
+    for (const auto& [field, t] : others)
+        if (wrong(t))
+            return because(field, t);
+    return {};
+}
+
 /// What a text may say and books must not.
 [[nodiscard]] inline std::string problem_of(const ledger_image& b)
 {
@@ -78,7 +109,7 @@ void fields(auto& f, Is<ledger_image> auto& b)
     if (startup < uptime::zero() || b.startup_dev < uptime::zero() || b.service < uptime::zero() ||
         startup > std::chrono::hours{24} || b.startup_dev > std::chrono::hours{24})
         return "\"startup\", \"startup_dev\" and \"service\" must not be negative, nor a start-up longer than a day";
-    return {};
+    return problem_of_times(b);
 }
 
 }  // namespace detail

@@ -213,6 +213,16 @@ TEST_CASE_TEMPLATE("the scalers here write their memory down to the last field",
     CHECK(changes > 100);
 }
 
+TEST_CASE("a worker may have come before the clock began")
+{
+    memory m = rich();
+    const ledger_owner any{.function = "fn"};
+    m.books.see({.identity = "early@fn", .first_seen = -1h}, any, 10s);
+    const auto back = memory_from<careful>(to_text<careful>(m));
+    CHECK(back.error == "");
+    CHECK(back.memory.books.records().size() == m.books.records().size());
+}
+
 TEST_CASE("what is no memory is refused")
 {
     const std::string good = to_text<careful>(rich());
@@ -241,6 +251,19 @@ TEST_CASE("what is no memory is refused")
         {"no number at all", with("\"failure_rate\":0", "\"failure_rate\":\"nan\",\"x\":0"),
             "\"failure_rate\" must be between"},
         {"a start-up before the call", with("\"startup\":", "\"startup\":-"), "\"startup\", \"startup_dev\""},
+        {"a call before all time", with("\"asked_at\":", "\"asked_at\":-9223372036854775800,\"x\":"),
+            "\"asked_at\" of record 1 is -9223372036854775800, more than a century from zero"},
+        {"a change after all time", with("\"changed_at\":", "\"changed_at\":9223372036854775807,\"x\":"),
+            "\"changed_at\" of record 1 is 9223372036854775807, "},
+        {"an end before all time", with("\"ends_at\":", "\"ends_at\":-9223372036854775808,\"x\":"),
+            "\"ends_at\" of record 1 is -9223372036854775808, "},
+        {"seen after all time", with("\"last_seen\":", "\"last_seen\":9223372036854775807,\"x\":"),
+            "\"last_seen\" is "},
+        {"changed before all time", with("\"last_change\":", "\"last_change\":-9223372036854775807,\"x\":"),
+            "\"last_change\" is "},
+        {"asked after all time", with("\"newest_seen_ask\":", "\"newest_seen_ask\":9223372036854775807,\"x\":"),
+            "\"newest_seen_ask\" is "},
+        {"a task without end", with("\"service\":", "\"service\":9223372036854775807,\"x\":"), "\"service\" is "},
         {"no scaler", with("\"scaler\"", "\"scalar\""), "\"scaler\" is missing"},
         {"fewer items than there are", with("[1,65535,3]", "[1,2]"), "\"counts\" must have as many items"},
         {"an item that does not fit", with("[1,65535,3]", "[1,65536,3]"), "\"counts\" must be a whole number"},
