@@ -771,3 +771,86 @@ TEST_CASE("whatever happens, the books balance")
         REQUIRE(asked_ever > 100);
     }
 }
+
+TEST_CASE("a platform without request ids: the oldest start that may be a worker is that worker")
+{
+    ledger l;
+    const std::uint64_t first = l.ask(2, 0s);
+    l.answer(first, {}, 100ms);
+    l.answer(first + 1, {}, 100ms);
+    CHECK(l.see(poller("before@fn", -1s), own, 1s) == sighting::adopted);
+    CHECK(l.see(poller("x@fn", 1s), own, 1s) == sighting::connected);
+    CHECK(l.see(poller("x@fn", 1s), own, 2s) == sighting::known);
+    CHECK(l.see(poller("y@other", 1s), own, 2s) == sighting::foreign);
+    CHECK(state_of(l, first) == polling);
+    CHECK(l.view(2s).starting == 1);
+    SUBCASE("one that nobody can tell from another's is held against nobody")
+    {
+        CHECK(l.advance(1h));
+        CHECK(state_of(l, first + 1) == gone);
+        CHECK(l.view(1h).failure_rate < 0.001);
+        CHECK(l.view(1h).given_up == 0);
+    }
+    check_balance(l, 2s);
+}
+
+TEST_CASE("a worker that one snapshot missed is back with the next, one past its end is not")
+{
+    ledger l({.useful_life = 50s});
+    add_start(l, "a", 0s, 1s);
+    const auto shows = [&](std::initializer_list<worker_seen> workers, uptime now) {
+        const std::vector<worker_seen> all(workers);
+        l.take({.workers = all, .workers_complete = true}, own, now);
+        return l.view(now).live;
+    };
+    const auto at = [](uptime last) { return worker_seen{.identity = "a@fn", .first_seen = 1s, .last_seen = last}; };
+    CHECK(shows({}, 2s) == 0);
+    CHECK(shows({at(1500ms)}, 3s) == 0);
+    CHECK(shows({at(4s)}, 4s) == 1);
+    CHECK(l.totals().returned == 0);
+    (void)l.advance(51s);
+    CHECK(shows({at(52s)}, 52s) == 0);
+}
+
+TEST_CASE("books tell when a worker may next count as leaving")
+{
+    ledger l({.useful_life = 50s});
+    CHECK(l.view(0s).leaves_in == never);
+    add_start(l, "a", 0s, 1s);
+    uptime now = 2s;
+    int asked_again = 0;
+    while (l.view(now).leaving == 0) {
+        const uptime wait = std::max(l.view(now).leaves_in, uptime{100ms});
+        REQUIRE(wait < 60s);
+        now += wait;
+        REQUIRE(++asked_again < 30);
+    }
+    CHECK(now < 50s);
+    CHECK(now > 40s);
+}
+
+TEST_CASE("books of a clock that was further begin anew")
+{
+    ledger l({.useful_life = 50s});
+    add_start(l, "a", 1000s, 1001s);
+    l.ask(1, 1002s);
+    l.answers_lost(10s);
+    check_balance(l, 10s);
+    CHECK(l.next_change() <= 70s);
+    uptime now = 10s;
+    for (int i = 0; l.next_change() != never; ++i) {
+        REQUIRE(i < 20);
+        now = std::max(now, l.next_change());
+        (void)l.advance(now);
+    }
+    CHECK(now < 30min);
+}
+
+TEST_CASE("a start that the platform repeats minutes later does not teach that starts are slow")
+{
+    ledger l;
+    for (int i = 0; i < 50; ++i)
+        add_start(l, "n" + std::to_string(i), i * 10s, i * 10s + 600ms);
+    add_start(l, "late", 600s, 780s);
+    CHECK(l.view(800s).startup < 3s);
+}

@@ -418,3 +418,61 @@ TEST_CASE("fleet: settings")
     CHECK_FALSE(bad);
     CHECK(bad.problems().size() == 4);
 }
+
+TEST_CASE("fleet: where no snapshot ever comes, tasks do not wait for ever")
+{
+    fleet::state st;
+    CHECK(exact.decide(st, missed(3, warm), 0s).launch == 2);
+    SUBCASE("a worker that has come takes its share")
+    {
+        CHECK(exact.decide(st, {.why = cause::workers, .fleet = live(2, 0)}, 1s).launch == 0);
+        CHECK(exact.decide(st, {.why = cause::workers, .fleet = warm}, 2s).launch == 0);
+    }
+    SUBCASE("what nobody came for is believed for a while, and then no more")
+    {
+        CHECK(exact.decide(st, wake(warm), 6s).launch > 0);
+        CHECK(exact.decide(st, wake(warm), 20s).launch == 0);
+        CHECK(exact.decide(st, wake(warm), 1h).launch == 0);
+    }
+    SUBCASE("later on a match says that nobody waits")
+    {
+        (void)exact.decide(st, missed(40, starting(1)), 11s);
+        (void)exact.decide(st, added({.matched = 1}, starting(1)), 11s + 1ms);
+        CHECK(exact.decide(st, wake(starting(1)), 12s).launch == 0);
+    }
+}
+
+TEST_CASE("fleet: a queue that is limited and empty of workers gets one now and then, which stays longer")
+{
+    fleet::state st;
+    scaling_signal limited = stats(500, warm);
+    limited.stats[1]->limiter_active = true;
+    std::uint32_t starts = 0;
+    for (int i = 0; i < 40; ++i) {
+        const decision d = exact.decide(st, limited, i * 1s);
+        starts += d.launch;
+        if (d.launch > 0)
+            CHECK(d.orders->idle_exit == 5s);
+    }
+    CHECK(starts == 10);
+}
+
+TEST_CASE("fleet: the minimum is looked after before a worker leaves")
+{
+    fleet::state st;
+    fleet_view f = live(1, 0);
+    f.leaves_in = 40s;
+    CHECK(exact.decide(st, stats(0, f, {.min = 1}), 1s).revisit == 40s);
+    CHECK(exact.decide(st, stats(0, f), 2s).revisit == never);
+}
+
+TEST_CASE("fleet: a memory from a clock that was further keeps nobody waiting")
+{
+    fleet::state st;
+    fleet_view dead = warm;
+    dead.given_up = 20;
+    (void)exact.decide(st, answer(condition::permanent, dead), 1000s);
+    (void)exact.decide(st, stats(10, dead), 1100s);
+    (void)exact.decide(st, {.why = cause::begin, .fleet = warm}, 0s);
+    CHECK(exact.decide(st, missed(10, warm), 61s).launch > 0);
+}
