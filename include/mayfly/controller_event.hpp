@@ -46,7 +46,7 @@ struct controller_event {
         bootstrap,    ///< A first worker is started, without the scaler.
         launched,     ///< The provider accepted `count` starts.
         refused,      ///< The provider refused `count` starts, as `outcome` says.
-        retried,      ///< `count` refused starts are tried once more.
+        retried,      ///< `count` refused starts are tried once more; or a set is told its size once more.
         resized,      ///< The provider took the size `count`.
         not_resized,  ///< It did not, as `outcome` says.
         unread,       ///< Statistics could not be read, as `outcome` says.

@@ -46,7 +46,9 @@ public:
     struct memory {
         typename S::state scaler{};
         ledger books{};
-        bool bound = false;  ///< No first worker is needed any more.
+        bool bound = false;                   ///< No first worker is needed any more.
+        std::optional<std::uint32_t> size{};  ///< Of a set: what it shall be.
+        bool told = true;                     ///< Of a set: the platform has taken that.
     };
 
     // ---- versions
@@ -69,14 +71,18 @@ public:
         v.used = true;
         v.status = spec.status;
         v.groups.reserve(spec.groups.size());
-        for (group_spec<S>& g : spec.groups)
+        for (group_spec<S>& g : spec.groups) {
             v.groups.emplace_back(std::move(g));
+            if constexpr (is_set)
+                v.groups.back().set.size = planned(v.groups.back());
+        }
         for (std::size_t i = 0; i < std::min(from.size(), v.groups.size()); ++i)
             recall(v.groups[i], std::move(from[i]), now);
         for (group& g : v.groups) {
             if (g.spec.policy->bootstrap && !g.bound)
                 g.bootstrap_at = now;
             ask(v, index, g, {.why = cause::begin}, now);
+            rest(v, index, g);
         }
         settle(index, now);
         return {index, v.generation};
@@ -107,6 +113,7 @@ public:
             if (g.bootstrap_at == never && g.spec.policy->bootstrap && !g.bound)
                 g.bootstrap_at = now;
             ask(*v, h.index, g, {.why = cause::changed}, now);
+            rest(*v, h.index, g);
         }
         settle(h.index, now);
     }
@@ -282,6 +289,13 @@ public:
             return;
         group& g = v->groups[c->group];
         --g.calls;
+        if constexpr (is_set) {
+            g.set.calling = false;
+            g.set.failures =
+                static_cast<std::uint8_t>(outcome == condition::ok ? 0 : std::min(g.set.failures + 1, 255));
+            if (outcome != condition::ok)
+                g.set.retry_at = later(now, doubled(resize_retry, g.set.failures - 1U, resize_retry_most));
+        }
         emit({.what = outcome == condition::ok ? controller_event::kind::resized : controller_event::kind::not_resized,
             .at = now,
             .version = c->version,
@@ -290,6 +304,9 @@ public:
             .outcome = outcome,
             .detail = detail});
         ask(*v, c->version.index, g, {.why = cause::launched, .outcome = outcome}, now);
+        if constexpr (is_set)
+            if (g.set.size != c->count)
+                tell_size(c->version, *v, g);
         settle(c->version.index, now);
     }
 
@@ -342,23 +359,24 @@ public:
                 continue;
             }
             group& g = v->groups[c.group];
-            if (v->status == version_status::drained) {
-                for (std::uint32_t i = 0; !c.resize && i < c.count; ++i)
-                    g.books.withdraw(c.first + i, now_);
-                --g.calls;
-                drop_call(c);
-                continue;
-            }
-            c.performed = true;
-            ++under_way_;
             controller_action a{.version = c.version, .id = id};
-            if (c.resize) {
+            if constexpr (is_set) {
+                c.count = g.set.size;
                 a.what = controller_action::kind::resize;
                 a.resize = {g.spec.target, c.count};
             } else {
+                if (v->status == version_status::drained) {
+                    for (std::uint32_t i = 0; i < c.count; ++i)
+                        g.books.withdraw(c.first + i, now_);
+                    --g.calls;
+                    drop_call(c);
+                    continue;
+                }
                 a.what = controller_action::kind::launch;
                 a.launch = {g.spec.target, c.count, c.stay, c.first, c.orders};
             }
+            c.performed = true;
+            ++under_way_;
             return a;
         }
         return std::nullopt;
@@ -389,13 +407,33 @@ public:
     {
         std::vector<memory> all;
         if (const entry* v = find(h))
-            for (const group& g : v->groups)
+            for (const group& g : v->groups) {
                 all.push_back({g.state, g.books, g.bound});
+                if constexpr (is_set) {
+                    all.back().size = g.set.size;
+                    all.back().told = !g.set.calling && g.set.retry_at == never;
+                }
+            }
         return all;
     }
 
 private:
     using scaler_state = typename S::state;
+
+    static constexpr bool is_set = strategy_of<S>() == launch_strategy::worker_set;
+    static constexpr uptime resize_retry = std::chrono::seconds{1};  // after a refusal; doubles
+    static constexpr uptime resize_retry_most = std::chrono::minutes{1};
+
+    /// The size a set shall have, and how telling it goes. Sizes must not overtake each other, so there is one call at
+    /// a time, and the last wish wins.
+    struct set_size {
+        uptime retry_at = never;    // after a refusal
+        std::uint32_t size = 0;     // last wished for
+        std::uint8_t failures = 0;  // in a row
+        bool calling = false;       // a call is queued or under way
+    };
+    struct no_set {};
+    struct no_keeping {};
 
     struct group {
         explicit group(group_spec<S> s)
@@ -407,13 +445,13 @@ private:
         group_spec<S> spec;
         scaler_state state{};
         ledger books;
-        struct nothing {};
-        [[no_unique_address]] std::conditional_t<keeps_minimum_of<S>(), nothing, detail::minimum_keeper::state>
+        [[no_unique_address]] std::conditional_t<is_set, set_size, no_set> set{};
+        [[no_unique_address]] std::conditional_t<is_set || keeps_minimum_of<S>(), no_keeping,
+            detail::minimum_keeper::state>
             keeping{};
         uptime revisit_at = never;
         uptime read_at = never;
         uptime bootstrap_at = never;
-        std::uint32_t size = 0;   // last asked for, of a set
         std::uint16_t calls = 0;  // under way
         std::uint8_t bootstraps = 0;
         bool bound = false;
@@ -440,7 +478,6 @@ private:
         std::uint64_t first = 0;
         std::uint64_t id = 0;  // zero: free
         leave_rules orders{};
-        bool resize = false;
         bool performed = false;
     };
 
@@ -502,6 +539,10 @@ private:
         g.books.settle_for({g.spec.policy, &g.spec.policy->workers});
         g.books.answers_lost(now);
         g.bound = m.bound;
+        if constexpr (is_set) {
+            g.set.size = m.size.value_or(planned(g));
+            g.set.retry_at = m.told ? never : now;
+        }
     }
 
     /// Asks the scaler, and takes its decision.
@@ -514,7 +555,9 @@ private:
         sig.wanted = receives_work(v.status);
         sig.fleet = view(g, now);
         decision d = g.spec.policy->scaler.decide(g.state, sig, now);
-        if constexpr (!keeps_minimum_of<S>())
+        if constexpr (is_set)
+            bound_set(d, sig, g);
+        else if constexpr (!keeps_minimum_of<S>())
             keep_minimum(d, sig, g, now);
         bound(d, sig, g);
         g.revisit_at = later(now, std::max(d.revisit, uptime{1}));
@@ -528,11 +571,9 @@ private:
             .made = d,
             .fleet = sig.fleet,
             .signal = &sig});
-        if constexpr (strategy_of<S>() == launch_strategy::worker_set) {
-            if (d.resize) {
-                g.size = *d.resize;
-                start_call(h, v, g, {.count = *d.resize, .resize = true});
-            }
+        if constexpr (is_set) {
+            if (d.resize)
+                resize(h, v, g, *d.resize);
         } else if (d.launch > 0) {
             launch(h, v, g, d.launch, d.stay, g.spec.policy->tries, d.orders.value_or(g.spec.policy->orders), now);
         }
@@ -545,31 +586,78 @@ private:
         const detail::minimum_keeper keeper{
             .first_wait = std::max(detail::minimum_keeper{}.first_wait, g.spec.policy->retry_after)};
         keeper.observe(g.keeping, sig, now);
-        if constexpr (strategy_of<S>() == launch_strategy::invoke)
-            keeper.raise(d, g.keeping, sig, now);
-        else if (!d.resize && sig.wanted && g.bootstrap_at == never)
-            bound_set(d, sig, g, now);
+        keeper.raise(d, g.keeping, sig, now);
     }
 
-    /// The platform keeps up what it was told, so a set is told when the bounds are new, or when that has failed.
-    static void bound_set(decision& d, const scaling_signal& sig, const group& g, uptime now) noexcept
+    /// The platform keeps up what it was told, so a set is told when it begins and when the bounds are new.
+    static void bound_set(decision& d, const scaling_signal& sig, const group& g) noexcept
     {
-        const group_policy<S>& policy = *g.spec.policy;
-        std::uint32_t size = g.size;
-        if constexpr (requires { policy.scaler.planned(g.state); })
-            size = policy.scaler.planned(g.state);
-        const bool failed = g.keeping.failures > 0 && size <= sig.limits.min && sig.limits.min > 0;
-        if (failed && now < g.keeping.retry_at) {
-            d.revisit = std::min(d.revisit, g.keeping.retry_at - now);
-        } else if (failed || sig.why == cause::begin || sig.why == cause::changed) {
-            if (failed || size < sig.limits.min)
-                d.reason = reason::minimum;
-            else if (size > sig.limits.max)
-                d.reason = reason::at_maximum;
-            else
-                return;
-            d.resize = size;  // which is then brought within the bounds
-        }
+        if (d.resize || (sig.why != cause::begin && sig.why != cause::changed))
+            return;
+        std::uint32_t plan = planned(g);
+        // What stands there for the minimum only goes when the minimum does. A scaler that has a plan says so itself.
+        if (!has_plan && !sig.wanted && plan <= sig.limits.min)
+            plan = 0;
+        const std::uint32_t size = std::clamp(plan, least_size(sig.limits, sig.wanted), sig.limits.max);
+        if (size == g.set.size)
+            return;
+        d.resize = size;
+        if (size != plan)
+            d.reason = size > plan ? reason::minimum : reason::at_maximum;
+        else if (!sig.wanted && size < g.set.size)
+            d.reason = reason::not_wanted;
+        else
+            d.reason = size > g.set.size ? reason::scale_up : reason::scale_down;
+    }
+
+    static constexpr bool has_plan = requires(const S& s, const scaler_state& st) { s.planned(st); };
+
+    /// What the scaler wants a set to be, whatever the bounds; or what it wished for last.
+    [[nodiscard]] static std::uint32_t planned(const group& g) noexcept
+    {
+        if constexpr (has_plan)
+            return g.spec.policy->scaler.planned(g.state);
+        else
+            return g.set.size;
+    }
+
+    [[nodiscard]] static std::uint32_t least_size(const scaling_limits& limits, bool wanted) noexcept
+    {
+        return wanted ? std::min(limits.min, limits.max) : 0;
+    }
+
+    void resize(version_handle h, entry& v, group& g, std::uint32_t size)
+    {
+        g.set.size = size;
+        tell_size(h, v, g);
+    }
+
+    /// Unless that is under way, or waits after a refusal: the size that is told then is the last one.
+    void tell_size(version_handle h, entry& v, group& g)
+    {
+        if (g.set.calling || (g.set.retry_at != never && g.set.retry_at > now_))
+            return;
+        g.set.calling = true;
+        g.set.retry_at = never;
+        start_call(h, v, g, {});
+    }
+
+    void tell_again(version_handle h, entry& v, group& g, uptime now)
+    {
+        emit({.what = controller_event::kind::retried,
+            .at = now,
+            .version = h,
+            .target = g.spec.target.get(),
+            .count = g.set.size});
+        tell_size(h, v, g);
+    }
+
+    /// The scaler of a version that sleeps is not asked, so its set is taken down without it.
+    void rest(entry& v, std::uint32_t index, group& g)
+    {
+        if constexpr (is_set)
+            if (v.status == version_status::drained && g.set.size > 0)
+                resize({index, v.generation}, v, g, 0);
     }
 
     /// Whatever a scaler says: never above the maximum, and no more calls at once than may be.
@@ -577,14 +665,13 @@ private:
     {
         const scaling_limits& limits = sig.limits;
         if (d.resize)
-            d.resize = std::clamp(*d.resize, std::min(limits.min, limits.max), limits.max);
+            d.resize = std::clamp(*d.resize, least_size(limits, sig.wanted), limits.max);
         if (d.launch == 0 && !d.resize)
             return;
         std::uint32_t room = limits.max - std::min(limits.max, sig.fleet.total());
         reason why = reason::at_maximum;
         if (g.calls >= options_.calls_per_group) {
             room = 0;
-            d.resize.reset();
             why = reason::calls_under_way;
         }
         room = std::min(room, options_.starts_per_call);
@@ -666,7 +753,6 @@ private:
     {
         const fleet_view f = view(g, now);
         // The workers of a set have names of their own, which no answer told us.
-        constexpr bool is_set = strategy_of<S>() == launch_strategy::worker_set;
         if (v.status == version_status::drained) {
             g.bootstrap_at = never;  // until the status is another
             return;
@@ -690,24 +776,24 @@ private:
             .fleet = f,
             .count = 1};
         if constexpr (is_set) {
-            e.count = first_size(g);
+            e.count = first_size(g, receives_work(v.status));
             e.made = {.resize = e.count, .reason = reason::bootstrap};
         }
         emit(e);
         if constexpr (is_set)
-            start_call(h, v, g, {.count = e.count, .resize = true});
+            resize(h, v, g, e.count);
         else
             launch(h, v, g, 1, 0, 1, g.spec.policy->orders, now);
     }
 
     /// As planned, but at least one. A scaler that keeps a plan is told by `bootstrap(state)`, where it has that.
-    [[nodiscard]] static std::uint32_t first_size(group& g)
+    [[nodiscard]] static std::uint32_t first_size(group& g, bool wanted)
     {
         const group_policy<S>& policy = *g.spec.policy;
-        std::uint32_t size = g.size;
+        std::uint32_t size = g.set.size;
         if constexpr (requires { policy.scaler.bootstrap(g.state); })
             size = policy.scaler.bootstrap(g.state);
-        return std::min(std::max({1U, size, policy.limits.min}), policy.limits.max);
+        return std::min(std::max({1U, size, least_size(policy.limits, wanted)}), policy.limits.max);
     }
 
     void wake(std::uint32_t index, uptime now)
@@ -720,6 +806,9 @@ private:
                 ask(v, index, g, {.why = cause::wake}, now);
             if (g.bootstrap_at <= now)
                 bootstrap(v, index, g, now);
+            if constexpr (is_set)
+                if (g.set.retry_at <= now)
+                    tell_again({index, v.generation}, v, g, now);
         }
         settle(index, now);
     }
@@ -734,6 +823,8 @@ private:
             if (g.bootstrap_at <= now)
                 bootstrap(v, index, g, now);
             at = std::min({at, g.revisit_at, g.bootstrap_at, g.books.next_change()});
+            if constexpr (is_set)
+                at = std::min(at, g.set.retry_at);
             read_at = std::min(read_at, g.read_at);
         }
         if (!v.reading && read_at != never) {

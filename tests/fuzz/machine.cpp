@@ -465,10 +465,15 @@ private:
             MUST("one reading at a time", !std::exchange(v->reading, true));
             return;
         }
-        MUST("a drained version starts nothing", v->status != version_status::drained);
-        story_.back().count = a->launch.count;
-        for (const call& c : calls_)
+        const bool is_set = a->what == controller_action::kind::resize;
+        MUST("a drained version starts nothing",
+            v->status != version_status::drained || (is_set && a->resize.size == 0));
+        story_.back().count = is_set ? a->resize.size : a->launch.count;
+        for (const call& c : calls_) {
             MUST("every call is made once", c.action.id != a->id);
+            if (is_set && !c.answered)
+                MUST("sizes of a set do not overtake each other", c.action.resize.target != a->resize.target);
+        }
         calls_.push_back({*a, static_cast<std::size_t>(v - versions_.begin())});
         const auto open = static_cast<std::uint32_t>(
             std::count_if(calls_.begin(), calls_.end(), [](const call& c) { return !c.answered; }));

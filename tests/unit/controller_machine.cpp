@@ -2,6 +2,7 @@
 #include <mayfly/controller_machine.hpp>
 #include <mayfly/scalers/fleet.hpp>
 #include <mayfly/scalers/no_sync.hpp>
+#include <mayfly/scalers/rate_based.hpp>
 #include <mayfly/testing/random.hpp>
 
 #include <doctest/doctest.h>
@@ -12,6 +13,7 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -384,11 +386,18 @@ TEST_CASE("a version nobody polled for gets a first worker, again and again")
             return sig.why == cause::added ? decision{.resize = 3} : decision{};
         };
         const version_handle set = t.add(three);
-        t.machine.added(set, missed(), 1s);
-        t.run(10s);
         std::vector<std::uint32_t> sizes;
-        for (const controller_action& a : t.actions())
-            sizes.push_back(a.resize.size);
+        const auto perform = [&](uptime at) {
+            for (const controller_action& a : t.actions()) {
+                sizes.push_back(a.resize.size);
+                t.machine.resized(a.id, condition::ok, {}, at);
+            }
+        };
+        perform(0s);
+        t.machine.added(set, missed(), 1s);
+        perform(1s);
+        t.run(10s);
+        perform(10s);
         CHECK(sizes == std::vector<std::uint32_t>{1, 3, 3});
         const std::array pollers{worker_seen{.identity = "pod-7", .first_seen = 11s, .last_seen = 11s}};
         t.machine.snapshot(set, {.workers = pollers}, 11s);
@@ -1076,6 +1085,157 @@ TEST_CASE("a set is brought within bounds that are new, and told so once")
     const version_handle first = s.add({.limits = {2, 9}});
     CHECK_MESSAGE(sizes(5s) == list{2}, "the first worker's start is the minimum's");
     CHECK(s.machine.contains(first));
+}
+
+TEST_CASE("sizes of a set do not overtake each other, and none is lost")
+{
+    std::uint32_t wish = 0;
+    group_policy<scripted_set> p{.limits = {0, 100}, .bootstrap = false};
+    p.scaler.with->say = [&](const scaling_signal& sig, uptime) {
+        return sig.why == cause::added ? decision{.resize = wish} : decision{};
+    };
+    stage<scripted_set> s;
+    const version_handle h = s.add(p);
+    const auto want = [&](std::uint32_t n, uptime now) {
+        wish = n;
+        s.machine.added(h, missed(), now);
+    };
+    for (std::uint32_t n = 1; n <= 40; ++n)
+        want(n, 0s);
+    auto call = s.actions();
+    REQUIRE(call.size() == 1);
+    CHECK_MESSAGE(call[0].resize.size == 40, "the last wish, however many there were");
+    want(50, 1s);
+    want(45, 1s);
+    CHECK_MESSAGE(s.actions().empty(), "one at a time");
+    s.machine.resized(call[0].id, condition::ok, {}, 2s);
+    CHECK(s.heard[s.heard.size() - 2].count == 40);
+    call = s.actions();
+    REQUIRE(call.size() == 1);
+    CHECK(call[0].resize.size == 45);
+    s.machine.resized(call[0].id, condition::ok, {}, 3s);
+    s.run(1h);
+    CHECK_MESSAGE(s.actions().empty(), "all is told");
+
+    // What is refused is told again, ever later, and then as the wish has become.
+    want(60, 1h);
+    std::vector<std::pair<uptime, std::uint32_t>> told;
+    for (uptime now = 1h; now < 1h + 5min; now += 500ms) {
+        s.run(now);
+        for (const controller_action& a : s.actions()) {
+            told.push_back({now - 1h, a.resize.size});
+            s.machine.resized(a.id, now < 1h + 3min ? condition::throttled : condition::ok, "busy", now);
+        }
+        if (now == 1h + 5s)
+            want(61, now);
+    }
+    const std::vector<std::pair<uptime, std::uint32_t>> expected{
+        {0s, 60}, {1s, 60}, {3s, 60}, {7s, 61}, {15s, 61}, {31s, 61}, {63s, 61}, {123s, 61}, {183s, 61}};
+    CHECK(told == expected);
+    CHECK(s.count(event::retried) == 8);
+    want(62, 2h);
+    CHECK_MESSAGE(s.actions().size() == 1, "success ends the waiting");
+}
+
+TEST_CASE("a set goes down with its version")
+{
+    SUBCASE("no work reaches it: the minimum is no more")
+    {
+        stage<scripted_set> s;
+        group_policy<scripted_set> p{.limits = {2, 9}, .bootstrap = false};
+        std::uint32_t wish = 0;
+        p.scaler.with->say = [&](const scaling_signal& sig, uptime) {
+            return sig.why == cause::added ? decision{.resize = wish} : decision{};
+        };
+        const version_handle h = s.add(p);
+        const auto size = [&](uptime now) {
+            std::optional<std::uint32_t> last;
+            for (const controller_action& a : s.actions()) {
+                last = a.resize.size;
+                s.machine.resized(a.id, condition::ok, {}, now);
+            }
+            return last;
+        };
+        CHECK(size(0s) == 2);
+        s.machine.set_status(h, version_status::inactive, 1s);
+        CHECK(s.heard.back().reason == reason::not_wanted);
+        CHECK(size(1s) == 0);
+        s.machine.set_status(h, version_status::ramping, 2s);
+        CHECK(s.heard.back().reason == reason::minimum);
+        CHECK(size(2s) == 2);
+        wish = 5;
+        s.machine.added(h, missed(), 3s);
+        CHECK(size(3s) == 5);
+        s.machine.set_status(h, version_status::inactive, 4s);
+        CHECK_MESSAGE(size(4s) == std::nullopt, "more than the minimum is the scaler's");
+        wish = 1;
+        s.machine.added(h, missed(), 5s);
+        CHECK(size(5s) == 1);
+
+        s.machine.set_status(h, version_status::drained, 6s);
+        const auto call = s.actions();
+        REQUIRE(call.size() == 1);
+        CHECK(call[0].resize.size == 0);
+        s.machine.resized(call[0].id, condition::transient, {}, 6s);
+        s.run(7s);
+        CHECK_MESSAGE(size(7s) == 0, "once more after a refusal");
+        s.run(1h);
+        CHECK(size(1h) == std::nullopt);
+        CHECK(s.machine.next_wake() == never);
+    }
+    SUBCASE("a plan comes back with the version")
+    {
+        stage<mayfly::rate_based> s;
+        const version_handle h = s.add({.scaler = {.initial_count = 3}, .bootstrap = false});
+        const auto sizes = [&] {
+            std::vector<std::uint32_t> all;
+            for (const controller_action& a : s.actions())
+                if (a.what == act::resize) {
+                    all.push_back(a.resize.size);
+                    s.machine.resized(a.id, condition::ok, {}, 0s);
+                }
+            return all;
+        };
+        CHECK_MESSAGE(sizes().empty(), "the first size is taken for granted");
+        s.machine.set_status(h, version_status::drained, 1s);
+        CHECK(sizes() == std::vector<std::uint32_t>{0});
+        s.machine.set_status(h, version_status::current, 2s);
+        CHECK(sizes() == std::vector<std::uint32_t>{3});
+    }
+}
+
+TEST_CASE("the size of a set is remembered")
+{
+    group_policy<scripted_set> p{.limits = {2, 20}, .bootstrap = false};
+    p.scaler.with->say = [](const scaling_signal& sig, uptime) {
+        return sig.why == cause::added ? decision{.resize = 10} : decision{};
+    };
+    stage<scripted_set> before;
+    const version_handle h = before.add(p);
+    before.machine.added(h, missed(), 1s);
+    const auto call = before.actions();
+    REQUIRE(call.size() == 1);
+    const auto open = before.machine.remember(h);
+    before.machine.resized(call[0].id, condition::ok, {}, 1s);
+    const auto done = before.machine.remember(h);
+    CHECK(done[0].size == 10);
+    CHECK(done[0].told);
+
+    const auto restarted = [&](std::vector<controller_machine<scripted_set>::memory> from, version_status status) {
+        stage<scripted_set> s;
+        s.machine.add({.groups = {stage<scripted_set>::group(p, "fn")}, .status = status}, 2s, std::move(from));
+        s.run(2s);
+        std::vector<std::uint32_t> sizes;
+        for (const controller_action& a : s.actions())
+            sizes.push_back(a.resize.size);
+        return sizes;
+    };
+    using list = std::vector<std::uint32_t>;
+    CHECK(restarted(done, version_status::current) == list{});
+    CHECK_MESSAGE(restarted(open, version_status::current) == list{10}, "nobody knows whether it was taken");
+    CHECK_MESSAGE(restarted(done, version_status::drained) == list{0}, "it was drained meanwhile");
+    p.limits.max = 4;
+    CHECK(restarted(done, version_status::current) == list{4});
 }
 
 TEST_CASE("a backlog without end asks for a bounded number of starts, and for more with the answer")
