@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -135,6 +136,9 @@ template <class S>
     w.begin_object();
     out("schema", memory_schema);
     out("bound", m.bound);
+    out("size", m.size);
+    if (m.size)
+        out("told", m.told);
     out("books", m.books.image());
     if constexpr (has_written_memory<S>)
         out("scaler", m.scaler);
@@ -169,6 +173,10 @@ template <class S>
     }
     ledger_image books;
     in("bound", out.memory.bound);
+    in("size", out.memory.size);
+    std::optional<bool> told;
+    in("told", told);
+    out.memory.told = told.value_or(true);
     in("books", books);
     if constexpr (has_written_memory<S>)
         in("scaler", out.memory.scaler);

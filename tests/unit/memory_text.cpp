@@ -90,7 +90,7 @@ using memory = mayfly::controller_machine<careful>::memory;
 
 memory rich()
 {
-    memory m{.bound = true};
+    memory m{.bound = true, .size = 7, .told = false};
     m.scaler = {.calls = std::numeric_limits<std::uint64_t>::max(),
         .last = -5s,
         .counts = {1, 65535, 3},
@@ -121,6 +121,8 @@ TEST_CASE("a memory comes back as it was")
     REQUIRE(back.error == "");
     CHECK(back.memory.scaler == m.scaler);
     CHECK(back.memory.bound);
+    CHECK(back.memory.size == 7);
+    CHECK(!back.memory.told);
     CHECK(to_text<careful>(back.memory) == to_text<careful>(m));
 
     // The books go on alike, with the settings of the policy that they come to.
@@ -143,6 +145,8 @@ TEST_CASE("a memory comes back as it was")
     CHECK(cold.error == "");
     CHECK(cold.memory.scaler == careful::state{});
     CHECK(!cold.memory.bound);
+    CHECK_MESSAGE(cold.memory.size == std::nullopt, "as in a text from before sizes were remembered");
+    CHECK(cold.memory.told);
 }
 
 TEST_CASE("a controller in another process goes on with it")
