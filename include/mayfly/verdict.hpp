@@ -84,8 +84,13 @@ enum class symptom : std::uint8_t {
 
     Keep one for each group that somebody may ask about. Show it every event of the group, and before `diagnose` the
     group's books. Or fill it in by hand.
+
+    A refusal stands until a start is accepted; one that may pass by itself also ends when for `fades_after` no more was
+    wished for. So does an event delivered again, when no other follows.
 */
 struct evidence {
+    static constexpr uptime fades_after = std::chrono::minutes{5};
+
     launch_target target{};
     version_status status = version_status::current;
     fleet_view fleet{};
@@ -110,6 +115,8 @@ struct evidence {
         elsewhere_since{};                 ///< The first worker that came as another version, since one came as ours.
     std::optional<uptime> unseen_since{};  ///< The first start that was not seen, since a worker was.
     std::optional<uptime> returned_since{};
+    uptime returned_last{};  ///< The newest of them.
+    uptime wished_last{};    ///< When starts, or a size, were last wished for.
     std::optional<uptime> status_since{};
 
     /// Takes an event of this group in.
@@ -128,6 +135,7 @@ struct evidence {
             refusal = e.outcome;
             refusal_words = e.detail;
             mark(refused_since, true, e.at);
+            wished_last = e.at;
             break;
         case unread:
             this->unread = e.outcome;
@@ -138,14 +146,19 @@ struct evidence {
         case bootstrap:
         case retried: break;
         }
+        fade(e.at);
     }
 
     /// Takes the books in, and which other version a worker of ours said it is, if `shown` tells.
     void take(const ledger& books, uptime now, std::span<const worker_seen> shown = {})
     {
         fleet = books.view(now);
-        mark(returned_since, books.totals().returned > 0, now);
+        if (books.totals().returned > totals.returned) {
+            mark(returned_since, true, now);
+            returned_last = now;
+        }
         totals = books.totals();
+        fade(now);
         elsewhere_since.reset();
         unseen_since.reset();
         for (const start_record& r : books.records()) {
@@ -176,9 +189,24 @@ private:
             since = now;
     }
 
+    void fade(uptime now)
+    {
+        if (returned_since && later(returned_last, fades_after) <= now)
+            returned_since.reset();
+        // What is refused for good is not asked for again, so that silence tells nothing.
+        const bool may_pass = refusal == condition::throttled || refusal == condition::transient;
+        if (may_pass && later(wished_last, fades_after) <= now) {
+            refusal = condition::ok;
+            refusal_words.clear();
+            refused_since.reset();
+        }
+    }
+
     void take_signal(const controller_event& e)
     {
         const scaling_signal& s = *e.signal;
+        if (e.made.launch > 0 || e.made.resize || e.made.held_back > 0)
+            wished_last = e.at;
         fleet = s.fleet;
         limits = s.limits;
         bool limiter = e.made.reason == reason::rate_limited;

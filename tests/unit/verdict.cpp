@@ -292,6 +292,49 @@ TEST_CASE("each symptom is drawn from what happened")
     }
 }
 
+TEST_CASE("a refusal that may pass ends when nothing more is wished for")
+{
+    for (const condition why : {condition::throttled, condition::transient, condition::permanent}) {
+        CAPTURE(to_string(why));
+        evidence e;
+        const auto standing_at = [&](uptime now) {
+            e.take(mayfly::ledger{}, now);
+            return diagnose(e).is;
+        };
+        const mayfly::scaling_signal sig;
+        e.note({.what = controller_event::kind::refused, .at = 1s, .outcome = why, .detail = "no"});
+        const standing refused = standing_at(2s);
+        CHECK(refused != standing::ok);
+        e.note({.at = 100s, .made = {.held_back = 2}, .signal = &sig});
+        CHECK_MESSAGE(standing_at(399s) == refused, "something was wished for after it");
+        CHECK(e.refused_since == 1s);
+        e.note({.at = 399s, .signal = &sig});
+        const bool passes = why != condition::permanent;
+        CHECK(standing_at(400s) == (passes ? standing::ok : refused));
+        CHECK(e.refused_since.has_value() != passes);
+
+        e.note({.what = controller_event::kind::refused, .at = 500s, .outcome = why});
+        CHECK(standing_at(501s) == refused);
+        CHECK(e.refused_since == (passes ? 500s : 1s));
+        e.note({.what = controller_event::kind::launched, .at = 502s});
+        CHECK_MESSAGE(standing_at(503s) == standing::ok, "an accepted start ends each");
+    }
+}
+
+TEST_CASE("an event delivered again is forgotten when no other follows")
+{
+    patient p;
+    healthy(p);
+    p.gone("r1", 5s);
+    p.seen("r1", 65s);
+    CHECK(p.ask(364s).why == symptom::delivered_again);
+    CHECK(p.ask(365s).why == symptom::none);
+    p.gone("r1", 370s);
+    p.seen("r1", 380s);
+    CHECK(p.ask(381s).why == symptom::delivered_again);
+    CHECK(p.ask(381s).since == 380s);
+}
+
 TEST_CASE("tasks wait at the configured maximum")
 {
     patient p(2);
