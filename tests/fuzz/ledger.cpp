@@ -147,6 +147,7 @@ private:
                 worker_seen at = w.at;
                 at.identity = w.name;
                 at.first_seen += shift;
+                at.last_seen += shift;
                 return static_cast<int>(l.see(at, own, now));
             });
             break;
@@ -237,6 +238,7 @@ private:
                 workers.push_back(w.at);
                 workers.back().identity = w.name;
                 workers.back().first_seen += shift;
+                workers.back().last_seen += shift;
             }
             s.workers = workers;
             return l.take(s, own, now);
