@@ -217,6 +217,17 @@ TEST_CASE_TEMPLATE("the scalers here write their memory down to the last field",
     CHECK(changes > 100);
 }
 
+TEST_CASE("a request id that is not UTF-8 comes back as it was")
+{
+    memory m;
+    m.books.ask(1, 0s);
+    m.books.answer(1, {condition::ok, "a\xFFz"}, 1s);
+    const auto back = memory_from<careful>(to_text<careful>(m));
+    CHECK(back.error == "");
+    REQUIRE(back.memory.books.records().size() == 1);
+    CHECK(back.memory.books.records()[0].request_id == "a\xFFz");
+}
+
 TEST_CASE("a worker may have come before the clock began")
 {
     memory m = rich();

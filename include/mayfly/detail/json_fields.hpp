@@ -6,6 +6,7 @@
 #include <mayfly/detail/json_read.hpp>
 #include <mayfly/detail/json_write.hpp>
 
+#include <charconv>
 #include <cmath>
 #include <concepts>
 #include <cstddef>
@@ -14,10 +15,11 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 // A struct's fields are named once, in a static member `fields(visit, object)` or an overload of it in this namespace,
-// and from that list both written and read. Times are whole microseconds. An absent optional is no member. What has no
-// such overload is a list of items.
+// and from that list both written and read. Times are whole microseconds. An absent optional is no member. A string
+// that is not UTF-8 stands in hex, under its name and `_hex`. What has no such overload is a list of items.
 
 namespace mayfly::detail {
 
@@ -37,6 +39,33 @@ template <class E>
         if (to_string(static_cast<E>(i)) == name)
             return static_cast<E>(i);
     return std::nullopt;
+}
+
+[[nodiscard]] inline std::string to_hex(std::string_view bytes)
+{
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::string out;
+    for (const char c : bytes) {
+        out += digits[static_cast<unsigned char>(c) >> 4U];
+        out += digits[static_cast<unsigned char>(c) & 0xFU];
+    }
+    return out;
+}
+
+/// What `to_hex` wrote, or nothing.
+[[nodiscard]] inline std::optional<std::string> from_hex(std::string_view text)
+{
+    if (text.size() % 2 != 0)
+        return std::nullopt;
+    std::string out;
+    for (; !text.empty(); text.remove_prefix(2)) {
+        unsigned byte = 0;
+        const char* const end = text.data() + 2;
+        if (std::from_chars(text.data(), end, byte, 16).ptr != end)
+            return std::nullopt;
+        out += static_cast<char>(byte);
+    }
+    return out;
 }
 
 template <class T, class F>
@@ -70,6 +99,12 @@ struct json_out {
             if (v)
                 (*this)(name, *v);
         } else {
+            if constexpr (std::convertible_to<const T&, std::string_view>) {
+                if (!is_utf8(v)) {
+                    to->key(std::string(name) + "_hex").value(to_hex(v));
+                    return;
+                }
+            }
             to->key(name);
             put(v);
         }
@@ -111,8 +146,7 @@ struct json_out {
     }
 };
 
-/// Reads each field that it is shown. The first failure is kept, and what is read after it means nothing. Views point
-/// into the value that is read from.
+/// Reads each field that it is shown. The first failure is kept, and what is read after it means nothing.
 struct json_in {
     const json_value* from;
     std::string* error;
@@ -121,6 +155,17 @@ struct json_in {
     void operator()(std::string_view name, T& out)
     {
         const json_value* const v = from->find(name);
+        if constexpr (std::same_as<T, std::string> || std::same_as<T, std::optional<std::string>>) {
+            const std::string in_hex = std::string(name) + "_hex";
+            if (const json_value* const hex = v == nullptr ? from->find(in_hex) : nullptr) {
+                std::optional<std::string> bytes = hex->is_string() ? from_hex(hex->text) : std::nullopt;
+                if (bytes)
+                    out = std::move(*bytes);
+                else
+                    fail(in_hex, "must be a string of two hexadecimal digits for each byte");
+                return;
+            }
+        }
         if constexpr (is_optional<T>) {
             out.reset();
             if (v != nullptr)
@@ -170,7 +215,7 @@ struct json_in {
                 out = *n;
             else
                 fail(name, "must be a whole number that fits");
-        } else if constexpr (std::same_as<T, std::string> || std::same_as<T, std::string_view>) {
+        } else if constexpr (std::same_as<T, std::string>) {
             out = v.text;
             if (!v.is_string())
                 fail(name, "must be a string");

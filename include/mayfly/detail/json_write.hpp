@@ -34,6 +34,17 @@ namespace mayfly::detail {
     return 0;
 }
 
+[[nodiscard]] constexpr bool is_utf8(std::string_view s) noexcept
+{
+    while (!s.empty()) {
+        const std::size_t length = utf8_sequence(s);
+        if (length == 0)
+            return false;
+        s.remove_prefix(length);
+    }
+    return true;
+}
+
 /// Appends `s` in quotes. Bytes that are not UTF-8 become U+FFFD, so that the result is JSON whatever comes in.
 inline void append_json_string(std::string& out, std::string_view s)
 {

@@ -110,7 +110,15 @@ void fields(auto& f, Is<stats_by_type> auto& all)
         f(to_string(t), all[static_cast<std::size_t>(t)]);
 }
 
-void fields(auto& f, Is<launch_result> auto& r)
+/// A `launch_result` that owns its words.
+struct recorded_result {
+    condition outcome = condition::ok;
+    std::string request_id{};
+};
+
+template <class T>
+    requires(Is<T, launch_result> || Is<T, recorded_result>)
+void fields(auto& f, T& r)
 {
     f("outcome", r.outcome);
     f("request_id", r.request_id);
@@ -158,15 +166,16 @@ void fields(auto& f, Is<decision> auto& d)
     f("orders", d.orders);
 }
 
-/// A poller, with room for the version that it points to.
+/// A poller, with room for what it points to.
 struct recorded_worker {
     worker_seen seen{};
+    std::string identity{};
     std::optional<deployment_version> version{};
 };
 
 void fields(auto& f, Is<recorded_worker> auto& w)
 {
-    f("identity", w.seen.identity);
+    f("identity", w.identity);
     f("first_seen", w.seen.first_seen);
     f("last_seen", w.seen.last_seen);
     f("present", w.seen.present);

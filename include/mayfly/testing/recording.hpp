@@ -173,7 +173,7 @@ public:
 private:
     static mayfly::detail::recorded_worker with_version(const worker_seen& w)
     {
-        return {w, w.version != nullptr ? std::optional{*w.version} : std::nullopt};
+        return {w, std::string(w.identity), w.version != nullptr ? std::optional{*w.version} : std::nullopt};
     }
     template <class T>
     void tell(std::string_view what, version_handle h, uptime now, std::string_view name, const T& v)
@@ -310,7 +310,10 @@ private:
             feed([&] { machine_->gone(h, {identity}, now); });
         } else if (what == "launched") {
             const auto id = line.get<std::uint64_t>("id");
-            const auto results = line.all<launch_result>("results");
+            const auto recorded = line.all<mayfly::detail::recorded_result>("results");
+            std::vector<launch_result> results;
+            for (const mayfly::detail::recorded_result& r : recorded)
+                results.push_back({r.outcome, r.request_id});
             const auto otherwise = line.get<condition>("otherwise");
             const auto detail = line.get<std::string>("detail");
             feed([&] { machine_->launched(id, results, otherwise, detail, now); });
@@ -331,6 +334,7 @@ private:
     static worker_seen seen(const mayfly::detail::recorded_worker& w)
     {
         worker_seen out = w.seen;
+        out.identity = w.identity;
         out.version = w.version ? &*w.version : nullptr;
         return out;
     }

@@ -182,6 +182,41 @@ TEST_CASE("a recording replays bit for bit")
     CHECK_MESSAGE(replay(text.substr(0, text.size() - 1), default_fleet), "the last line needs no end");
 }
 
+TEST_CASE("identities, request ids and words that are not UTF-8 come back as they were")
+{
+    std::string text;
+    recorder<fleet> r([&](std::string_view line) { text += line; });
+    const version_handle h = r.add(spec(group_policy<fleet>{.limits = {0, 2}}), 0s);
+    const auto first = *r.next_action();
+    const std::string words = "no\xC3";
+    r.launched(first.id, std::array{launch_result{condition::ok, "\xFD"}}, condition::ok, words, 100ms);
+    // Both would be U+FFFD: one worker where there are two.
+    r.seen(h, {.identity = "\xFF@fn", .first_seen = 1s}, 1s);
+    r.seen(h, {.identity = "\xFE@fn", .first_seen = 1s}, 1s);
+    std::vector<worker_seen> pollers{{.identity = "\xFD@fn", .first_seen = 1s}};
+    r.snapshot(h, {.workers = pollers}, 1s);
+    r.gone(h, {"\xFE@fn"}, 2s);
+    r.added(h, {task_type::activity, {.not_matched = 3}}, 3s);
+    while (const auto a = r.next_action())
+        if (a->what == act::launch)
+            r.launched(a->id, {}, condition::transient, words, 3s);
+    r.unread(h, condition::transient, words, 4s);
+    CHECK(r.machine().books(h)->records().size() >= 3);
+
+    const replay_result same = replay(text, default_fleet);
+    CHECK(same.error == "");
+    CHECK(same.difference == "");
+    CHECK(text.find("\xEF\xBF\xBD") == std::string::npos);
+    const auto at = text.find(R"("identity_hex":"ff40666e")");
+    REQUIRE(at != std::string::npos);
+    for (const char* bad :
+        {R"("identity_hex":"zz40666e")", R"("identity_hex":"ff40666")", R"("identity_hex":1234567890)"}) {
+        std::string broken = text;
+        broken.replace(at, std::string_view(R"("identity_hex":"ff40666e")").size(), bad);
+        CHECK(replay(broken, default_fleet).error.find("\"identity_hex\" must be") != std::string::npos);
+    }
+}
+
 TEST_CASE("random runs replay")
 {
     std::size_t decisions = 0;
