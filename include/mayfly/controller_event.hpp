@@ -20,6 +20,7 @@ struct controller_options {
     std::uint32_t calls_at_once = 256;       ///< Launches and resizes under way, over all versions.
     std::uint16_t calls_per_group = 32;      ///< Of one group. One more decision is held back, not queued.
     std::uint32_t starts_per_call = 10'000;  ///< More are held back: books and providers have their limits too.
+    std::uint32_t reads_at_once = 64;        ///< Readings under way, over all versions.
     uptime read_soonest = std::chrono::milliseconds{250};  ///< Between two readings of one version.
     uptime read_retry = std::chrono::seconds{1};           ///< After a reading failed; doubles up to `read_retry_most`.
     uptime read_retry_most = std::chrono::minutes{1};

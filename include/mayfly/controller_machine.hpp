@@ -95,6 +95,7 @@ public:
         if (v == nullptr)
             return;
         wakes_.set(h.index, never);
+        end_reading(*v);
         const std::uint32_t generation = v->generation;
         *v = {};
         v->generation = generation;
@@ -155,7 +156,7 @@ public:
         entry* v = find(h);
         if (v == nullptr)
             return;
-        v->reading = false;
+        end_reading(*v);
         v->read_failures = 0;
         v->read_after = later(now, options_.read_soonest);
         for (group& g : v->groups) {
@@ -184,7 +185,7 @@ public:
         entry* v = find(h);
         if (v == nullptr)
             return;
-        v->reading = false;
+        end_reading(*v);
         v->read_after = later(now, doubled(options_.read_retry, v->read_failures, options_.read_retry_most));
         v->read_failures = static_cast<std::uint8_t>(std::min(v->read_failures + 1, 255));
         for (group& g : v->groups) {
@@ -338,7 +339,7 @@ public:
     /// The next thing to do, if there is one and a call may be made now.
     [[nodiscard]] std::optional<controller_action> next_action()
     {
-        while (!reads_.empty()) {
+        while (!reads_.empty() && reads_under_way_ < options_.reads_at_once) {
             controller_action a{.what = controller_action::kind::read, .version = reads_.front()};
             reads_.pop_front();
             entry* v = find(a.version);
@@ -346,8 +347,11 @@ public:
                 continue;
             v->read_queued = false;
             v->reading = v->reading && v->status != version_status::drained;
-            if (v->reading)
+            if (v->reading) {
+                v->read_under_way = true;
+                ++reads_under_way_;
                 return a;
+            }
         }
         while (!queue_.empty() && under_way_ < options_.calls_at_once) {
             const std::uint64_t id = queue_.front();
@@ -365,9 +369,13 @@ public:
                 a.what = controller_action::kind::resize;
                 a.resize = {g.spec.target, c.count};
             } else {
-                if (v->status == version_status::drained) {
-                    for (std::uint32_t i = 0; i < c.count; ++i)
-                        g.books.withdraw(c.first + i, now_);
+                // The maximum may be a lower one by now; for a drained version it is zero.
+                const std::uint32_t max = v->status == version_status::drained ? 0 : g.spec.policy->limits.max;
+                const std::uint32_t total = view(g, now_).total();
+                for (std::uint32_t over = total - std::min(total, max); over > 0 && c.count > 0; --over)
+                    g.books.withdraw(c.first + --c.count, now_);
+                c.stay = std::min(c.stay, c.count);
+                if (c.count == 0) {
                     --g.calls;
                     drop_call(c);
                     continue;
@@ -464,8 +472,9 @@ private:
         std::uint8_t read_failures = 0;  // in a row
         version_status status = version_status::created;
         bool used = false;
-        bool reading = false;
+        bool reading = false;  // from the wish to the answer
         bool read_queued = false;
+        bool read_under_way = false;
     };
 
     /// A launch or resize, from the decision to the answer.
@@ -708,6 +717,13 @@ private:
         queue_.push_back(c.id);
     }
 
+    void end_reading(entry& v) noexcept
+    {
+        v.reading = false;
+        if (std::exchange(v.read_under_way, false))
+            --reads_under_way_;
+    }
+
     [[nodiscard]] std::optional<call> take_call(std::uint64_t id)
     {
         const auto slot = static_cast<std::size_t>(id & call_mask);
@@ -799,11 +815,14 @@ private:
     void wake(std::uint32_t index, uptime now)
     {
         entry& v = versions_[index];
+        bool changed = false;
         for (group& g : v.groups) {
-            if (g.books.advance(now))
+            if (g.books.advance(now)) {
+                changed = true;
                 ask(v, index, g, {.why = cause::workers}, now);
-            else if (g.revisit_at <= now)
+            } else if (g.revisit_at <= now) {
                 ask(v, index, g, {.why = cause::wake}, now);
+            }
             if (g.bootstrap_at <= now)
                 bootstrap(v, index, g, now);
             if constexpr (is_set)
@@ -811,6 +830,10 @@ private:
                     tell_again({index, v.generation}, v, g, now);
         }
         settle(index, now);
+        // Books that somebody else wrote may name a moment that has passed and then have nothing to do. All else that
+        // was due has a later moment now. Without this `advance` would never return.
+        if (!changed && wakes_.soonest() <= now && wakes_.first() == index)
+            wakes_.set(index, later(now, std::chrono::milliseconds{1}));
     }
 
     /// Asks for a reading that is due, and sets the version's alarm.
@@ -853,6 +876,7 @@ private:
     std::deque<version_handle> reads_{};
     std::uint64_t call_count_ = 0;
     std::uint32_t under_way_ = 0;
+    std::uint32_t reads_under_way_ = 0;
     uptime now_{};
 };
 

@@ -30,9 +30,11 @@ struct group_policy {
     S scaler{};
     scaling_limits limits{};
     ledger_settings workers{};
-    leave_rules orders{};     ///< For workers whose decision gives none.
-    bool bootstrap = true;    ///< Start one worker at once, so that the version gets bound to its queues.
-    std::uint32_t tries = 1;  ///< Calls for one decision, the first included; above zero.
+    leave_rules orders{};   ///< For workers whose decision gives none.
+    bool bootstrap = true;  ///< Start one worker at once, so that the version gets bound to its queues.
+    /// Calls for one decision, the first included; above zero. For scalers that do not look at `cause::launched`, such
+    /// as `no_sync`: one that asks again itself would start its workers twice.
+    std::uint32_t tries = 1;
     uptime retry_after = std::chrono::seconds{1};
 };
 

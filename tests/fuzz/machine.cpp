@@ -208,6 +208,7 @@ private:
         controller_options o;
         if (in.flag()) {
             o.calls_at_once = 1 + in.below(8);
+            o.reads_at_once = o.calls_at_once;
             o.calls_per_group = static_cast<decltype(o.calls_per_group)>(1 + in.below(4));
             o.read_soonest = in.wait();
             o.read_retry = in.wait();
@@ -463,6 +464,10 @@ private:
         story_.push_back({.what = 100 + static_cast<int>(a->what), .id = a->id, .version = a->version});
         if (a->what == controller_action::kind::read) {
             MUST("one reading at a time", !std::exchange(v->reading, true));
+            MUST("a drained version is not read", v->status != version_status::drained);
+            const auto reading = static_cast<std::uint32_t>(std::count_if(
+                versions_.begin(), versions_.end(), [](const version& o) { return o.there && o.reading; }));
+            MUST("no more readings at once than may be", reading <= options_.reads_at_once);
             return;
         }
         const bool is_set = a->what == controller_action::kind::resize;

@@ -680,6 +680,37 @@ TEST_CASE("calls are bounded")
     }
 }
 
+TEST_CASE("readings are bounded, and wait in their order")
+{
+    controller_options options;
+    options.reads_at_once = 2;
+    stage<scripted> s(options);
+    std::vector<version_handle> all;
+    for (int i = 0; i < 7; ++i)
+        all.push_back(s.add(saying([](const scaling_signal&, uptime) { return decision{.read = 0s}; })));
+    const auto reads = [&] {
+        std::vector<version_handle> of;
+        for (const controller_action& a : s.actions())
+            of.push_back(a.version);
+        return of;
+    };
+    using list = std::vector<version_handle>;
+    CHECK(reads() == list{all[0], all[1]});
+    s.machine.snapshot(all[1], {}, 0s);
+    CHECK(reads() == list{all[2]});
+    s.machine.snapshot(all[5], {}, 0s);
+    CHECK_MESSAGE(reads().empty(), "a snapshot that came by itself frees no place");
+    s.machine.unread(all[0], condition::transient, {}, 0s);
+    CHECK(reads() == list{all[3]});
+    s.machine.remove(all[3]);
+    CHECK(reads() == list{all[4]});
+    s.machine.set_status(all[2], version_status::drained, 0s);
+    CHECK_MESSAGE(reads().empty(), "the call is still under way");
+    s.machine.snapshot(all[2], {}, 0s);
+    s.machine.snapshot(all[4], {}, 0s);
+    CHECK_MESSAGE(reads() == list{all[6]}, "who has been answered is passed over");
+}
+
 TEST_CASE("a slow provider of one version holds up nobody else")
 {
     stage<scripted> s;
@@ -871,6 +902,27 @@ TEST_CASE("other limits hold at once, and what is known stays")
     s.machine.added(h, missed(), 2s);
     CHECK(s.accept_all(2s) == 2);
     s.machine.set_policy(h, 7, nullptr, 3s);
+
+    SUBCASE("also for launches that wait for their turn")
+    {
+        auto q = saying([](const scaling_signal& sig, uptime) {
+            return sig.why == cause::added ? decision{.launch = 4, .stay = 4} : decision{};
+        });
+        stage<scripted> t;
+        const version_handle v = t.add(q);
+        for (int i = 0; i < 3; ++i)
+            t.machine.added(v, missed(), 0s);
+        q.limits.max = 5;
+        t.machine.set_policy(v, 0, std::make_shared<const group_policy<scripted>>(q), 0s);
+        const auto calls = t.actions();
+        REQUIRE(calls.size() == 2);
+        CHECK(calls[0].launch.count + calls[1].launch.count == 5);
+        CHECK(calls[0].launch.stay == calls[0].launch.count);
+        for (const controller_action& a : calls)
+            t.accept(a, 1s);
+        CHECK(t.machine.books(v)->view(1s).total() == 5);
+        CHECK(t.machine.books(v)->view(1s).refused == 0);
+    }
 }
 
 TEST_CASE("a run that was remembered goes on as if it had never stopped")
@@ -939,6 +991,28 @@ TEST_CASE("calls that a restart forgot count until they are given up")
     s.run(10s);
     s.machine.added(again, missed(), 10s);
     CHECK(s.accept_all(10s) == 3);
+}
+
+TEST_CASE("books from a clock that was further on hold up nobody")
+{
+    // As another writer may leave them: the younger start ends first, and long before what its age says.
+    mayfly::ledger_image image;
+    image.records = {{.id = 1, .state = mayfly::start_state::polling, .asked_at = 1000s, .ends_at = 1300s},
+        {.id = 2, .state = mayfly::start_state::polling, .asked_at = 1s, .ends_at = 2s}};
+    image.next_id = 3;
+    auto p = launching(1);
+    p.workers.useful_life = 300s;
+    const auto settings = std::make_shared<const mayfly::ledger_settings>(p.workers);
+    stage<scripted> s;
+    const version_handle h =
+        s.machine.add({.groups = {stage<scripted>::group(p, "fn")}}, 0s, {{.books = {settings, std::move(image)}}});
+    for (uptime now{}; now < 400s; now += 1s) {
+        s.machine.advance(now);
+        CHECK(s.machine.next_wake() > now);
+        s.machine.added(h, missed(), now);
+        s.accept_all(now);
+    }
+    CHECK(s.machine.next_wake() > 399s);
 }
 
 TEST_CASE("removed versions do not fill the reading queue")
