@@ -236,10 +236,10 @@ TEST_CASE("random runs replay")
 TEST_CASE("with another parameter, the first difference is told")
 {
     const std::string text = conversation();
-    const replay_result r = replay(text, [](const launch_target&) { return fleet{.idle_exit = 123ms}; });
+    const replay_result r = replay(text, [](const launch_target&) { return fleet{.activity_timeout = 7s}; });
     CHECK(r.error == "");
-    CHECK(r.difference.find("made.orders.idle_exit: recorded ") != std::string::npos);
-    CHECK(r.difference.find(", now 123000") != std::string::npos);
+    CHECK(r.difference.find("made.orders.activity_timeout: recorded 0") != std::string::npos);
+    CHECK(r.difference.find(", now 7000000") != std::string::npos);
     CHECK(r.difference.rfind("line " + std::to_string(r.lines) + ": ", 0) == 0);
     CHECK_MESSAGE(!r, "and nothing after it is looked at");
 }
