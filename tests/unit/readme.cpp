@@ -9,7 +9,7 @@
 
 #include <memory>
 
-namespace {
+namespace readme {
 
 //[one_per_ten
 struct one_per_ten {
@@ -24,7 +24,9 @@ struct one_per_ten {
 static_assert(mayfly::Scaler<one_per_ten, mayfly::scaling_signal>);
 //]
 
-}  // namespace
+}  // namespace readme
+
+using readme::one_per_ten;
 
 TEST_CASE("the scaler that the README shows drives a controller")
 {
