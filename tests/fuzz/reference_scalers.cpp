@@ -78,8 +78,10 @@ void check_rate_based(fuzz::bytes& in)
             twins.more_waiting(d, sig, 1, now);
         if (!d.resize)
             return;
-        MUST("never above the maximum", *d.resize <= s.max_count);
-        MUST("never below the minimum", *d.resize >= s.min_count);
+        const std::uint32_t most = std::min(s.max_count, sig.limits.max);
+        MUST("never above either maximum", *d.resize <= most);
+        MUST("never below a minimum that is kept",
+            !sig.wanted || *d.resize >= std::min(std::max(s.min_count, sig.limits.min), most));
         if (d.reason == reason::scale_up || d.reason == reason::missed_match) {
             MUST("starts are a cool-off apart", !last || now - *last >= cooldown);
             last = now;

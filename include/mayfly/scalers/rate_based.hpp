@@ -151,7 +151,7 @@ private:
         if (detail::since(st.last_scale_up, now) < scale_up_cooldown)
             return {.reason = reason::cooling_off, .held_back = missed};
         st.capacity_wanted = true;
-        return resize_up(st, n + 1, reason::missed_match, now);
+        return resize_up(st, std::max(n + 1, b.least), reason::missed_match, now);
     }
 
     [[nodiscard]] decision on_stats(state& st, const scaling_signal& sig, const bounds& b, uptime now) const noexcept
@@ -179,7 +179,8 @@ private:
         if (desired > n) {
             if (detail::since(st.last_scale_up, now) < scale_up_cooldown)
                 return {.reason = reason::cooling_off, .held_back = desired - n};
-            return resize_up(st, n + std::min(max_scale_up_step, desired - n), reason::scale_up, now);
+            return resize_up(
+                st, std::max(n + std::min(max_scale_up_step, desired - n), b.least), reason::scale_up, now);
         }
         if (desired < n) {
             if (detail::since(st.last_no_sync_match, now) < no_sync_quiet ||

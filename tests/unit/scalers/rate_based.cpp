@@ -247,6 +247,8 @@ TEST_CASE("rate_based: the group's limits hold beside its own")
         {"a missed task too", {}, 3, {.max = 3}, true, missed, {}, reason::at_maximum},
         {"its own is the tighter one", {.max_count = 4}, 4, {.max = 9}, true, missed, {}, reason::at_maximum},
         {"up to the group's minimum", {}, 1, {.min = 3}, true, none, 3, reason::scale_up},
+        {"to it at once, with a look", {}, 1, {.min = 20}, true, none, 20, reason::scale_up},
+        {"and with a missed task", {}, 1, {.min = 20}, true, missed, 20, reason::missed_match},
         {"not below the group's minimum", {.min_count = 1}, 3, {.min = 3}, true, none, {}, reason::covered},
         {"not below its own", {.min_count = 3}, 3, {.min = 1}, true, none, {}, reason::covered},
         {"below both where no work comes", {.min_count = 3}, 3, {.min = 2}, false, none, 2, reason::scale_down},
