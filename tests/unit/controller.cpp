@@ -914,7 +914,7 @@ TEST_CASE("a set is resized, and the answer told")
     s.add(h, 6);
     s.c->provider().next(scripted_answer::hanging());
     s.add(h, 7);
-    s.pass(1min, 1s);
+    s.pass(61s, 1s);  // the last one waits a second after the refusal
     const auto& resizes = s.c->provider().resizes();
     REQUIRE(resizes.size() == 3);
     CHECK(resizes[0].request.size == 4);
