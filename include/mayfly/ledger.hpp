@@ -128,7 +128,9 @@ public:
     /// taken for now.
     void answers_lost(uptime now) noexcept
     {
+        bool ahead = false;
         for (start_record& r : records_) {
+            ahead |= r.asked_at > now;
             if (r.state == start_state::asked) {
                 enter(r, start_state::accepted, now);
                 nameless_ += 1;
@@ -142,7 +144,8 @@ public:
         last_change_ = std::min(last_change_, now);
         newest_seen_ask_ = std::min(newest_seen_ask_, now);
         measured_at_.reset();
-        ends_by_age_from_ = next_id_;
+        if (ahead)
+            ends_by_age_from_ = next_id_;
     }
 
     /// A poller was seen.

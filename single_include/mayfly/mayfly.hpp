@@ -445,11 +445,12 @@ struct fleet_view {
     std::uint32_t refused = 0;            ///< Answers in a row by which the provider refused a start.
     std::uint32_t slots = 1;              ///< Tasks one worker takes at once.
     std::optional<std::uint32_t> busy{};  ///< Slots in use at the last snapshot.
-    uptime startup{};                     ///< Mean time from the call to the first poll.
-    uptime startup_dev{};                 ///< Its mean deviation.
-    uptime service{};                     ///< Mean time of one task in a slot; zero while unknown.
-    double failure_rate = 0;              ///< Share of accepted starts that come to nothing, 0 to 1.
-    bool ever_seen = false;               ///< A worker of this version has polled.
+    uptime leaves_in = never;  ///< The soonest that one more of `live` can count as leaving; it may be later.
+    uptime startup{};          ///< Mean time from the call to the first poll.
+    uptime startup_dev{};      ///< Its mean deviation.
+    uptime service{};          ///< Mean time of one task in a slot; zero while unknown.
+    double failure_rate = 0;   ///< Share of accepted starts that come to nothing, 0 to 1.
+    bool ever_seen = false;    ///< A worker of this version has polled.
 
     [[nodiscard]] constexpr std::uint32_t pending() const noexcept { return saturating_add(asked, starting); }
     [[nodiscard]] constexpr std::uint32_t total() const noexcept { return saturating_add(live, pending()); }
@@ -1939,9 +1940,11 @@ struct group_policy {
     S scaler{};
     scaling_limits limits{};
     ledger_settings workers{};
-    leave_rules orders{};     ///< For workers whose decision gives none.
-    bool bootstrap = true;    ///< Start one worker at once, so that the version gets bound to its queues.
-    std::uint32_t tries = 1;  ///< Calls for one decision, the first included; above zero.
+    leave_rules orders{};   ///< For workers whose decision gives none.
+    bool bootstrap = true;  ///< Start one worker at once, so that the version gets bound to its queues.
+    /// Calls for one decision, the first included; above zero. For scalers that do not look at `cause::launched`, such
+    /// as `no_sync`: one that asks again itself would start its workers twice.
+    std::uint32_t tries = 1;
     uptime retry_after = std::chrono::seconds{1};
 };
 
@@ -1970,6 +1973,7 @@ struct controller_options {
     std::uint32_t calls_at_once = 256;       ///< Launches and resizes under way, over all versions.
     std::uint16_t calls_per_group = 32;      ///< Of one group. One more decision is held back, not queued.
     std::uint32_t starts_per_call = 10'000;  ///< More are held back: books and providers have their limits too.
+    std::uint32_t reads_at_once = 64;        ///< Readings under way, over all versions.
     uptime read_soonest = std::chrono::milliseconds{250};  ///< Between two readings of one version.
     uptime read_retry = std::chrono::seconds{1};           ///< After a reading failed; doubles up to `read_retry_most`.
     uptime read_retry_most = std::chrono::minutes{1};
@@ -1996,7 +2000,7 @@ struct controller_event {
         bootstrap,    ///< A first worker is started, without the scaler.
         launched,     ///< The provider accepted `count` starts.
         refused,      ///< The provider refused `count` starts, as `outcome` says.
-        retried,      ///< `count` refused starts are tried once more.
+        retried,      ///< `count` refused starts are tried once more; or a set is told its size once more.
         resized,      ///< The provider took the size `count`.
         not_resized,  ///< It did not, as `outcome` says.
         unread,       ///< Statistics could not be read, as `outcome` says.
@@ -2094,6 +2098,8 @@ struct minimum_keeper {
         const fleet_view& f = sig.fleet;
         const std::uint32_t wanted = sig.wanted ? std::min(sig.limits.min, sig.limits.max) : 0;
         const std::uint32_t lasting = f.total() - std::min(f.total(), f.leaving);
+        if (wanted > 0 && f.leaves_in != never)
+            d.revisit = std::min(d.revisit, std::max(f.leaves_in, uptime{std::chrono::milliseconds{100}}));
         const std::uint32_t room = sig.limits.max - std::min(sig.limits.max, f.total());
         const std::uint32_t lacking = std::min(room, wanted - std::min(wanted, lasting));
         if (lacking > d.launch) {
@@ -2246,7 +2252,7 @@ public:
         : settings_(std::move(settings)),
           records_(std::move(from.records)),
           next_id_(from.next_id),
-          ends_by_age_from_(from.ends_by_age_from),
+          ends_by_age_from_(from.next_id),  // the life these workers were given is not in the image
           foreign_(from.foreign),
           refused_(from.refused),
           dead_in_a_row_(from.dead_in_a_row),
@@ -2264,6 +2270,7 @@ public:
         for (start_record& r : records_) {
             r.mark = 0;
             count(r.state, +1);
+            nameless_ += is_nameless(r) ? 1U : 0U;
         }
         std::size_t size = 16;
         while (size < records_.size() * 2 + 2)
@@ -2317,6 +2324,7 @@ public:
         start_record* const early = lookup(result.request_id);
         r->request_id = result.request_id;
         enter(*r, start_state::accepted, now);
+        nameless_ += r->request_id.empty() ? 1U : 0U;
         if (early != nullptr)
             take_over(*r, *early, now);
         index(static_cast<std::size_t>(r - records_.begin()));
@@ -2329,13 +2337,29 @@ public:
             enter(*r, start_state::gone, now);
     }
 
-    /// Starts that nobody will answer any more, as after a restart: they may have been made, so they count as such
-    /// until they are given up.
+    /// Begins anew at `now` with what is in the books. Starts that nobody will answer any more may have been made, so
+    /// they count as such until they are given up. Moments that have not come yet, from a clock that was further, are
+    /// taken for now.
     void answers_lost(uptime now) noexcept
     {
-        for (start_record& r : records_)
-            if (r.state == start_state::asked)
+        bool ahead = false;
+        for (start_record& r : records_) {
+            ahead |= r.asked_at > now;
+            if (r.state == start_state::asked) {
                 enter(r, start_state::accepted, now);
+                nameless_ += 1;
+            }
+            r.asked_at = std::min(r.asked_at, now);
+            r.changed_at = std::min(r.changed_at, now);
+            if (r.ends_at != never)
+                r.ends_at = std::min(r.ends_at, later(now, settings_->useful_life));
+        }
+        last_seen_ = std::min(last_seen_, now);
+        last_change_ = std::min(last_change_, now);
+        newest_seen_ask_ = std::min(newest_seen_ask_, now);
+        measured_at_.reset();
+        if (ahead)
+            ends_by_age_from_ = next_id_;
     }
 
     /// A poller was seen.
@@ -2343,6 +2367,8 @@ public:
     {
         const std::string_view request = w.identity.substr(0, w.identity.find('@'));
         start_record* r = lookup(request);
+        if (r == nullptr)
+            r = claim_nameless(w, request, own);
         if (r == nullptr)
             return adopt(w, request, own, now);
         r->mark = mark_;
@@ -2369,12 +2395,17 @@ public:
             break;
         case start_state::elsewhere:
         case start_state::gone:
-            // A worker past its end drains and may still be listed: only a fresh first poll is a return.
-            if (!w.present || w.first_seen <= r->changed_at)
+            if (!w.present)
                 return sighting::known;
+            if (w.first_seen > r->changed_at) {
+                totals_.returned = saturating_add(totals_.returned, 1);
+                r->ends_at = later(std::min(w.first_seen, now), settings_->useful_life);
+            } else if (w.last_seen <= r->changed_at || now >= r->ends_at) {
+                // A worker past its end drains and may still be listed.
+                return sighting::known;
+            }
+            // Either the platform delivered the event once more, or a snapshot had missed a worker that was there.
             what = sighting::returned;
-            totals_.returned = saturating_add(totals_.returned, 1);
-            r->ends_at = later(std::min(w.first_seen, now), settings_->useful_life);
             enter(*r, start_state::polling, now);
             break;
         }
@@ -2491,6 +2522,7 @@ public:
         v.refused = refused_;
         v.slots = std::max(1U, slots_seen_ > 0 ? slots_seen_ : settings_->slots);
         v.busy = busy_;
+        v.leaves_in = leaves_in(now, margin);
         v.startup = startup();
         v.startup_dev = startup_dev_;
         v.service = service_;
@@ -2519,6 +2551,14 @@ private:
     [[nodiscard]] static bool another_version(const worker_seen& w, const ledger_owner& own) noexcept
     {
         return own.version != nullptr && w.version != nullptr && *w.version != *own.version;
+    }
+
+    /// Whether the part behind the request is our function, where we have one.
+    [[nodiscard]] static bool named_like_ours(
+        const worker_seen& w, std::string_view request, const ledger_owner& own) noexcept
+    {
+        return own.function.empty() ||
+               (w.identity.size() > request.size() && w.identity.substr(request.size() + 1) == own.function);
     }
 
     [[nodiscard]] uptime patience_now() const noexcept
@@ -2585,6 +2625,8 @@ private:
 
     void learn_startup(uptime sample) noexcept
     {
+        // One that the platform tried again minutes later says little about the next.
+        sample = std::min(sample, 2 * patience_now());
         if (!startup_) {
             startup_ = sample;
             startup_dev_ = sample / 4;
@@ -2609,8 +2651,36 @@ private:
         enter(there ? early : r, start_state::gone, now);
     }
 
+    /// A platform that gives no request ids leaves starts without a name: the oldest that may be this worker is.
+    start_record* claim_nameless(const worker_seen& w, std::string_view request, const ledger_owner& own)
+    {
+        if (nameless_ == 0 || request.empty() || !w.present || !named_like_ours(w, request, own))
+            return nullptr;
+        for (std::size_t i = 0; i < records_.size(); ++i) {
+            start_record& r = records_[i];
+            if (!is_nameless(r) || r.asked_at > w.first_seen)
+                continue;
+            r.request_id = request;
+            nameless_ -= 1;
+            index(i);
+            return &r;
+        }
+        return nullptr;
+    }
+
+    [[nodiscard]] static bool is_nameless(const start_record& r) noexcept
+    {
+        return r.request_id.empty() && r.state == start_state::accepted;
+    }
+
     void give_up(start_record& r, uptime now) noexcept
     {
+        if (r.request_id.empty()) {
+            // Nobody can tell whether it came, so it is held against nobody.
+            nameless_ -= 1;
+            enter(r, start_state::gone, now);
+            return;
+        }
         totals_.given_up = saturating_add(totals_.given_up, 1);
         came_to_nothing(r);
         enter(r, start_state::given_up, now);
@@ -2626,10 +2696,10 @@ private:
 
     sighting adopt(const worker_seen& w, std::string_view request, const ledger_owner& own, uptime now)
     {
-        const bool ours = !request.empty() && !own.function.empty() && w.identity.size() > request.size() &&
-                          w.identity.substr(request.size() + 1) == own.function;
-        if (!ours || !w.present || another_version(w, own))
+        if (request.empty() || own.function.empty() || !named_like_ours(w, request, own) || !w.present ||
+            another_version(w, own))
             return sighting::foreign;
+        tidy(now);
         const uptime first = std::min(w.first_seen, now);
         records_.push_back({.id = next_id_++,
             .state = start_state::gone,
@@ -2719,6 +2789,16 @@ private:
             n += r.state == start_state::polling && r.ends_at <= horizon ? 1U : 0U;
         }
         return n;
+    }
+
+    /// Not before this has passed will a worker count as leaving that does not yet.
+    [[nodiscard]] uptime leaves_in(uptime now, uptime margin) const noexcept
+    {
+        if (live_ == 0 || settings_->useful_life == never || oldest_live_ >= records_.size())
+            return never;
+        const start_record& r = records_[oldest_live_];
+        const uptime end = r.id < ends_by_age_from_ ? r.ends_at : later(r.asked_at, settings_->useful_life);
+        return end == never ? never : end - startup() - 3 * startup_dev_ - margin - now;
     }
 
     [[nodiscard]] uptime next_end() const noexcept
@@ -2826,6 +2906,7 @@ private:
     std::uint32_t dead_in_a_row_ = 0;
     std::uint32_t slots_seen_ = 0;
     std::uint32_t mark_ = 0;
+    std::uint32_t nameless_ = 0;  // accepted without a request id
     std::uint32_t busy_before_ = 0;
     std::optional<std::uint32_t> busy_{};
     detail::moment startup_{};  // none before the first
@@ -2870,7 +2951,9 @@ public:
     struct memory {
         typename S::state scaler{};
         ledger books{};
-        bool bound = false;  ///< No first worker is needed any more.
+        bool bound = false;                   ///< No first worker is needed any more.
+        std::optional<std::uint32_t> size{};  ///< Of a set: what it shall be.
+        bool told = true;                     ///< Of a set: the platform has taken that.
     };
 
     // ---- versions
@@ -2893,14 +2976,18 @@ public:
         v.used = true;
         v.status = spec.status;
         v.groups.reserve(spec.groups.size());
-        for (group_spec<S>& g : spec.groups)
+        for (group_spec<S>& g : spec.groups) {
             v.groups.emplace_back(std::move(g));
+            if constexpr (is_set)
+                v.groups.back().set.size = planned(v.groups.back());
+        }
         for (std::size_t i = 0; i < std::min(from.size(), v.groups.size()); ++i)
             recall(v.groups[i], std::move(from[i]), now);
         for (group& g : v.groups) {
             if (g.spec.policy->bootstrap && !g.bound)
                 g.bootstrap_at = now;
             ask(v, index, g, {.why = cause::begin}, now);
+            rest(v, index, g);
         }
         settle(index, now);
         return {index, v.generation};
@@ -2913,6 +3000,7 @@ public:
         if (v == nullptr)
             return;
         wakes_.set(h.index, never);
+        end_reading(*v);
         const std::uint32_t generation = v->generation;
         *v = {};
         v->generation = generation;
@@ -2927,8 +3015,12 @@ public:
         if (v == nullptr || v->status == status)
             return;
         v->status = status;
-        for (group& g : v->groups)
+        for (group& g : v->groups) {
+            if (g.bootstrap_at == never && g.spec.policy->bootstrap && !g.bound)
+                g.bootstrap_at = now;
             ask(*v, h.index, g, {.why = cause::changed}, now);
+            rest(*v, h.index, g);
+        }
         settle(h.index, now);
     }
 
@@ -2969,7 +3061,7 @@ public:
         entry* v = find(h);
         if (v == nullptr)
             return;
-        v->reading = false;
+        end_reading(*v);
         v->read_failures = 0;
         v->read_after = later(now, options_.read_soonest);
         for (group& g : v->groups) {
@@ -2998,7 +3090,7 @@ public:
         entry* v = find(h);
         if (v == nullptr)
             return;
-        v->reading = false;
+        end_reading(*v);
         v->read_after = later(now, doubled(options_.read_retry, v->read_failures, options_.read_retry_most));
         v->read_failures = static_cast<std::uint8_t>(std::min(v->read_failures + 1, 255));
         for (group& g : v->groups) {
@@ -3103,6 +3195,13 @@ public:
             return;
         group& g = v->groups[c->group];
         --g.calls;
+        if constexpr (is_set) {
+            g.set.calling = false;
+            g.set.failures =
+                static_cast<std::uint8_t>(outcome == condition::ok ? 0 : std::min(g.set.failures + 1, 255));
+            if (outcome != condition::ok)
+                g.set.retry_at = later(now, doubled(resize_retry, g.set.failures - 1U, resize_retry_most));
+        }
         emit({.what = outcome == condition::ok ? controller_event::kind::resized : controller_event::kind::not_resized,
             .at = now,
             .version = c->version,
@@ -3111,6 +3210,9 @@ public:
             .outcome = outcome,
             .detail = detail});
         ask(*v, c->version.index, g, {.why = cause::launched, .outcome = outcome}, now);
+        if constexpr (is_set)
+            if (g.set.size != c->count)
+                tell_size(c->version, *v, g);
         settle(c->version.index, now);
     }
 
@@ -3142,15 +3244,19 @@ public:
     /// The next thing to do, if there is one and a call may be made now.
     [[nodiscard]] std::optional<controller_action> next_action()
     {
-        while (!reads_.empty()) {
+        while (!reads_.empty() && reads_under_way_ < options_.reads_at_once) {
             controller_action a{.what = controller_action::kind::read, .version = reads_.front()};
             reads_.pop_front();
             entry* v = find(a.version);
             if (v == nullptr)
                 continue;
             v->read_queued = false;
-            if (v->reading)
+            v->reading = v->reading && v->status != version_status::drained;
+            if (v->reading) {
+                v->read_under_way = true;
+                ++reads_under_way_;
                 return a;
+            }
         }
         while (!queue_.empty() && under_way_ < options_.calls_at_once) {
             const std::uint64_t id = queue_.front();
@@ -3162,23 +3268,28 @@ public:
                 continue;
             }
             group& g = v->groups[c.group];
-            if (v->status == version_status::drained) {
-                for (std::uint32_t i = 0; !c.resize && i < c.count; ++i)
-                    g.books.withdraw(c.first + i, now_);
-                --g.calls;
-                drop_call(c);
-                continue;
-            }
-            c.performed = true;
-            ++under_way_;
             controller_action a{.version = c.version, .id = id};
-            if (c.resize) {
+            if constexpr (is_set) {
+                c.count = g.set.size;
                 a.what = controller_action::kind::resize;
                 a.resize = {g.spec.target, c.count};
             } else {
+                // The maximum may be a lower one by now; for a drained version it is zero.
+                const std::uint32_t max = v->status == version_status::drained ? 0 : g.spec.policy->limits.max;
+                const std::uint32_t total = view(g, now_).total();
+                for (std::uint32_t over = total - std::min(total, max); over > 0 && c.count > 0; --over)
+                    g.books.withdraw(c.first + --c.count, now_);
+                c.stay = std::min(c.stay, c.count);
+                if (c.count == 0) {
+                    --g.calls;
+                    drop_call(c);
+                    continue;
+                }
                 a.what = controller_action::kind::launch;
                 a.launch = {g.spec.target, c.count, c.stay, c.first, c.orders};
             }
+            c.performed = true;
+            ++under_way_;
             return a;
         }
         return std::nullopt;
@@ -3209,13 +3320,33 @@ public:
     {
         std::vector<memory> all;
         if (const entry* v = find(h))
-            for (const group& g : v->groups)
+            for (const group& g : v->groups) {
                 all.push_back({g.state, g.books, g.bound});
+                if constexpr (is_set) {
+                    all.back().size = g.set.size;
+                    all.back().told = !g.set.calling && g.set.retry_at == never;
+                }
+            }
         return all;
     }
 
 private:
     using scaler_state = typename S::state;
+
+    static constexpr bool is_set = strategy_of<S>() == launch_strategy::worker_set;
+    static constexpr uptime resize_retry = std::chrono::seconds{1};  // after a refusal; doubles
+    static constexpr uptime resize_retry_most = std::chrono::minutes{1};
+
+    /// The size a set shall have, and how telling it goes. Sizes must not overtake each other, so there is one call at
+    /// a time, and the last wish wins.
+    struct set_size {
+        uptime retry_at = never;    // after a refusal
+        std::uint32_t size = 0;     // last wished for
+        std::uint8_t failures = 0;  // in a row
+        bool calling = false;       // a call is queued or under way
+    };
+    struct no_set {};
+    struct no_keeping {};
 
     struct group {
         explicit group(group_spec<S> s)
@@ -3227,13 +3358,13 @@ private:
         group_spec<S> spec;
         scaler_state state{};
         ledger books;
-        struct nothing {};
-        [[no_unique_address]] std::conditional_t<keeps_minimum_of<S>(), nothing, detail::minimum_keeper::state>
+        [[no_unique_address]] std::conditional_t<is_set, set_size, no_set> set{};
+        [[no_unique_address]] std::conditional_t<is_set || keeps_minimum_of<S>(), no_keeping,
+            detail::minimum_keeper::state>
             keeping{};
         uptime revisit_at = never;
         uptime read_at = never;
         uptime bootstrap_at = never;
-        std::uint32_t size = 0;   // last asked for, of a set
         std::uint16_t calls = 0;  // under way
         std::uint8_t bootstraps = 0;
         bool bound = false;
@@ -3246,8 +3377,9 @@ private:
         std::uint8_t read_failures = 0;  // in a row
         version_status status = version_status::created;
         bool used = false;
-        bool reading = false;
+        bool reading = false;  // from the wish to the answer
         bool read_queued = false;
+        bool read_under_way = false;
     };
 
     /// A launch or resize, from the decision to the answer.
@@ -3260,7 +3392,6 @@ private:
         std::uint64_t first = 0;
         std::uint64_t id = 0;  // zero: free
         leave_rules orders{};
-        bool resize = false;
         bool performed = false;
     };
 
@@ -3280,7 +3411,7 @@ private:
     [[nodiscard]] static uptime doubled(uptime first, std::uint32_t times, uptime most) noexcept
     {
         for (; times > 0 && first < most; --times)
-            first *= 2;
+            first += std::min(first, most - first);  // not twice: `most` may be `never`
         return std::min(first, most);
     }
 
@@ -3322,6 +3453,10 @@ private:
         g.books.settle_for({g.spec.policy, &g.spec.policy->workers});
         g.books.answers_lost(now);
         g.bound = m.bound;
+        if constexpr (is_set) {
+            g.set.size = m.size.value_or(planned(g));
+            g.set.retry_at = m.told ? never : now;
+        }
     }
 
     /// Asks the scaler, and takes its decision.
@@ -3334,7 +3469,9 @@ private:
         sig.wanted = receives_work(v.status);
         sig.fleet = view(g, now);
         decision d = g.spec.policy->scaler.decide(g.state, sig, now);
-        if constexpr (!keeps_minimum_of<S>())
+        if constexpr (is_set)
+            bound_set(d, sig, g);
+        else if constexpr (!keeps_minimum_of<S>())
             keep_minimum(d, sig, g, now);
         bound(d, sig, g);
         g.revisit_at = later(now, std::max(d.revisit, uptime{1}));
@@ -3348,11 +3485,9 @@ private:
             .made = d,
             .fleet = sig.fleet,
             .signal = &sig});
-        if constexpr (strategy_of<S>() == launch_strategy::worker_set) {
-            if (d.resize) {
-                g.size = *d.resize;
-                start_call(h, v, g, {.count = *d.resize, .resize = true});
-            }
+        if constexpr (is_set) {
+            if (d.resize)
+                resize(h, v, g, *d.resize);
         } else if (d.launch > 0) {
             launch(h, v, g, d.launch, d.stay, g.spec.policy->tries, d.orders.value_or(g.spec.policy->orders), now);
         }
@@ -3365,31 +3500,78 @@ private:
         const detail::minimum_keeper keeper{
             .first_wait = std::max(detail::minimum_keeper{}.first_wait, g.spec.policy->retry_after)};
         keeper.observe(g.keeping, sig, now);
-        if constexpr (strategy_of<S>() == launch_strategy::invoke)
-            keeper.raise(d, g.keeping, sig, now);
-        else if (!d.resize && sig.wanted && g.bootstrap_at == never)
-            bound_set(d, sig, g, now);
+        keeper.raise(d, g.keeping, sig, now);
     }
 
-    /// The platform keeps up what it was told, so a set is told when the bounds are new, or when that has failed.
-    static void bound_set(decision& d, const scaling_signal& sig, const group& g, uptime now) noexcept
+    /// The platform keeps up what it was told, so a set is told when it begins and when the bounds are new.
+    static void bound_set(decision& d, const scaling_signal& sig, const group& g) noexcept
     {
-        const group_policy<S>& policy = *g.spec.policy;
-        std::uint32_t size = g.size;
-        if constexpr (requires { policy.scaler.planned(g.state); })
-            size = policy.scaler.planned(g.state);
-        const bool failed = g.keeping.failures > 0 && size <= sig.limits.min && sig.limits.min > 0;
-        if (failed && now < g.keeping.retry_at) {
-            d.revisit = std::min(d.revisit, g.keeping.retry_at - now);
-        } else if (failed || sig.why == cause::begin || sig.why == cause::changed) {
-            if (failed || size < sig.limits.min)
-                d.reason = reason::minimum;
-            else if (size > sig.limits.max)
-                d.reason = reason::at_maximum;
-            else
-                return;
-            d.resize = size;  // which is then brought within the bounds
-        }
+        if (d.resize || (sig.why != cause::begin && sig.why != cause::changed))
+            return;
+        std::uint32_t plan = planned(g);
+        // What stands there for the minimum only goes when the minimum does. A scaler that has a plan says so itself.
+        if (!has_plan && !sig.wanted && plan <= sig.limits.min)
+            plan = 0;
+        const std::uint32_t size = std::clamp(plan, least_size(sig.limits, sig.wanted), sig.limits.max);
+        if (size == g.set.size)
+            return;
+        d.resize = size;
+        if (size != plan)
+            d.reason = size > plan ? reason::minimum : reason::at_maximum;
+        else if (!sig.wanted && size < g.set.size)
+            d.reason = reason::not_wanted;
+        else
+            d.reason = size > g.set.size ? reason::scale_up : reason::scale_down;
+    }
+
+    static constexpr bool has_plan = requires(const S& s, const scaler_state& st) { s.planned(st); };
+
+    /// What the scaler wants a set to be, whatever the bounds; or what it wished for last.
+    [[nodiscard]] static std::uint32_t planned(const group& g) noexcept
+    {
+        if constexpr (has_plan)
+            return g.spec.policy->scaler.planned(g.state);
+        else
+            return g.set.size;
+    }
+
+    [[nodiscard]] static std::uint32_t least_size(const scaling_limits& limits, bool wanted) noexcept
+    {
+        return wanted ? std::min(limits.min, limits.max) : 0;
+    }
+
+    void resize(version_handle h, entry& v, group& g, std::uint32_t size)
+    {
+        g.set.size = size;
+        tell_size(h, v, g);
+    }
+
+    /// Unless that is under way, or waits after a refusal: the size that is told then is the last one.
+    void tell_size(version_handle h, entry& v, group& g)
+    {
+        if (g.set.calling || (g.set.retry_at != never && g.set.retry_at > now_))
+            return;
+        g.set.calling = true;
+        g.set.retry_at = never;
+        start_call(h, v, g, {});
+    }
+
+    void tell_again(version_handle h, entry& v, group& g, uptime now)
+    {
+        emit({.what = controller_event::kind::retried,
+            .at = now,
+            .version = h,
+            .target = g.spec.target.get(),
+            .count = g.set.size});
+        tell_size(h, v, g);
+    }
+
+    /// The scaler of a version that sleeps is not asked, so its set is taken down without it.
+    void rest(entry& v, std::uint32_t index, group& g)
+    {
+        if constexpr (is_set)
+            if (v.status == version_status::drained && g.set.size > 0)
+                resize({index, v.generation}, v, g, 0);
     }
 
     /// Whatever a scaler says: never above the maximum, and no more calls at once than may be.
@@ -3397,14 +3579,13 @@ private:
     {
         const scaling_limits& limits = sig.limits;
         if (d.resize)
-            d.resize = std::clamp(*d.resize, std::min(limits.min, limits.max), limits.max);
+            d.resize = std::clamp(*d.resize, least_size(limits, sig.wanted), limits.max);
         if (d.launch == 0 && !d.resize)
             return;
         std::uint32_t room = limits.max - std::min(limits.max, sig.fleet.total());
         reason why = reason::at_maximum;
         if (g.calls >= options_.calls_per_group) {
             room = 0;
-            d.resize.reset();
             why = reason::calls_under_way;
         }
         room = std::min(room, options_.starts_per_call);
@@ -3439,6 +3620,13 @@ private:
         calls_[slot] = c;
         ++g.calls;
         queue_.push_back(c.id);
+    }
+
+    void end_reading(entry& v) noexcept
+    {
+        v.reading = false;
+        if (std::exchange(v.read_under_way, false))
+            --reads_under_way_;
     }
 
     [[nodiscard]] std::optional<call> take_call(std::uint64_t id)
@@ -3486,8 +3674,11 @@ private:
     {
         const fleet_view f = view(g, now);
         // The workers of a set have names of their own, which no answer told us.
-        constexpr bool is_set = strategy_of<S>() == launch_strategy::worker_set;
-        if (f.ever_seen || (is_set && f.foreign > 0) || v.status == version_status::drained) {
+        if (v.status == version_status::drained) {
+            g.bootstrap_at = never;  // until the status is another
+            return;
+        }
+        if (f.ever_seen || (is_set && f.foreign > 0)) {
             g.bootstrap_at = never;
             g.bound = true;
             return;
@@ -3506,38 +3697,48 @@ private:
             .fleet = f,
             .count = 1};
         if constexpr (is_set) {
-            e.count = first_size(g);
+            e.count = first_size(g, receives_work(v.status));
             e.made = {.resize = e.count, .reason = reason::bootstrap};
         }
         emit(e);
         if constexpr (is_set)
-            start_call(h, v, g, {.count = e.count, .resize = true});
+            resize(h, v, g, e.count);
         else
             launch(h, v, g, 1, 0, 1, g.spec.policy->orders, now);
     }
 
     /// As planned, but at least one. A scaler that keeps a plan is told by `bootstrap(state)`, where it has that.
-    [[nodiscard]] static std::uint32_t first_size(group& g)
+    [[nodiscard]] static std::uint32_t first_size(group& g, bool wanted)
     {
         const group_policy<S>& policy = *g.spec.policy;
-        std::uint32_t size = g.size;
+        std::uint32_t size = g.set.size;
         if constexpr (requires { policy.scaler.bootstrap(g.state); })
             size = policy.scaler.bootstrap(g.state);
-        return std::min(std::max({1U, size, policy.limits.min}), policy.limits.max);
+        return std::min(std::max({1U, size, least_size(policy.limits, wanted)}), policy.limits.max);
     }
 
     void wake(std::uint32_t index, uptime now)
     {
         entry& v = versions_[index];
+        bool changed = false;
         for (group& g : v.groups) {
-            if (g.books.advance(now))
+            if (g.books.advance(now)) {
+                changed = true;
                 ask(v, index, g, {.why = cause::workers}, now);
-            else if (g.revisit_at <= now)
+            } else if (g.revisit_at <= now) {
                 ask(v, index, g, {.why = cause::wake}, now);
+            }
             if (g.bootstrap_at <= now)
                 bootstrap(v, index, g, now);
+            if constexpr (is_set)
+                if (g.set.retry_at <= now)
+                    tell_again({index, v.generation}, v, g, now);
         }
         settle(index, now);
+        // Books that somebody else wrote may name a moment that has passed and then have nothing to do. All else that
+        // was due has a later moment now. Without this `advance` would never return.
+        if (!changed && wakes_.soonest() <= now && wakes_.first() == index)
+            wakes_.set(index, later(now, std::chrono::milliseconds{1}));
     }
 
     /// Asks for a reading that is due, and sets the version's alarm.
@@ -3550,6 +3751,8 @@ private:
             if (g.bootstrap_at <= now)
                 bootstrap(v, index, g, now);
             at = std::min({at, g.revisit_at, g.bootstrap_at, g.books.next_change()});
+            if constexpr (is_set)
+                at = std::min(at, g.set.retry_at);
             read_at = std::min(read_at, g.read_at);
         }
         if (!v.reading && read_at != never) {
@@ -3578,6 +3781,7 @@ private:
     std::deque<version_handle> reads_{};
     std::uint64_t call_count_ = 0;
     std::uint32_t under_way_ = 0;
+    std::uint32_t reads_under_way_ = 0;
     uptime now_{};
 };
 
@@ -3664,6 +3868,17 @@ namespace mayfly::detail {
         return ok && tail(1) && tail(2) && tail(3) ? 4 : 0;
     }
     return 0;
+}
+
+[[nodiscard]] constexpr bool is_utf8(std::string_view s) noexcept
+{
+    while (!s.empty()) {
+        const std::size_t length = utf8_sequence(s);
+        if (length == 0)
+            return false;
+        s.remove_prefix(length);
+    }
+    return true;
 }
 
 /// Appends `s` in quotes. Bytes that are not UTF-8 become U+FFFD, so that the result is JSON whatever comes in.
@@ -4615,8 +4830,8 @@ private:
 // mayfly/detail/json_fields.hpp ---------------------------------------------------------------------------------------
 
 // A struct's fields are named once, in a static member `fields(visit, object)` or an overload of it in this namespace,
-// and from that list both written and read. Times are whole microseconds. An absent optional is no member. What has no
-// such overload is a list of items.
+// and from that list both written and read. Times are whole microseconds. An absent optional is no member. A string
+// that is not UTF-8 stands in hex, under its name and `_hex`. What has no such overload is a list of items.
 
 namespace mayfly::detail {
 
@@ -4636,6 +4851,33 @@ template <class E>
         if (to_string(static_cast<E>(i)) == name)
             return static_cast<E>(i);
     return std::nullopt;
+}
+
+[[nodiscard]] inline std::string to_hex(std::string_view bytes)
+{
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::string out;
+    for (const char c : bytes) {
+        out += digits[static_cast<unsigned char>(c) >> 4U];
+        out += digits[static_cast<unsigned char>(c) & 0xFU];
+    }
+    return out;
+}
+
+/// What `to_hex` wrote, or nothing.
+[[nodiscard]] inline std::optional<std::string> from_hex(std::string_view text)
+{
+    if (text.size() % 2 != 0)
+        return std::nullopt;
+    std::string out;
+    for (; !text.empty(); text.remove_prefix(2)) {
+        unsigned byte = 0;
+        const char* const end = text.data() + 2;
+        if (std::from_chars(text.data(), end, byte, 16).ptr != end)
+            return std::nullopt;
+        out += static_cast<char>(byte);
+    }
+    return out;
 }
 
 template <class T, class F>
@@ -4669,6 +4911,12 @@ struct json_out {
             if (v)
                 (*this)(name, *v);
         } else {
+            if constexpr (std::convertible_to<const T&, std::string_view>) {
+                if (!is_utf8(v)) {
+                    to->key(std::string(name) + "_hex").value(to_hex(v));
+                    return;
+                }
+            }
             to->key(name);
             put(v);
         }
@@ -4710,8 +4958,7 @@ struct json_out {
     }
 };
 
-/// Reads each field that it is shown. The first failure is kept, and what is read after it means nothing. Views point
-/// into the value that is read from.
+/// Reads each field that it is shown. The first failure is kept, and what is read after it means nothing.
 struct json_in {
     const json_value* from;
     std::string* error;
@@ -4720,6 +4967,17 @@ struct json_in {
     void operator()(std::string_view name, T& out)
     {
         const json_value* const v = from->find(name);
+        if constexpr (std::same_as<T, std::string> || std::same_as<T, std::optional<std::string>>) {
+            const std::string in_hex = std::string(name) + "_hex";
+            if (const json_value* const hex = v == nullptr ? from->find(in_hex) : nullptr) {
+                std::optional<std::string> bytes = hex->is_string() ? from_hex(hex->text) : std::nullopt;
+                if (bytes)
+                    out = std::move(*bytes);
+                else
+                    fail(in_hex, "must be a string of two hexadecimal digits for each byte");
+                return;
+            }
+        }
         if constexpr (is_optional<T>) {
             out.reset();
             if (v != nullptr)
@@ -4769,7 +5027,7 @@ struct json_in {
                 out = *n;
             else
                 fail(name, "must be a whole number that fits");
-        } else if constexpr (std::same_as<T, std::string> || std::same_as<T, std::string_view>) {
+        } else if constexpr (std::same_as<T, std::string>) {
             out = v.text;
             if (!v.is_string())
                 fail(name, "must be a string");
@@ -4855,6 +5113,37 @@ void fields(auto& f, Is<ledger_image> auto& b)
     f("totals", b.totals);
 }
 
+/// The first time that no controller can have written; empty if all may be. What happened before a controller's clock
+/// began is below zero.
+[[nodiscard]] inline std::string problem_of_times(const ledger_image& b)
+{
+    static constexpr uptime century = std::chrono::hours{24 * 36525};
+    const auto wrong = [](uptime t) { return t < -century || t > century; };
+    const auto because = [](std::string_view field, uptime t, std::string_view where = {}) {
+        return "\"" + std::string(field) + "\"" + std::string(where) + " is " + std::to_string(t.count()) +
+               ", more than a century from zero: times are microseconds of the controller's clock";
+    };
+    for (const start_record& r : b.records) {
+        const std::string where = " of record " + std::to_string(r.id);
+        if (wrong(r.asked_at))
+            return because("asked_at", r.asked_at, where);
+        if (wrong(r.changed_at))
+            return because("changed_at", r.changed_at, where);
+        if (r.ends_at < -century)
+            return because("ends_at", r.ends_at, where);
+    }
+    const std::pair<std::string_view, uptime> others[] = {
+        {"last_seen", b.last_seen},
+        {"last_change", b.last_change},
+        {"newest_seen_ask", b.newest_seen_ask},
+        {"service", b.service},
+    };
+    for (const auto& [field, t] : others)
+        if (wrong(t))
+            return because(field, t);
+    return {};
+}
+
 /// What a text may say and books must not.
 [[nodiscard]] inline std::string problem_of(const ledger_image& b)
 {
@@ -4870,7 +5159,7 @@ void fields(auto& f, Is<ledger_image> auto& b)
     if (startup < uptime::zero() || b.startup_dev < uptime::zero() || b.service < uptime::zero() ||
         startup > std::chrono::hours{24} || b.startup_dev > std::chrono::hours{24})
         return "\"startup\", \"startup_dev\" and \"service\" must not be negative, nor a start-up longer than a day";
-    return {};
+    return problem_of_times(b);
 }
 
 }  // namespace detail
@@ -4896,6 +5185,9 @@ template <class S>
     w.begin_object();
     out("schema", memory_schema);
     out("bound", m.bound);
+    out("size", m.size);
+    if (m.size)
+        out("told", m.told);
     out("books", m.books.image());
     if constexpr (has_written_memory<S>)
         out("scaler", m.scaler);
@@ -4930,6 +5222,10 @@ template <class S>
     }
     ledger_image books;
     in("bound", out.memory.bound);
+    in("size", out.memory.size);
+    std::optional<bool> told;
+    in("told", told);
+    out.memory.told = told.value_or(true);
     in("books", books);
     if constexpr (has_written_memory<S>)
         in("scaler", out.memory.scaler);
@@ -5034,15 +5330,20 @@ struct breaker {
     {
         decision d = inner.decide(st.inner, sig, now);
         const bool was_open = st.breaker.open;
-        const std::uint32_t wish = std::max(d.launch, st.owed ? 1U : 0U);
+        // Adds that ask for no worker release no probe either: the next wake does.
+        const bool mere_add = sig.why == cause::added && sig.added.unmatched() == 0;
+        const std::uint32_t wish = std::max(d.launch, st.owed && !mere_add ? 1U : 0U);
         const std::uint32_t granted = rules.admit(st.breaker, sig.fleet, wish, now, d.revisit);
         if (!st.breaker.open) {
             // Closed again: a worker is there, and what is wished for now is all that is needed.
             st.owed = false;
             return d;
         }
-        if (wish == 0)
+        if (wish == 0) {
+            if (st.owed && sig.fleet.pending() == 0)
+                d.revisit = std::min(d.revisit, std::max(st.breaker.next_probe, now + uptime{1}) - now);
             return d;
+        }
         st.owed = granted == 0;
         d.held_back = saturating_add(d.held_back, d.launch - std::min(d.launch, granted));
         d.launch = granted;
@@ -5174,6 +5475,13 @@ public:
         return std::max(sum / 5.0, recent / 0.5);
     }
 
+    /// Forgets everything if it began after `now`.
+    constexpr void forget_after(uptime now) noexcept
+    {
+        if (begin_ && *begin_ > now)
+            *this = {};
+    }
+
     /// Adds in about the last `span`, at most the whole window.
     [[nodiscard]] constexpr std::uint64_t within(uptime span, uptime now) noexcept
     {
@@ -5272,10 +5580,11 @@ struct fleet {
         uptime limited_until{};
         uptime slow_next{};
         uptime ceiling_until{};
-        float offered = 0;          ///< Busy slots, smoothed over 20 s.
-        float best_per_worker = 0;  ///< Best dispatch rate of one worker seen of late.
-        std::uint8_t refusals = 0;  ///< How often in a row the wait for the provider has doubled.
-        std::uint8_t gathered = 0;  ///< How often in a row a burst was gathered, at most five.
+        float offered = 0;              ///< Busy slots, smoothed over 20 s.
+        float best_per_worker = 0;      ///< Best dispatch rate of one worker seen of late.
+        std::uint32_t live_before = 0;  ///< At the last signal.
+        std::uint8_t refusals = 0;      ///< How often in a row the wait for the provider has doubled.
+        std::uint8_t gathered = 0;      ///< How often in a row a burst was gathered, at most five.
         bool suspected = false;
         bool undecided = false;
         detail::start_breaker::state breaker{};
@@ -5293,6 +5602,7 @@ struct fleet {
             visit("revisit_at", self.revisit_at);
             visit("refused_since", self.refused_since);
             visit("retry_at", self.retry_at);
+            visit("live_before", self.live_before);
             visit("refusals", self.refusals);
             visit("limited_until", self.limited_until);
             visit("slow_next", self.slow_next);
@@ -5333,6 +5643,8 @@ struct fleet {
     }
 
 private:
+    static constexpr uptime slowest = std::chrono::seconds{4};  // between two starts for a queue that seems limited
+
     static constexpr double seconds(uptime t) noexcept { return static_cast<double>(t.count()) * 1e-6; }
 
     // More may come within a moment. And a task that found nobody while workers should be there: they are busy, or they
@@ -5362,8 +5674,47 @@ private:
             break;
         case cause::stats: read(st, sig, now); break;
         case cause::launched: answered(st, sig, now); break;
-        default: break;
+        case cause::begin: begin(st, now); break;
+        case cause::no_stats:
+        case cause::workers:
+        case cause::wake:
+        case cause::changed: break;
         }
+        believe(st, sig, now);
+    }
+
+    // What is believed to wait, between two snapshots and where none come.
+    void believe(state& st, const scaling_signal& sig, uptime now) const noexcept
+    {
+        const fleet_view& f = sig.fleet;
+        // Each worker that has come takes its share at once.
+        if (sig.why != cause::stats && f.live > st.live_before) {
+            const double taken = static_cast<double>(f.live - st.live_before) * f.slots * tasks_per_slot(f);
+            st.waiting -= std::min(st.waiting, static_cast<std::uint64_t>(std::min(taken, 1e18)));
+        }
+        st.live_before = f.live;
+        // No snapshot comes although one is wanted: a match says that nobody waits, and what is older than the window
+        // of adds has been served or never will be.
+        if (st.read_from && now - *st.read_from > std::chrono::seconds{10}) {
+            const bool matched = sig.why == cause::added && sig.added.matched > 0 && sig.added.unmatched() == 0;
+            st.waiting = matched ? 0 : std::min(st.waiting, st.adds.within(std::chrono::seconds{5}, now));
+        }
+    }
+
+    // A memory may be of a clock that was further. No moment in it is waited for longer than it is ever set.
+    void begin(state& st, uptime now) const noexcept
+    {
+        const auto within = [now](uptime& at, uptime longest) { at = std::min(at, later(now, longest)); };
+        within(st.quiet_until, gather);
+        within(st.retry_at, std::max(longest_backoff, permanent_backoff));
+        within(st.limited_until, limited_hold);
+        within(st.slow_next, slowest);
+        within(st.ceiling_until, ceiling_hold);
+        within(st.breaker.next_probe, breaker.longest_wait);
+        for (detail::moment* at : {&st.read_last, &st.read_from, &st.looked_at})
+            if (*at && **at > now)
+                *at = now;
+        st.adds.forget_after(now);
     }
 
     void read(state& st, const scaling_signal& sig, uptime now) const noexcept
@@ -5437,7 +5788,7 @@ private:
             st.refusals = static_cast<std::uint8_t>(std::min(st.refusals + 1, 20));
         const uptime wait =
             st.refusals == 0 ? uptime::zero() : uptime{std::chrono::milliseconds{50}} * (1 << st.refusals);
-        st.retry_at = later(now, std::max(std::min(wait, top), gather));
+        st.retry_at = later(now, std::max({std::min(wait, top), gather, uptime{std::chrono::milliseconds{10}}}));
     }
 
     void size(state& st, const scaling_signal& sig, uptime now, decision& d) const noexcept
@@ -5451,6 +5802,8 @@ private:
         if (sig.wanted && saturating_add(lasting, coming) < sig.limits.min)
             stay = sig.limits.min - lasting - coming;
 
+        if (sig.wanted && sig.limits.min > 0 && f.leaves_in != never)
+            st.revisit_at = later(now, std::max(f.leaves_in, uptime{std::chrono::milliseconds{100}}));
         std::uint32_t wish = to_count(wish_for_waiting(st, sig, now));
         d.reason = wish > 0 ? (f.total() == 0 ? reason::missed_match : reason::backlog)
                             : (st.waiting > 0 ? reason::covered : reason::steady);
@@ -5481,6 +5834,9 @@ private:
             st.gathered = goes_on ? static_cast<std::uint8_t>(std::min(st.gathered + 1, 5)) : std::uint8_t{1};
             st.quiet_until = later(now, std::min(gather, gather / 10 * (1 << (st.gathered - 1))));
             d.orders = orders(offered(st, now));
+            // It will be idle between two permits of the limiter, and is needed at each.
+            if (now < st.limited_until && idle_exit > uptime::zero())
+                d.orders->idle_exit = std::max(d.orders->idle_exit, slowest + std::chrono::seconds{1});
             d.stay = std::min(granted, stay);
         }
     }
@@ -5495,14 +5851,14 @@ private:
         const double service = seconds(f.service);
         double live = f.live;
         // Who had nothing to do for the idle time has left, seen or not.
-        if (idle_exit > uptime::zero() && idle_exit + f.service < std::chrono::seconds{4}) {
-            const std::uint64_t recent = st.adds.within(idle_exit + f.service, now);
+        if (idle_exit > uptime::zero() && later(idle_exit, f.service) < std::chrono::seconds{4}) {
+            const std::uint64_t recent = st.adds.within(later(idle_exit, f.service), now);
             // Tasks that found nobody just now kept nobody busy.
             live = std::min(live, static_cast<double>(recent - std::min<std::uint64_t>(recent, sig.added.unmatched())));
         }
         const double taken_off =
             service > 0 ? std::max(0.0, live * k / service - st.adds.rate(now)) * seconds(f.startup) : 0.0;
-        const double per_slot = service > 0 ? std::max(1.0, seconds(drain_within) / service) : 1.0;
+        const double per_slot = tasks_per_slot(f);
         const double alive = 1 - std::min(f.failure_rate, 0.9);
         const double coming = f.pending() * k * alive * per_slot;
         const double left = static_cast<double>(st.waiting) - taken_off - coming;
@@ -5511,6 +5867,12 @@ private:
         // Of many starts some are slow. With a few more the fast ones do the work, and the tail is theirs.
         const double starts = std::ceil(left / (k * per_slot)) / alive;
         return starts + std::floor(starts * hedge);
+    }
+
+    // How many tasks a fresh slot takes within the time that a backlog may take.
+    [[nodiscard]] double tasks_per_slot(const fleet_view& f) const noexcept
+    {
+        return f.service > uptime::zero() ? std::max(1.0, seconds(drain_within) / seconds(f.service)) : 1.0;
     }
 
     [[nodiscard]] std::uint32_t wish_for_renewal(double load, const fleet_view& f) const noexcept
@@ -5526,14 +5888,14 @@ private:
         state& st, const fleet_view& f, std::uint32_t wish, uptime now, decision& d) const noexcept
     {
         const std::uint32_t asked = wish;
-        if (f.total() == 0)
-            wish = 1;
-        else if (has_idle_slots(f) || now < st.slow_next)
+        if ((f.live > 0 && has_idle_slots(f)) || now < st.slow_next) {
             wish = 0;
-        else {
+            if (now < st.slow_next)
+                st.revisit_at = std::min(st.revisit_at, st.slow_next);
+        } else {
             wish = std::min(wish, std::max(1U, f.live / 4));
             // A quarter per second; for fewer than four workers that is one in so many seconds.
-            st.slow_next = later(now, f.live >= 4 ? std::chrono::seconds{1} : uptime{4'000'000 / std::max(1U, f.live)});
+            st.slow_next = later(now, f.live >= 4 ? uptime{std::chrono::seconds{1}} : slowest / std::max(1U, f.live));
         }
         if (wish < asked) {
             d.held_back = asked - wish;
@@ -5554,13 +5916,13 @@ private:
         }
         if (now < st.retry_at) {
             d.reason = reason::provider_backoff;
-            st.revisit_at = st.retry_at;
+            st.revisit_at = std::min(st.revisit_at, st.retry_at);
             return 0;
         }
         const bool was_open = st.breaker.open;
         uptime probe_in = never;
         std::uint32_t granted = breaker.admit(st.breaker, f, std::min(wish, room), now, probe_in);
-        st.revisit_at = later(now, probe_in);
+        st.revisit_at = std::min(st.revisit_at, later(now, probe_in));
         if (st.breaker.open) {
             d.reason = granted > 0 && was_open ? reason::probe : reason::breaker_open;
             return granted;
@@ -5568,7 +5930,7 @@ private:
         if (f.live > 0 && f.given_up >= ceiling_after) {
             if (now < st.ceiling_until) {
                 d.reason = reason::provider_ceiling;
-                st.revisit_at = st.ceiling_until;
+                st.revisit_at = std::min(st.revisit_at, st.ceiling_until);
                 return 0;
             }
             st.ceiling_until = later(now, ceiling_hold);
@@ -5953,7 +6315,7 @@ struct paced {
             // A start is free as soon as one less than the whole burst is owed.
             const uptime owed_then = debt + each * free;
             const uptime wait = owed_then - each * (static_cast<uptime::rep>(burst) - 1);
-            d.revisit = std::clamp(wait, uptime{1}, d.revisit);
+            d.revisit = std::max(std::min(wait, d.revisit), uptime{1});
             if (free == 0)
                 d.reason = reason::cooling_off;
         }
@@ -5982,6 +6344,9 @@ namespace mayfly {
     Sizes a set of workers from the arrival rate and from what one worker was seen to do. A missed task adds one worker
     at once and asks for statistics, from which only the capacity of a worker is learnt; the regular looks do the rest:
     several up at a time, one down. Slots of the state that make no sense count as unset.
+
+    Ours: the group's limits hold too, the tighter of both; no minimum is kept where no work can reach the version; and
+    a set that is larger than it may be shrinks to that at once.
 */
 struct rate_based {
     static constexpr launch_strategy strategy = launch_strategy::worker_set;
@@ -6033,26 +6398,28 @@ struct rate_based {
     /// The size the set is planned to have.
     [[nodiscard]] constexpr std::uint32_t planned(const state& st) const noexcept
     {
-        constexpr std::uint32_t most = std::numeric_limits<std::int32_t>::max();
-        return st.worker_count && *st.worker_count <= most ? *st.worker_count : initial_count;
+        return std::min(sensible(st).value_or(initial_count), max_count);
     }
 
     /// The size that binds the version to its queues: as planned, at least one. It is then the planned size, so that
     /// the next look takes the worker away again if it is not needed.
     constexpr std::uint32_t bootstrap(state& st) const noexcept
     {
-        st.worker_count = std::max<std::uint32_t>(1, within_bounds(planned(st)));
+        st.worker_count = std::max({std::uint32_t{1}, min_count, planned(st)});
         return *st.worker_count;
     }
 
     [[nodiscard]] decision decide(state& st, const scaling_signal& sig, uptime now) const noexcept
     {
-        st.worker_count = planned(st);
+        const bounds b = bounds_of(sig);
+        const std::uint32_t before = sensible(st).value_or(initial_count);
+        const std::uint32_t n = std::min(before, b.most);
+        st.worker_count = n;
         decision d;
         switch (sig.why) {
         case cause::begin: st.poll.first(now, first_metrics_poll); break;
-        case cause::added: d = on_added(st, sig, now); break;
-        case cause::stats: d = on_stats(st, sig, now); break;
+        case cause::added: d = on_added(st, sig, b, now); break;
+        case cause::stats: d = on_stats(st, sig, b, now); break;
         case cause::no_stats:
             st.capacity_wanted = false;
             if (st.poll.due(now))
@@ -6062,6 +6429,10 @@ struct rate_based {
         case cause::workers:
         case cause::wake:
         case cause::changed: break;
+        }
+        if (before > n && !d.resize) {
+            d.resize = n;
+            d.reason = reason::scale_down;
         }
         d.read = st.capacity_wanted ? uptime::zero() : st.poll.left(now);
         return d;
@@ -6075,12 +6446,24 @@ private:
         bool known = false;
     };
 
-    [[nodiscard]] constexpr std::uint32_t within_bounds(std::uint32_t n) const noexcept
+    struct bounds {
+        std::uint32_t least = 0;
+        std::uint32_t most = 0;
+    };
+
+    [[nodiscard]] constexpr bounds bounds_of(const scaling_signal& sig) const noexcept
     {
-        return std::min(std::max(n, min_count), max_count);
+        const std::uint32_t most = std::min(max_count, sig.limits.max);
+        return {sig.wanted ? std::min(std::max(min_count, sig.limits.min), most) : 0, most};
     }
 
-    [[nodiscard]] decision on_added(state& st, const scaling_signal& sig, uptime now) const noexcept
+    [[nodiscard]] static constexpr std::optional<std::uint32_t> sensible(const state& st) noexcept
+    {
+        constexpr std::uint32_t most = std::numeric_limits<std::int32_t>::max();
+        return st.worker_count && *st.worker_count <= most ? st.worker_count : std::nullopt;
+    }
+
+    [[nodiscard]] decision on_added(state& st, const scaling_signal& sig, const bounds& b, uptime now) const noexcept
     {
         const std::uint32_t missed = sig.added.unmatched();
         if (missed == 0)
@@ -6088,15 +6471,15 @@ private:
         const std::uint32_t n = *st.worker_count;
         st.last_no_sync_match = now;
         st.capacity_wanted = n > 0;  // Nobody works in an empty set, so there is nothing to learn.
-        if (n >= max_count)
+        if (n >= b.most)
             return {.reason = reason::at_maximum, .held_back = missed};
         if (detail::since(st.last_scale_up, now) < scale_up_cooldown)
             return {.reason = reason::cooling_off, .held_back = missed};
         st.capacity_wanted = true;
-        return resize_up(st, n + 1, reason::missed_match, now);
+        return resize_up(st, std::max(n + 1, b.least), reason::missed_match, now);
     }
 
-    [[nodiscard]] decision on_stats(state& st, const scaling_signal& sig, uptime now) const noexcept
+    [[nodiscard]] decision on_stats(state& st, const scaling_signal& sig, const bounds& b, uptime now) const noexcept
     {
         const load seen = sum(sig);
         const bool capacity_wanted = st.capacity_wanted;
@@ -6117,11 +6500,12 @@ private:
             learn_capacity(st, seen.dispatch);
 
         const std::uint32_t n = *st.worker_count;
-        const std::uint32_t desired = desired_count(st, seen.backlog > 0);
+        const std::uint32_t desired = desired_count(st, seen.backlog > 0, b);
         if (desired > n) {
             if (detail::since(st.last_scale_up, now) < scale_up_cooldown)
                 return {.reason = reason::cooling_off, .held_back = desired - n};
-            return resize_up(st, n + std::min(max_scale_up_step, desired - n), reason::scale_up, now);
+            return resize_up(
+                st, std::max(n + std::min(max_scale_up_step, desired - n), b.least), reason::scale_up, now);
         }
         if (desired < n) {
             if (detail::since(st.last_no_sync_match, now) < no_sync_quiet ||
@@ -6182,14 +6566,15 @@ private:
             st.ewma_per_consumer_capacity = blend(seen, capacity(st));
     }
 
-    [[nodiscard]] std::uint32_t desired_count(const state& st, bool waiting) const noexcept
+    [[nodiscard]] std::uint32_t desired_count(const state& st, bool waiting, const bounds& b) const noexcept
     {
         const double required = rate(st.ewma_arrival_rate).value_or(0) + (waiting ? target_backlog_drain_rate : 0);
         const double offered = required / capacity(st);
         const double wanted = std::max(
             std::ceil(offered / utilization_target), std::ceil(offered + halfin_whitt_beta * std::sqrt(offered)));
         // Clamped before it is narrowed: a wild rate must not wrap to a small count.
-        return within_bounds(static_cast<std::uint32_t>(std::clamp(wanted, 0.0, static_cast<double>(max_count))));
+        return static_cast<std::uint32_t>(
+            std::clamp(wanted, static_cast<double>(b.least), static_cast<double>(b.most)));
     }
 };
 
@@ -8609,6 +8994,8 @@ void fields(auto& f, Is<controller_options> auto& o)
 {
     f("calls_at_once", o.calls_at_once);
     f("calls_per_group", o.calls_per_group);
+    f("starts_per_call", o.starts_per_call);
+    f("reads_at_once", o.reads_at_once);
     f("read_soonest", o.read_soonest);
     f("read_retry", o.read_retry);
     f("read_retry_most", o.read_retry_most);
@@ -8689,7 +9076,15 @@ void fields(auto& f, Is<stats_by_type> auto& all)
         f(to_string(t), all[static_cast<std::size_t>(t)]);
 }
 
-void fields(auto& f, Is<launch_result> auto& r)
+/// A `launch_result` that owns its words.
+struct recorded_result {
+    condition outcome = condition::ok;
+    std::string request_id{};
+};
+
+template <class T>
+    requires(Is<T, launch_result> || Is<T, recorded_result>)
+void fields(auto& f, T& r)
 {
     f("outcome", r.outcome);
     f("request_id", r.request_id);
@@ -8737,15 +9132,16 @@ void fields(auto& f, Is<decision> auto& d)
     f("orders", d.orders);
 }
 
-/// A poller, with room for the version that it points to.
+/// A poller, with room for what it points to.
 struct recorded_worker {
     worker_seen seen{};
+    std::string identity{};
     std::optional<deployment_version> version{};
 };
 
 void fields(auto& f, Is<recorded_worker> auto& w)
 {
-    f("identity", w.seen.identity);
+    f("identity", w.identity);
     f("first_seen", w.seen.first_seen);
     f("last_seen", w.seen.last_seen);
     f("present", w.seen.present);
@@ -9139,7 +9535,7 @@ public:
 private:
     static mayfly::detail::recorded_worker with_version(const worker_seen& w)
     {
-        return {w, w.version != nullptr ? std::optional{*w.version} : std::nullopt};
+        return {w, std::string(w.identity), w.version != nullptr ? std::optional{*w.version} : std::nullopt};
     }
     template <class T>
     void tell(std::string_view what, version_handle h, uptime now, std::string_view name, const T& v)
@@ -9276,7 +9672,10 @@ private:
             feed([&] { machine_->gone(h, {identity}, now); });
         } else if (what == "launched") {
             const auto id = line.get<std::uint64_t>("id");
-            const auto results = line.all<launch_result>("results");
+            const auto recorded = line.all<mayfly::detail::recorded_result>("results");
+            std::vector<launch_result> results;
+            for (const mayfly::detail::recorded_result& r : recorded)
+                results.push_back({r.outcome, r.request_id});
             const auto otherwise = line.get<condition>("otherwise");
             const auto detail = line.get<std::string>("detail");
             feed([&] { machine_->launched(id, results, otherwise, detail, now); });
@@ -9297,6 +9696,7 @@ private:
     static worker_seen seen(const mayfly::detail::recorded_worker& w)
     {
         worker_seen out = w.seen;
+        out.identity = w.identity;
         out.version = w.version ? &*w.version : nullptr;
         return out;
     }
@@ -10081,8 +10481,13 @@ enum class symptom : std::uint8_t {
 
     Keep one for each group that somebody may ask about. Show it every event of the group, and before `diagnose` the
     group's books. Or fill it in by hand.
+
+    A refusal stands until a start is accepted; one that may pass by itself also ends when for `fades_after` no more was
+    wished for. So does an event delivered again, when no other follows.
 */
 struct evidence {
+    static constexpr uptime fades_after = std::chrono::minutes{5};
+
     launch_target target{};
     version_status status = version_status::current;
     fleet_view fleet{};
@@ -10107,6 +10512,8 @@ struct evidence {
         elsewhere_since{};                 ///< The first worker that came as another version, since one came as ours.
     std::optional<uptime> unseen_since{};  ///< The first start that was not seen, since a worker was.
     std::optional<uptime> returned_since{};
+    uptime returned_last{};  ///< The newest of them.
+    uptime wished_last{};    ///< When starts, or a size, were last wished for.
     std::optional<uptime> status_since{};
 
     /// Takes an event of this group in.
@@ -10125,6 +10532,7 @@ struct evidence {
             refusal = e.outcome;
             refusal_words = e.detail;
             mark(refused_since, true, e.at);
+            wished_last = e.at;
             break;
         case unread:
             this->unread = e.outcome;
@@ -10135,14 +10543,19 @@ struct evidence {
         case bootstrap:
         case retried: break;
         }
+        fade(e.at);
     }
 
     /// Takes the books in, and which other version a worker of ours said it is, if `shown` tells.
     void take(const ledger& books, uptime now, std::span<const worker_seen> shown = {})
     {
         fleet = books.view(now);
-        mark(returned_since, books.totals().returned > 0, now);
+        if (books.totals().returned > totals.returned) {
+            mark(returned_since, true, now);
+            returned_last = now;
+        }
         totals = books.totals();
+        fade(now);
         elsewhere_since.reset();
         unseen_since.reset();
         for (const start_record& r : books.records()) {
@@ -10173,9 +10586,24 @@ private:
             since = now;
     }
 
+    void fade(uptime now)
+    {
+        if (returned_since && later(returned_last, fades_after) <= now)
+            returned_since.reset();
+        // What is refused for good is not asked for again, so that silence tells nothing.
+        const bool may_pass = refusal == condition::throttled || refusal == condition::transient;
+        if (may_pass && later(wished_last, fades_after) <= now) {
+            refusal = condition::ok;
+            refusal_words.clear();
+            refused_since.reset();
+        }
+    }
+
     void take_signal(const controller_event& e)
     {
         const scaling_signal& s = *e.signal;
+        if (e.made.launch > 0 || e.made.resize || e.made.held_back > 0)
+            wished_last = e.at;
         fleet = s.fleet;
         limits = s.limits;
         bool limiter = e.made.reason == reason::rate_limited;
@@ -10401,8 +10829,8 @@ struct worker_options {
     std::optional<double> thin_target{};       ///< controller tells the worker.
     std::optional<uptime> activity_timeout{};  ///< The longest an activity can take.
 
-    /// A shorter `idle_exit` than this is raised to it: a poll that is answered once a second cannot be told from one
-    /// that is idle. Set it to zero for a queue that answers within milliseconds.
+    /// A shorter `idle_exit` than this, one's own or ordered, is raised to it: a poll that is answered once a second
+    /// cannot be told from one that is idle. Set it to zero for a queue that answers within milliseconds.
     uptime least_idle_exit = std::chrono::seconds{1};
 
     /// For workflows that declare none themselves.
@@ -10489,6 +10917,8 @@ public:
     [[nodiscard]] leave_rules rules(leave_rules orders) const noexcept
     {
         orders.idle_exit = idle_exit_.value_or(orders.idle_exit);
+        if (orders.idle_exit > uptime::zero())
+            orders.idle_exit = std::max(orders.idle_exit, least_idle_exit_);
         orders.thin_target = thin_target_.value_or(orders.thin_target);
         orders.activity_timeout = activity_timeout_.value_or(orders.activity_timeout);
         return orders;
@@ -10502,6 +10932,7 @@ private:
     deployment_version version_{};
     problems notes_{};
     std::optional<uptime> idle_exit_{};
+    uptime least_idle_exit_{};
     std::optional<double> thin_target_{};
     std::optional<uptime> activity_timeout_{};
 };
@@ -10611,8 +11042,7 @@ inline void check_registrations(const worker_options& o, const registrations& of
     r.notes_ = detail::notes_on(o);
     r.version_ = version;
     r.idle_exit_ = o.idle_exit;
-    if (o.idle_exit && *o.idle_exit > uptime::zero())
-        r.idle_exit_ = std::max(*o.idle_exit, o.least_idle_exit);
+    r.least_idle_exit_ = o.least_idle_exit;
     r.thin_target_ = o.thin_target;
     r.activity_timeout_ = o.activity_timeout;
     r.settings_ = {
@@ -10785,10 +11215,11 @@ struct handler_archetype {
    for each of `request.count` starts; `report.starts` tells them apart, and the error stands for those it does not
    name. Accepted is enough: whether a worker comes up is seen later, by its polling as `<requestID>@<function>`.
 
-    Calls overlap, and making one does not throw. Cancellation (terminal) through the token's slot ends the call soon:
-    the controller waits for that before it ends itself. An error that compares equal to `condition::throttled`,
-    `transient` or `permanent` is treated as such, any other as transient.
-    Models: `testing::scripted_provider`, and every provider of launch strategy `invoke`.
+    Calls overlap. Making one should not throw: a call that does has not begun, and counts as failed, transient.
+    Cancellation (terminal) through the token's slot ends the call soon: past its time limit the controller no longer
+    listens to it, but still waits for its end before it ends itself. An error that compares equal to
+   `condition::throttled`, `transient` or `permanent` is treated as such, any other as transient. Models:
+   `testing::scripted_provider`, and every provider of launch strategy `invoke`.
 */
 // clang-format off
 template <class P>
@@ -10857,6 +11288,7 @@ struct queue_reading {
 
     `q.async_read(target, now, token)`  completes with `void(error_code, queue_reading)`; times in it are uptimes like
                                         `now`, the controller's time of the call. Cancellation (terminal) abandons it.
+    What `LaunchesWorkers` says of calls that throw or do not heed their cancellation goes for these too.
 
     Models: `no_source`, for a host that reports every add itself; `temporal::task_queue_source`.
 */
@@ -10880,7 +11312,8 @@ concept QueueSourceOrNone = QueueSource<Q> || std::same_as<Q, no_source>;
 
 namespace mayfly {
 
-/// How long a call may take before it is cancelled. It then counts as failed, `condition::transient`.
+/// How long a call may take before it is cancelled. It counts as failed from then on, `condition::transient`, whether
+/// or not it heeds that: another call may take its place, and what it still answers is not heard.
 struct call_limits {
     uptime launch = std::chrono::seconds{60};  ///< A launch or a resize.
     uptime read = std::chrono::seconds{15};    ///< A reading.
@@ -10891,6 +11324,9 @@ struct call_limits {
     Give it versions and signals, and let `async_run` run. All its members except `async_run` are called on the executor
     it was made with: a strand, if the context has several threads. Calls to provider and source are made there too. It
     must outlive `async_run`, and may go when that has completed.
+
+    A call that cannot even be made, because its initiating function throws, ends as `condition::transient`, with what
+    the exception says.
 
     The observer is called in mid-decision. It must not throw, nor call back into the controller: what it wants to say
     it posts to the executor.
@@ -10962,9 +11398,9 @@ public:
     /** Performs what the machine decides, until cancelled (terminal, partial or total).
 
         Completes with `void(error_code)`: `operation_aborted`, once the calls under way have been cancelled and have
-        ended; or `already_started`, if it runs already. Signals given while it does not run are kept: what they ask for
-        is done when it runs again. It may be started from anywhere. A cancellation is emitted on the controller's own
-        executor.
+        ended, and those too that did not end at their time limit: their handlers know the controller; or
+       `already_started`, if it runs already. Signals given while it does not run are kept: what they ask for is done
+       when it runs again. It may be started from anywhere. A cancellation is emitted on the controller's own executor.
     */
     template <class Token>
     auto async_run(Token&& token)
@@ -10975,11 +11411,28 @@ public:
 private:
     struct call {
         boost::asio::cancellation_signal cancel{};
+        controller_action::kind what{};
+        std::uint64_t id = 0;
+        version_handle version{};
         uptime give_up_at{};
         std::list<call>* in = nullptr;
         bool expired = false;
+        bool given_up = false;  // the machine has been told, and hears no answer
     };
     using call_list = std::list<call>;
+
+    /// While one is there, no call that has ended goes away: we are in its signal, or making it.
+    struct hold {
+        basic_controller& c;
+        explicit hold(basic_controller& of) : c(of) { ++c.held_; }
+        ~hold()
+        {
+            if (--c.held_ == 0)
+                c.ended_.clear();
+        }
+        hold(const hold&) = delete;
+        hold& operator=(const hold&) = delete;
+    };
 
     /// Waits on a timer that never expires: it is cancelled from outside, and then once more by whatever ends last.
     struct running {
@@ -11074,8 +11527,11 @@ private:
     {
         for (call_list* list : {&launching_, &reading_})
             while (!list->empty() && list->front().give_up_at <= t) {
-                list->front().expired = true;
+                call& c = list->front();
+                c.expired = true;
+                hold h(*this);
                 cancel_first(*list);
+                give_up(c, out_of_time);
             }
     }
 
@@ -11083,11 +11539,22 @@ private:
     {
         call& c = list.front();
         move_to(cancelled_, list.begin());
-        // This call, or another, may end within. None goes away while we are in its signal.
-        cancelling_ = true;
+        hold h(*this);
         c.cancel.emit(boost::asio::cancellation_type::terminal);
-        cancelling_ = false;
-        ended_.clear();
+    }
+
+    /// Tells the machine that nothing came of the call, unless it has ended.
+    void give_up(call& c, std::string_view words)
+    {
+        using enum controller_action::kind;
+        if (c.in == &ended_)
+            return;
+        c.given_up = true;
+        switch (c.what) {
+        case launch: machine_.launched(c.id, {}, condition::transient, words, now()); break;
+        case resize: machine_.resized(c.id, condition::transient, words, now()); break;
+        case read: machine_.unread(c.version, condition::transient, words, now()); break;
+        }
     }
 
     static void move_to(call_list& to, typename call_list::iterator it)
@@ -11113,53 +11580,88 @@ private:
         switch (next.what) {
         case launch:
             if constexpr (LaunchesWorkers<P>)
-                provider_.async_launch(std::move(next.launch),
-                    ending<launch_report>(launching_, limits_.launch,
-                        [id = next.id](basic_controller& c, error_code ec, const launch_report& r,
-                            std::string_view words) { c.launched(id, ec, r, words); }));
+                make(book(launching_, limits_.launch, next), [&](auto it) {
+                    provider_.async_launch(std::move(next.launch),
+                        ending<launch_report>(
+                            it, [id = next.id](basic_controller& c, error_code ec, const launch_report& r,
+                                    std::string_view words) { c.launched(id, ec, r, words); }));
+                });
             break;
         case resize:
             if constexpr (ResizesWorkerSet<P>)
-                provider_.async_resize(std::move(next.resize),
-                    ending<resize_report>(launching_, limits_.launch,
-                        [id = next.id](
-                            basic_controller& c, error_code ec, const resize_report& r, std::string_view words) {
+                make(book(launching_, limits_.launch, next), [&](auto it) {
+                    provider_.async_resize(std::move(next.resize),
+                        ending<resize_report>(it, [id = next.id](basic_controller& c, error_code ec,
+                                                      const resize_report& r, std::string_view words) {
                             c.machine_.resized(id, condition_of(ec), r.detail.empty() ? words : r.detail, c.now());
                         }));
+                });
             break;
         case read:
             if constexpr (QueueSource<Q>)
-                source_.async_read(machine_.target(next.version), now(),
-                    ending<queue_reading>(reading_, limits_.read,
-                        [h = next.version](
-                            basic_controller& c, error_code ec, const queue_reading& r, std::string_view words) {
+                make(book(reading_, limits_.read, next), [&](auto it) {
+                    source_.async_read(machine_.target(next.version), now(),
+                        ending<queue_reading>(it, [h = next.version](basic_controller& c, error_code ec,
+                                                      const queue_reading& r, std::string_view words) {
                             if (ec)
                                 c.machine_.unread(h, condition_of(ec), words, c.now());
                             else
                                 c.machine_.snapshot(h, r.view(c.room_), c.now());
                         }));
+                });
             break;
+        }
+    }
+
+    typename call_list::iterator book(call_list& list, uptime at_most, const controller_action& next)
+    {
+        const auto it = list.emplace(list.end());
+        it->what = next.what;
+        it->id = next.id;
+        it->version = next.version;
+        it->in = &list;
+        it->give_up_at = later(now(), std::max(at_most, uptime{1}));
+        return it;
+    }
+
+    /// Makes the call. One that throws has not begun, and nobody calls its handler.
+    template <class F>
+    void make(typename call_list::iterator it, F initiate)
+    {
+        hold h(*this);
+        const auto threw = [&](std::string_view words) {
+            if (it->in == &ended_)
+                return;
+            give_up(*it, words);
+            move_to(ended_, it);
+        };
+        try {
+            initiate(it);
+        } catch (const std::exception& e) {
+            threw(e.what());
+        } catch (...) {
+            threw("the call threw what is no std::exception");
         }
     }
 
     /// A handler that books the call out, lets `then` tell the machine, and goes on performing.
     template <class Result, class F>
-    auto ending(call_list& list, uptime at_most, F then)
+    auto ending(typename call_list::iterator it, F then)
     {
-        const auto it = list.emplace(list.end());
-        it->in = &list;
-        it->give_up_at = later(now(), std::max(at_most, uptime{1}));
         const auto slot = it->cancel.slot();
         auto end = [this, it, then](error_code ec, Result r) {
             const bool expired = it->expired;
+            const bool given_up = it->given_up;
             move_to(ended_, it);
-            if (!cancelling_)
+            if (held_ == 0)
                 ended_.clear();
-            std::string words;
-            if (ec)
-                words = expired ? "no answer within the time limit" : ec.message();
-            then(*this, ec, r, words);
-            perform();
+            if (!given_up) {
+                std::string words;
+                if (ec)
+                    words = expired ? std::string(out_of_time) : ec.message();
+                then(*this, ec, r, words);
+                perform();
+            }
             wake_if_quiet();
         };
         return boost::asio::bind_cancellation_slot(
@@ -11214,6 +11716,7 @@ private:
 
     // A far alarm may lie beyond what the clock can count.
     static constexpr uptime longest_sleep = std::chrono::hours{24};
+    static constexpr std::string_view out_of_time = "no answer within the time limit";
 
     P provider_;
     Q source_;
@@ -11223,6 +11726,7 @@ private:
     boost::asio::basic_waitable_timer<C> idle_;
     typename C::time_point began_;
     uptime asleep_until_ = never;
+    std::uint32_t held_ = 0;
     std::uint32_t sleeps_ = 0;  // waits on `timer_` whose handler has not run
     call_list launching_{};     // these two in the order of `give_up_at`
     call_list reading_{};
@@ -11233,7 +11737,6 @@ private:
     bool active_ = false;   // from the beginning of `async_run` to its end
     bool running_ = false;  // from its beginning to its cancellation
     bool performing_ = false;
-    bool cancelling_ = false;
 };
 
 /// The usual form: sized by `fleet`, on the machine's own clock.

@@ -30,6 +30,8 @@ void fields(auto& f, Is<controller_options> auto& o)
 {
     f("calls_at_once", o.calls_at_once);
     f("calls_per_group", o.calls_per_group);
+    f("starts_per_call", o.starts_per_call);
+    f("reads_at_once", o.reads_at_once);
     f("read_soonest", o.read_soonest);
     f("read_retry", o.read_retry);
     f("read_retry_most", o.read_retry_most);
