@@ -3496,32 +3496,37 @@ private:
     /// What a scaler that knows no minimum leaves to us.
     static void keep_minimum(decision& d, const scaling_signal& sig, group& g, uptime now) noexcept
     {
-        // A refused start that is retried must not be made for the minimum as well: the retry comes first.
-        const detail::minimum_keeper keeper{
-            .first_wait = std::max(detail::minimum_keeper{}.first_wait, g.spec.policy->retry_after)};
-        keeper.observe(g.keeping, sig, now);
-        keeper.raise(d, g.keeping, sig, now);
+        if constexpr (!is_set && !keeps_minimum_of<S>()) {
+            // A refused start that is retried must not be made for the minimum as well: the retry comes first.
+            const detail::minimum_keeper keeper{
+                .first_wait = std::max(detail::minimum_keeper{}.first_wait, g.spec.policy->retry_after)};
+            keeper.observe(g.keeping, sig, now);
+            keeper.raise(d, g.keeping, sig, now);
+        }
     }
 
     /// The platform keeps up what it was told, so a set is told when it begins and when the bounds are new.
     static void bound_set(decision& d, const scaling_signal& sig, const group& g) noexcept
     {
-        if (d.resize || (sig.why != cause::begin && sig.why != cause::changed))
-            return;
-        std::uint32_t plan = planned(g);
-        // What stands there for the minimum only goes when the minimum does. A scaler that has a plan says so itself.
-        if (!has_plan && !sig.wanted && plan <= sig.limits.min)
-            plan = 0;
-        const std::uint32_t size = std::clamp(plan, least_size(sig.limits, sig.wanted), sig.limits.max);
-        if (size == g.set.size)
-            return;
-        d.resize = size;
-        if (size != plan)
-            d.reason = size > plan ? reason::minimum : reason::at_maximum;
-        else if (!sig.wanted && size < g.set.size)
-            d.reason = reason::not_wanted;
-        else
-            d.reason = size > g.set.size ? reason::scale_up : reason::scale_down;
+        if constexpr (is_set) {
+            if (d.resize || (sig.why != cause::begin && sig.why != cause::changed))
+                return;
+            std::uint32_t plan = planned(g);
+            // What stands there for the minimum only goes when the minimum does. A scaler that has a plan says so
+            // itself.
+            if (!has_plan && !sig.wanted && plan <= sig.limits.min)
+                plan = 0;
+            const std::uint32_t size = std::clamp(plan, least_size(sig.limits, sig.wanted), sig.limits.max);
+            if (size == g.set.size)
+                return;
+            d.resize = size;
+            if (size != plan)
+                d.reason = size > plan ? reason::minimum : reason::at_maximum;
+            else if (!sig.wanted && size < g.set.size)
+                d.reason = reason::not_wanted;
+            else
+                d.reason = size > g.set.size ? reason::scale_up : reason::scale_down;
+        }
     }
 
     static constexpr bool has_plan = requires(const S& s, const scaler_state& st) { s.planned(st); };
@@ -3531,8 +3536,10 @@ private:
     {
         if constexpr (has_plan)
             return g.spec.policy->scaler.planned(g.state);
-        else
+        else if constexpr (is_set)
             return g.set.size;
+        else
+            return 0;
     }
 
     [[nodiscard]] static std::uint32_t least_size(const scaling_limits& limits, bool wanted) noexcept
@@ -3542,28 +3549,34 @@ private:
 
     void resize(version_handle h, entry& v, group& g, std::uint32_t size)
     {
-        g.set.size = size;
-        tell_size(h, v, g);
+        if constexpr (is_set) {
+            g.set.size = size;
+            tell_size(h, v, g);
+        }
     }
 
     /// Unless that is under way, or waits after a refusal: the size that is told then is the last one.
     void tell_size(version_handle h, entry& v, group& g)
     {
-        if (g.set.calling || (g.set.retry_at != never && g.set.retry_at > now_))
-            return;
-        g.set.calling = true;
-        g.set.retry_at = never;
-        start_call(h, v, g, {});
+        if constexpr (is_set) {
+            if (g.set.calling || (g.set.retry_at != never && g.set.retry_at > now_))
+                return;
+            g.set.calling = true;
+            g.set.retry_at = never;
+            start_call(h, v, g, {});
+        }
     }
 
     void tell_again(version_handle h, entry& v, group& g, uptime now)
     {
-        emit({.what = controller_event::kind::retried,
-            .at = now,
-            .version = h,
-            .target = g.spec.target.get(),
-            .count = g.set.size});
-        tell_size(h, v, g);
+        if constexpr (is_set) {
+            emit({.what = controller_event::kind::retried,
+                .at = now,
+                .version = h,
+                .target = g.spec.target.get(),
+                .count = g.set.size});
+            tell_size(h, v, g);
+        }
     }
 
     /// The scaler of a version that sleeps is not asked, so its set is taken down without it.
@@ -3711,7 +3724,7 @@ private:
     [[nodiscard]] static std::uint32_t first_size(group& g, bool wanted)
     {
         const group_policy<S>& policy = *g.spec.policy;
-        std::uint32_t size = g.set.size;
+        std::uint32_t size = planned(g);
         if constexpr (requires { policy.scaler.bootstrap(g.state); })
             size = policy.scaler.bootstrap(g.state);
         return std::min(std::max({1U, size, least_size(policy.limits, wanted)}), policy.limits.max);
