@@ -12,6 +12,7 @@
 #include <mayfly/controller_event.hpp>
 #include <mayfly/controller_machine.hpp>
 #include <mayfly/deployment.hpp>
+#include <mayfly/environment.hpp>
 #include <mayfly/fwd.hpp>
 #include <mayfly/identity.hpp>
 #include <mayfly/invocation_machine.hpp>

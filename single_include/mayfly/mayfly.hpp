@@ -31,6 +31,7 @@
 #include <system_error>
 #include <tuple>
 #include <type_traits>
+#include <unistd.h>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -3796,6 +3797,37 @@ private:
     std::uint32_t under_way_ = 0;
     std::uint32_t reads_under_way_ = 0;
     uptime now_{};
+};
+
+}  // namespace mayfly
+
+// mayfly/environment.hpp ----------------------------------------------------------------------------------------------
+
+namespace mayfly {
+
+/// Environment variables as a value: what reads settings takes one, and a test makes its own.
+struct environment {
+    std::map<std::string, std::string, std::less<>> variables{};
+
+    /// The variable's value. One that is set to nothing counts as not set.
+    [[nodiscard]] std::optional<std::string> get(std::string_view name) const
+    {
+        const auto at = variables.find(name);
+        return at == variables.end() || at->second.empty() ? std::nullopt : std::optional(at->second);
+    }
+
+    /// A copy of the process's own, as it is now.
+    [[nodiscard]] static environment of_process()
+    {
+        environment out;
+        for (char** entry = ::environ; entry && *entry; ++entry) {
+            const std::string_view text = *entry;
+            const auto equals = text.find('=');
+            if (equals != std::string_view::npos && equals != 0)
+                out.variables.emplace(text.substr(0, equals), text.substr(equals + 1));
+        }
+        return out;
+    }
 };
 
 }  // namespace mayfly

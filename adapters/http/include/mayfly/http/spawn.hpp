@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/system/error_code.hpp>
+
+#include <exception>
+#include <type_traits>
+#include <utility>
+
+namespace mayfly::http {
+
+/// What a coroutine behind an operation returns: the two arguments of `void(error_code, T)`.
+template <class T>
+struct outcome {
+    boost::system::error_code ec{};
+    T value{};
+};
+
+/** Runs a coroutine as an operation of any completion token: `void(error_code, T)`.
+
+    `body()` returns `awaitable<outcome<T>>`. It runs on `executor` and keeps what it captured until it ends. The
+    token's slot cancels it: `terminal`, `partial` and `total` all reach the coroutine, which should answer with
+    `operation_aborted`. An exception that leaves the coroutine is thrown out of the executor's `run()`.
+*/
+template <class T, class Body, class Token>
+auto spawn(boost::asio::any_io_executor executor, Body body, Token&& token)
+{
+    namespace asio = boost::asio;
+    return asio::async_initiate<Token, void(boost::system::error_code, T)>(
+        [](auto handler, asio::any_io_executor ex, Body run) {
+            auto slot = asio::get_associated_cancellation_slot(handler);
+            auto runs_on = asio::get_associated_executor(handler, ex);
+            auto deliver = [handler = std::move(handler)](std::exception_ptr failure, outcome<T> o) mutable {
+                if (failure)
+                    std::rethrow_exception(failure);
+                std::move(handler)(o.ec, std::move(o.value));
+            };
+            // The coroutine is spawned through a lambda of its own, which keeps `run` and its captures alive.
+            asio::co_spawn(
+                ex,
+                [run = std::move(run)]() mutable -> asio::awaitable<outcome<T>> {
+                    // Partial and total cancellation have to be asked for; by default only terminal passes.
+                    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
+                    co_return co_await run();
+                },
+                asio::bind_cancellation_slot(slot, asio::bind_executor(runs_on, std::move(deliver))));
+        },
+        token, std::move(executor), std::move(body));
+}
+
+}  // namespace mayfly::http
