@@ -13,11 +13,11 @@
 #include <mayfly/controller_machine.hpp>
 #include <mayfly/deployment.hpp>
 #include <mayfly/environment.hpp>
-#include <mayfly/fwd.hpp>
 #include <mayfly/identity.hpp>
 #include <mayfly/invocation_machine.hpp>
 #include <mayfly/invocation_report.hpp>
 #include <mayfly/launch.hpp>
+#include <mayfly/launch_notice.hpp>
 #include <mayfly/leaving.hpp>
 #include <mayfly/ledger.hpp>
 #include <mayfly/ledger_entries.hpp>

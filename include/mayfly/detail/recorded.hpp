@@ -3,6 +3,7 @@
 
 #include <mayfly/controller_machine.hpp>
 #include <mayfly/detail/json_fields.hpp>
+#include <mayfly/launch_notice.hpp>
 
 #include <algorithm>
 #include <array>
@@ -40,17 +41,6 @@ void fields(auto& f, Is<controller_options> auto& o)
     f("bootstrap_retry_most", o.bootstrap_retry_most);
 }
 
-void fields(auto& f, Is<leave_rules> auto& r)
-{
-    f("idle_exit", r.idle_exit);
-    f("thin_target", r.thin_target);
-    f("thin_every", r.thin_every);
-    f("thin_over", r.thin_over);
-    f("thin_memory", r.thin_memory);
-    f("activity_timeout", r.activity_timeout);
-    f("stay", r.stay);
-}
-
 void fields(auto& f, Is<ledger_settings> auto& s)
 {
     f("useful_life", s.useful_life);
@@ -64,12 +54,6 @@ void fields(auto& f, Is<scaling_limits> auto& l)
 {
     f("min", l.min);
     f("max", l.max);
-}
-
-void fields(auto& f, Is<deployment_version> auto& v)
-{
-    f("deployment", v.deployment);
-    f("build_id", v.build_id);
 }
 
 void fields(auto& f, Is<launch_target> auto& t)
