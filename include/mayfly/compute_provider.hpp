@@ -1,27 +1,14 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <mayfly/detail/completion_archetype.hpp>
 #include <mayfly/error.hpp>
 #include <mayfly/launch.hpp>
-
-#include <boost/system/error_code.hpp>
 
 #include <concepts>
 #include <utility>
 
 namespace mayfly {
-
-namespace detail {
-
-/// The least completion handler, for asking a type whether it has an operation.
-template <class Result>
-struct handler_archetype {
-    handler_archetype(handler_archetype&&) = default;
-    handler_archetype(const handler_archetype&) = delete;
-    void operator()(boost::system::error_code, Result) {}
-};
-
-}  // namespace detail
 
 /** Starts single workers.
 
@@ -38,7 +25,7 @@ struct handler_archetype {
 // clang-format off
 template <class P>
 concept LaunchesWorkers =
-    requires(P& p, launch_request request, detail::handler_archetype<launch_report> handler) {
+    requires(P& p, launch_request request, detail::completion_archetype<launch_report> handler) {
         p.async_launch(std::move(request), std::move(handler));
     };
 
@@ -49,7 +36,7 @@ concept LaunchesWorkers =
 */
 template <class P>
 concept ResizesWorkerSet =
-    requires(P& p, resize_request request, detail::handler_archetype<resize_report> handler) {
+    requires(P& p, resize_request request, detail::completion_archetype<resize_report> handler) {
         p.async_resize(std::move(request), std::move(handler));
     };
 

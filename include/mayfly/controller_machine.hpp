@@ -2,7 +2,9 @@
 #pragma once
 
 #include <mayfly/controller_event.hpp>
+#include <mayfly/detail/doubled.hpp>
 #include <mayfly/detail/minimum_keeper.hpp>
+#include <mayfly/detail/set_size.hpp>
 #include <mayfly/detail/wake_heap.hpp>
 #include <mayfly/launch.hpp>
 #include <mayfly/ledger.hpp>
@@ -74,7 +76,7 @@ public:
         for (group_spec<S>& g : spec.groups) {
             v.groups.emplace_back(std::move(g));
             if constexpr (is_set)
-                v.groups.back().set.size = planned(v.groups.back());
+                v.groups.back().set.wish(planned(v.groups.back()));
         }
         for (std::size_t i = 0; i < std::min(from.size(), v.groups.size()); ++i)
             recall(v.groups[i], std::move(from[i]), now);
@@ -186,7 +188,7 @@ public:
         if (v == nullptr)
             return;
         end_reading(*v);
-        v->read_after = later(now, doubled(options_.read_retry, v->read_failures, options_.read_retry_most));
+        v->read_after = later(now, detail::doubled(options_.read_retry, v->read_failures, options_.read_retry_most));
         v->read_failures = static_cast<std::uint8_t>(std::min(v->read_failures + 1, 255));
         for (group& g : v->groups) {
             emit({.what = controller_event::kind::unread,
@@ -290,13 +292,8 @@ public:
             return;
         group& g = v->groups[c->group];
         --g.calls;
-        if constexpr (is_set) {
-            g.set.calling = false;
-            g.set.failures =
-                static_cast<std::uint8_t>(outcome == condition::ok ? 0 : std::min(g.set.failures + 1, 255));
-            if (outcome != condition::ok)
-                g.set.retry_at = later(now, doubled(resize_retry, g.set.failures - 1U, resize_retry_most));
-        }
+        if constexpr (is_set)
+            g.set.answer(outcome, now);
         emit({.what = outcome == condition::ok ? controller_event::kind::resized : controller_event::kind::not_resized,
             .at = now,
             .version = c->version,
@@ -306,7 +303,7 @@ public:
             .detail = detail});
         ask(*v, c->version.index, g, {.why = cause::launched, .outcome = outcome}, now);
         if constexpr (is_set)
-            if (g.set.size != c->count)
+            if (g.set.wished() != c->count)
                 tell_size(c->version, *v, g);
         settle(c->version.index, now);
     }
@@ -365,7 +362,7 @@ public:
             group& g = v->groups[c.group];
             controller_action a{.version = c.version, .id = id};
             if constexpr (is_set) {
-                c.count = g.set.size;
+                c.count = g.set.wished();
                 a.what = controller_action::kind::resize;
                 a.resize = {g.spec.target, c.count};
             } else {
@@ -418,8 +415,8 @@ public:
             for (const group& g : v->groups) {
                 all.push_back({g.state, g.books, g.bound});
                 if constexpr (is_set) {
-                    all.back().size = g.set.size;
-                    all.back().told = !g.set.calling && g.set.retry_at == never;
+                    all.back().size = g.set.wished();
+                    all.back().told = g.set.told();
                 }
             }
         return all;
@@ -429,17 +426,6 @@ private:
     using scaler_state = typename S::state;
 
     static constexpr bool is_set = strategy_of<S>() == launch_strategy::worker_set;
-    static constexpr uptime resize_retry = std::chrono::seconds{1};  // after a refusal; doubles
-    static constexpr uptime resize_retry_most = std::chrono::minutes{1};
-
-    /// The size a set shall have, and how telling it goes. Sizes must not overtake each other, so there is one call at
-    /// a time, and the last wish wins.
-    struct set_size {
-        uptime retry_at = never;    // after a refusal
-        std::uint32_t size = 0;     // last wished for
-        std::uint8_t failures = 0;  // in a row
-        bool calling = false;       // a call is queued or under way
-    };
     struct no_set {};
     struct no_keeping {};
 
@@ -453,7 +439,7 @@ private:
         group_spec<S> spec;
         scaler_state state{};
         ledger books;
-        [[no_unique_address]] std::conditional_t<is_set, set_size, no_set> set{};
+        [[no_unique_address]] std::conditional_t<is_set, detail::set_size, no_set> set{};
         [[no_unique_address]] std::conditional_t<is_set || keeps_minimum_of<S>(), no_keeping,
             detail::minimum_keeper::state>
             keeping{};
@@ -503,13 +489,6 @@ private:
     static bool later_retry(const retry& a, const retry& b) noexcept { return a.due > b.due; }
     static constexpr std::uint64_t call_mask = 0xffffffff;
 
-    [[nodiscard]] static uptime doubled(uptime first, std::uint32_t times, uptime most) noexcept
-    {
-        for (; times > 0 && first < most; --times)
-            first += std::min(first, most - first);  // not twice: `most` may be `never`
-        return std::min(first, most);
-    }
-
     uptime tick(uptime now) noexcept { return now_ = std::max(now_, now); }
 
     [[nodiscard]] entry* find(version_handle h) noexcept
@@ -548,10 +527,8 @@ private:
         g.books.settle_for({g.spec.policy, &g.spec.policy->workers});
         g.books.answers_lost(now);
         g.bound = m.bound;
-        if constexpr (is_set) {
-            g.set.size = m.size.value_or(planned(g));
-            g.set.retry_at = m.told ? never : now;
-        }
+        if constexpr (is_set)
+            g.set = detail::set_size(m.size.value_or(planned(g)), m.told ? never : now);
     }
 
     /// Asks the scaler, and takes its decision.
@@ -611,16 +588,7 @@ private:
             // itself.
             if (!has_plan && !sig.wanted && plan <= sig.limits.min)
                 plan = 0;
-            const std::uint32_t size = std::clamp(plan, least_size(sig.limits, sig.wanted), sig.limits.max);
-            if (size == g.set.size)
-                return;
-            d.resize = size;
-            if (size != plan)
-                d.reason = size > plan ? reason::minimum : reason::at_maximum;
-            else if (!sig.wanted && size < g.set.size)
-                d.reason = reason::not_wanted;
-            else
-                d.reason = size > g.set.size ? reason::scale_up : reason::scale_down;
+            detail::bound_size(d, sig, plan, g.set.wished());
         }
     }
 
@@ -632,20 +600,15 @@ private:
         if constexpr (has_plan)
             return g.spec.policy->scaler.planned(g.state);
         else if constexpr (is_set)
-            return g.set.size;
+            return g.set.wished();
         else
             return 0;
-    }
-
-    [[nodiscard]] static std::uint32_t least_size(const scaling_limits& limits, bool wanted) noexcept
-    {
-        return wanted ? std::min(limits.min, limits.max) : 0;
     }
 
     void resize(version_handle h, entry& v, group& g, std::uint32_t size)
     {
         if constexpr (is_set) {
-            g.set.size = size;
+            g.set.wish(size);
             tell_size(h, v, g);
         }
     }
@@ -654,11 +617,8 @@ private:
     void tell_size(version_handle h, entry& v, group& g)
     {
         if constexpr (is_set) {
-            if (g.set.calling || (g.set.retry_at != never && g.set.retry_at > now_))
-                return;
-            g.set.calling = true;
-            g.set.retry_at = never;
-            start_call(h, v, g, {});
+            if (g.set.begin(now_))
+                start_call(h, v, g, {});
         }
     }
 
@@ -669,7 +629,7 @@ private:
                 .at = now,
                 .version = h,
                 .target = g.spec.target.get(),
-                .count = g.set.size});
+                .count = g.set.wished()});
             tell_size(h, v, g);
         }
     }
@@ -678,7 +638,7 @@ private:
     void rest(entry& v, std::uint32_t index, group& g)
     {
         if constexpr (is_set)
-            if (v.status == version_status::drained && g.set.size > 0)
+            if (v.status == version_status::drained && g.set.wished() > 0)
                 resize({index, v.generation}, v, g, 0);
     }
 
@@ -687,7 +647,7 @@ private:
     {
         const scaling_limits& limits = sig.limits;
         if (d.resize)
-            d.resize = std::clamp(*d.resize, least_size(limits, sig.wanted), limits.max);
+            d.resize = std::clamp(*d.resize, detail::least_size(limits, sig.wanted), limits.max);
         if (d.launch == 0 && !d.resize)
             return;
         std::uint32_t room = limits.max - std::min(limits.max, sig.fleet.total());
@@ -791,7 +751,7 @@ private:
             g.bound = true;
             return;
         }
-        const uptime wait = doubled(options_.bootstrap_retry, g.bootstraps, options_.bootstrap_retry_most);
+        const uptime wait = detail::doubled(options_.bootstrap_retry, g.bootstraps, options_.bootstrap_retry_most);
         g.bootstrap_at = later(now, std::max(wait, uptime{1}));
         if (f.total() > 0 || g.spec.policy->limits.max == 0)
             return;
@@ -822,7 +782,7 @@ private:
         std::uint32_t size = planned(g);
         if constexpr (requires { policy.scaler.bootstrap(g.state); })
             size = policy.scaler.bootstrap(g.state);
-        return std::min(std::max({1U, size, least_size(policy.limits, wanted)}), policy.limits.max);
+        return std::min(std::max({1U, size, detail::least_size(policy.limits, wanted)}), policy.limits.max);
     }
 
     void wake(std::uint32_t index, uptime now)
@@ -839,7 +799,7 @@ private:
             if (g.bootstrap_at <= now)
                 bootstrap(v, index, g, now);
             if constexpr (is_set)
-                if (g.set.retry_at <= now)
+                if (g.set.tell_at() <= now)
                     tell_again({index, v.generation}, v, g, now);
         }
         settle(index, now);
@@ -860,7 +820,7 @@ private:
                 bootstrap(v, index, g, now);
             at = std::min({at, g.revisit_at, g.bootstrap_at, g.books.next_change()});
             if constexpr (is_set)
-                at = std::min(at, g.set.retry_at);
+                at = std::min(at, g.set.tell_at());
             read_at = std::min(read_at, g.read_at);
         }
         if (!v.reading && read_at != never) {

@@ -3,11 +3,11 @@
 
 #include <mayfly/clock.hpp>
 #include <mayfly/detail/moment.hpp>
+#include <mayfly/detail/service_meter.hpp>
 #include <mayfly/ledger_entries.hpp>
 #include <mayfly/signal.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -43,6 +43,7 @@ public:
           refused_(from.refused),
           dead_in_a_row_(from.dead_in_a_row),
           slots_seen_(from.slots_seen),
+          failure_rate_(static_cast<float>(from.failure_rate)),
           busy_(from.busy),
           startup_(from.startup.value_or(never)),
           startup_dev_(from.startup_dev),
@@ -50,7 +51,6 @@ public:
           last_seen_(from.last_seen),
           last_change_(from.last_change),
           newest_seen_ask_(from.newest_seen_ask),
-          failure_rate_(static_cast<float>(from.failure_rate)),
           totals_(from.totals)
     {
         for (start_record& r : records_) {
@@ -70,7 +70,7 @@ public:
     [[nodiscard]] ledger_image image() const
     {
         return {records_, next_id_, ends_by_age_from_, foreign_, refused_, dead_in_a_row_, slots_seen_, busy_,
-            startup_ ? std::optional(*startup_) : std::nullopt, startup_dev_, service_, last_seen_, last_change_,
+            startup_ ? std::optional(*startup_) : std::nullopt, startup_dev_, service_.mean(), last_seen_, last_change_,
             newest_seen_ask_, failure_rate_, totals_};
     }
 
@@ -143,7 +143,7 @@ public:
         last_seen_ = std::min(last_seen_, now);
         last_change_ = std::min(last_change_, now);
         newest_seen_ask_ = std::min(newest_seen_ask_, now);
-        measured_at_.reset();
+        service_.pause();
         if (ahead)
             ends_by_age_from_ = next_id_;
     }
@@ -311,7 +311,7 @@ public:
         v.leaves_in = leaves_in(now, margin);
         v.startup = startup();
         v.startup_dev = startup_dev_;
-        v.service = service_;
+        v.service = service_.mean();
         v.failure_rate = failure_rate_;
         v.ever_seen = totals_.connected > 0 || totals_.adopted > 0;
         return v;
@@ -534,7 +534,6 @@ private:
         return sum;
     }
 
-    // Little's law between two snapshots: mean busy slots x time = tasks dispatched x service time.
     void measure_service(const queue_snapshot& snapshot, uptime now) noexcept
     {
         std::uint64_t dispatched = 0;
@@ -544,27 +543,8 @@ private:
                 dispatched += *s->dispatched;
                 counted = true;
             }
-        if (!counted || !busy_)
-            return;
-        const uptime apart = measured_at_ ? now - *measured_at_ : never;
-        // Over a longer gap the two ends say nothing about the time between.
-        if (apart <= std::chrono::seconds{6} && dispatched >= dispatched_before_) {
-            busy_time_ += (static_cast<double>(busy_before_) + static_cast<double>(*busy_)) / 2 *
-                          static_cast<double>(apart.count());
-            tasks_ += static_cast<float>(dispatched - dispatched_before_);
-            if (tasks_ >= (service_ == uptime::zero() ? 1.0F : 8.0F)) {
-                const uptime sample{std::llround(std::min(busy_time_ / tasks_, 1e15))};
-                service_ = service_ == uptime::zero() ? sample : service_ + (sample - service_) * 3 / 10;
-                busy_time_ = 0;
-                tasks_ = 0;
-            }
-        } else {
-            busy_time_ = 0;
-            tasks_ = 0;
-        }
-        measured_at_ = now;
-        busy_before_ = *busy_;
-        dispatched_before_ = dispatched;
+        if (counted && busy_)
+            service_.read(*busy_, dispatched, now);
     }
 
     [[nodiscard]] std::uint32_t ending_before(uptime horizon) const noexcept
@@ -693,19 +673,14 @@ private:
     std::uint32_t slots_seen_ = 0;
     std::uint32_t mark_ = 0;
     std::uint32_t nameless_ = 0;  // accepted without a request id
-    std::uint32_t busy_before_ = 0;
+    float failure_rate_ = 0;
     std::optional<std::uint32_t> busy_{};
     detail::moment startup_{};  // none before the first
     uptime startup_dev_{};
-    uptime service_{};
+    detail::service_meter service_{};
     uptime last_seen_{};
     uptime last_change_{};
     uptime newest_seen_ask_{};
-    detail::moment measured_at_{};
-    double busy_time_ = 0;
-    float tasks_ = 0;
-    float failure_rate_ = 0;
-    std::uint64_t dispatched_before_ = 0;
     ledger_totals totals_{};
 };
 

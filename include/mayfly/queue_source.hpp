@@ -2,6 +2,7 @@
 #pragma once
 
 #include <mayfly/compute_provider.hpp>
+#include <mayfly/detail/completion_archetype.hpp>
 #include <mayfly/signal.hpp>
 
 #include <array>
@@ -53,7 +54,7 @@ struct queue_reading {
 // clang-format off
 template <class Q>
 concept QueueSource = std::move_constructible<Q> &&
-    requires(Q& q, std::shared_ptr<const launch_target> target, uptime now, detail::handler_archetype<queue_reading> handler) {
+    requires(Q& q, std::shared_ptr<const launch_target> target, uptime now, detail::completion_archetype<queue_reading> handler) {
         q.async_read(std::move(target), now, std::move(handler));
     };
 // clang-format on

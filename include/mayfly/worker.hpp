@@ -2,11 +2,11 @@
 #pragma once
 
 #include <mayfly/clock.hpp>
+#include <mayfly/detail/completion_archetype.hpp>
 #include <mayfly/invocation_report.hpp>
 #include <mayfly/worker_options.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/system/error_code.hpp>
 
 #include <concepts>
 #include <optional>
@@ -16,18 +16,6 @@
 // What an invocation asks of the library that really talks to a task queue.
 
 namespace mayfly {
-
-namespace detail {
-
-/// The least completion handler of `void(error_code, Results...)`, for asking a type whether it has an operation.
-template <class... Results>
-struct completion_archetype {
-    completion_archetype(completion_archetype&&) = default;
-    completion_archetype(const completion_archetype&) = delete;
-    void operator()(boost::system::error_code, Results...) {}
-};
-
-}  // namespace detail
 
 /** Polls a task queue and runs what it gets. It is used for one invocation and never again.
 

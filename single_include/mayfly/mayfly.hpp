@@ -2049,6 +2049,20 @@ struct controller_event {
 
 }  // namespace mayfly
 
+// mayfly/detail/doubled.hpp -------------------------------------------------------------------------------------------
+
+namespace mayfly::detail {
+
+/// `first`, doubled so many times; `most` at most.
+[[nodiscard]] constexpr uptime doubled(uptime first, std::uint32_t times, uptime most) noexcept
+{
+    for (; times > 0 && first < most; --times)
+        first += std::min(first, most - first);  // not twice: `most` may be `never`
+    return std::min(first, most);
+}
+
+}  // namespace mayfly::detail
+
 // mayfly/detail/minimum_keeper.hpp ------------------------------------------------------------------------------------
 
 namespace mayfly::detail {
@@ -2085,9 +2099,7 @@ struct minimum_keeper {
             st = {.given_up = st.given_up};
         } else if ((refused || died) && now >= st.retry_at) {
             // Of many answers to one attempt the first sets the wait.
-            uptime wait = std::min(first_wait, longest_wait);
-            for (std::uint8_t i = 0; i < st.failures && wait < longest_wait; ++i)
-                wait += std::min(wait, longest_wait - wait);
+            const uptime wait = doubled(first_wait, st.failures, longest_wait);
             st.failures = static_cast<std::uint8_t>(std::min(st.failures + 1, 255));
             st.retry_at = later(now, wait);
         }
@@ -2117,6 +2129,77 @@ struct minimum_keeper {
         d.stay = std::max(d.stay, std::min(d.launch, lacking));
     }
 };
+
+}  // namespace mayfly::detail
+
+// mayfly/detail/set_size.hpp ------------------------------------------------------------------------------------------
+
+namespace mayfly::detail {
+
+/// The size that a set of workers shall have, and how telling it to the platform goes. Sizes must not overtake each
+/// other, so there is one call at a time, and the last wish wins.
+class set_size {
+public:
+    set_size() = default;
+    /// `tell_at` is when the platform shall hear of it; `never` if it has.
+    explicit set_size(std::uint32_t wished, uptime tell_at = never) noexcept : tell_at_(tell_at), wished_(wished) {}
+
+    void wish(std::uint32_t size) noexcept { wished_ = size; }
+    [[nodiscard]] std::uint32_t wished() const noexcept { return wished_; }
+
+    /// Whether the wish may be told now: no call is under way, and none waits after a refusal. It is under way then.
+    [[nodiscard]] bool begin(uptime now) noexcept
+    {
+        if (calling_ || (tell_at_ != never && tell_at_ > now))
+            return false;
+        calling_ = true;
+        tell_at_ = never;
+        return true;
+    }
+
+    /// The platform's answer. After a refusal the wait is a second, and twice as long each time, up to a minute.
+    void answer(condition outcome, uptime now) noexcept
+    {
+        calling_ = false;
+        if (outcome == condition::ok) {
+            failures_ = 0;
+            return;
+        }
+        tell_at_ = later(now, doubled(std::chrono::seconds{1}, failures_, std::chrono::minutes{1}));
+        failures_ = static_cast<std::uint8_t>(std::min(failures_ + 1, 255));
+    }
+
+    /// When to `begin` again; `never` unless that waits.
+    [[nodiscard]] uptime tell_at() const noexcept { return tell_at_; }
+    /// Whether the platform has taken the last wish.
+    [[nodiscard]] bool told() const noexcept { return !calling_ && tell_at_ == never; }
+
+private:
+    uptime tell_at_ = never;
+    std::uint32_t wished_ = 0;
+    std::uint8_t failures_ = 0;  // in a row
+    bool calling_ = false;       // a call is queued or under way
+};
+
+[[nodiscard]] constexpr std::uint32_t least_size(const scaling_limits& limits, bool wanted) noexcept
+{
+    return wanted ? std::min(limits.min, limits.max) : 0;
+}
+
+/// Makes `d` resize a set that is not as large as `plan` and the limits, which may be new, want it.
+constexpr void bound_size(decision& d, const scaling_signal& sig, std::uint32_t plan, std::uint32_t now) noexcept
+{
+    const std::uint32_t size = std::clamp(plan, least_size(sig.limits, sig.wanted), sig.limits.max);
+    if (size == now)
+        return;
+    d.resize = size;
+    if (size != plan)
+        d.reason = size > plan ? reason::minimum : reason::at_maximum;
+    else if (!sig.wanted && size < now)
+        d.reason = reason::not_wanted;
+    else
+        d.reason = size > now ? reason::scale_up : reason::scale_down;
+}
 
 }  // namespace mayfly::detail
 
@@ -2231,6 +2314,59 @@ private:
 
 }  // namespace mayfly::detail
 
+// mayfly/detail/service_meter.hpp -------------------------------------------------------------------------------------
+
+namespace mayfly::detail {
+
+/// How long one task takes in a slot, by Little's law between two readings: mean busy slots × time = tasks dispatched ×
+/// service time.
+class service_meter {
+public:
+    service_meter() = default;
+    /// Goes on from a mean that is known; zero if none is.
+    explicit service_meter(uptime mean) noexcept : mean_(mean) {}
+
+    /// `dispatched` counts all tasks ever; one that fell belongs to another count, and begins anew.
+    void read(std::uint32_t busy, std::uint64_t dispatched, uptime now) noexcept
+    {
+        const uptime apart = read_at_ ? now - *read_at_ : never;
+        // Over a longer gap the two ends say nothing about the time between.
+        if (apart <= std::chrono::seconds{6} && dispatched >= dispatched_) {
+            busy_time_ +=
+                (static_cast<double>(busy_) + static_cast<double>(busy)) / 2 * static_cast<double>(apart.count());
+            tasks_ += static_cast<float>(dispatched - dispatched_);
+            if (tasks_ >= (mean_ == uptime::zero() ? 1.0F : 8.0F)) {
+                const uptime sample{std::llround(std::min(busy_time_ / tasks_, 1e15))};
+                mean_ = mean_ == uptime::zero() ? sample : mean_ + (sample - mean_) * 3 / 10;
+                busy_time_ = 0;
+                tasks_ = 0;
+            }
+        } else {
+            busy_time_ = 0;
+            tasks_ = 0;
+        }
+        read_at_ = now;
+        busy_ = busy;
+        dispatched_ = dispatched;
+    }
+
+    /// The time from the last reading to the next does not count.
+    void pause() noexcept { read_at_.reset(); }
+
+    /// Zero while unknown.
+    [[nodiscard]] uptime mean() const noexcept { return mean_; }
+
+private:
+    uptime mean_{};
+    moment read_at_{};
+    double busy_time_ = 0;
+    std::uint64_t dispatched_ = 0;
+    float tasks_ = 0;
+    std::uint32_t busy_ = 0;
+};
+
+}  // namespace mayfly::detail
+
 // mayfly/ledger.hpp ---------------------------------------------------------------------------------------------------
 
 namespace mayfly {
@@ -2258,6 +2394,7 @@ public:
           refused_(from.refused),
           dead_in_a_row_(from.dead_in_a_row),
           slots_seen_(from.slots_seen),
+          failure_rate_(static_cast<float>(from.failure_rate)),
           busy_(from.busy),
           startup_(from.startup.value_or(never)),
           startup_dev_(from.startup_dev),
@@ -2265,7 +2402,6 @@ public:
           last_seen_(from.last_seen),
           last_change_(from.last_change),
           newest_seen_ask_(from.newest_seen_ask),
-          failure_rate_(static_cast<float>(from.failure_rate)),
           totals_(from.totals)
     {
         for (start_record& r : records_) {
@@ -2285,7 +2421,7 @@ public:
     [[nodiscard]] ledger_image image() const
     {
         return {records_, next_id_, ends_by_age_from_, foreign_, refused_, dead_in_a_row_, slots_seen_, busy_,
-            startup_ ? std::optional(*startup_) : std::nullopt, startup_dev_, service_, last_seen_, last_change_,
+            startup_ ? std::optional(*startup_) : std::nullopt, startup_dev_, service_.mean(), last_seen_, last_change_,
             newest_seen_ask_, failure_rate_, totals_};
     }
 
@@ -2358,7 +2494,7 @@ public:
         last_seen_ = std::min(last_seen_, now);
         last_change_ = std::min(last_change_, now);
         newest_seen_ask_ = std::min(newest_seen_ask_, now);
-        measured_at_.reset();
+        service_.pause();
         if (ahead)
             ends_by_age_from_ = next_id_;
     }
@@ -2526,7 +2662,7 @@ public:
         v.leaves_in = leaves_in(now, margin);
         v.startup = startup();
         v.startup_dev = startup_dev_;
-        v.service = service_;
+        v.service = service_.mean();
         v.failure_rate = failure_rate_;
         v.ever_seen = totals_.connected > 0 || totals_.adopted > 0;
         return v;
@@ -2749,7 +2885,6 @@ private:
         return sum;
     }
 
-    // Little's law between two snapshots: mean busy slots x time = tasks dispatched x service time.
     void measure_service(const queue_snapshot& snapshot, uptime now) noexcept
     {
         std::uint64_t dispatched = 0;
@@ -2759,27 +2894,8 @@ private:
                 dispatched += *s->dispatched;
                 counted = true;
             }
-        if (!counted || !busy_)
-            return;
-        const uptime apart = measured_at_ ? now - *measured_at_ : never;
-        // Over a longer gap the two ends say nothing about the time between.
-        if (apart <= std::chrono::seconds{6} && dispatched >= dispatched_before_) {
-            busy_time_ += (static_cast<double>(busy_before_) + static_cast<double>(*busy_)) / 2 *
-                          static_cast<double>(apart.count());
-            tasks_ += static_cast<float>(dispatched - dispatched_before_);
-            if (tasks_ >= (service_ == uptime::zero() ? 1.0F : 8.0F)) {
-                const uptime sample{std::llround(std::min(busy_time_ / tasks_, 1e15))};
-                service_ = service_ == uptime::zero() ? sample : service_ + (sample - service_) * 3 / 10;
-                busy_time_ = 0;
-                tasks_ = 0;
-            }
-        } else {
-            busy_time_ = 0;
-            tasks_ = 0;
-        }
-        measured_at_ = now;
-        busy_before_ = *busy_;
-        dispatched_before_ = dispatched;
+        if (counted && busy_)
+            service_.read(*busy_, dispatched, now);
     }
 
     [[nodiscard]] std::uint32_t ending_before(uptime horizon) const noexcept
@@ -2908,19 +3024,14 @@ private:
     std::uint32_t slots_seen_ = 0;
     std::uint32_t mark_ = 0;
     std::uint32_t nameless_ = 0;  // accepted without a request id
-    std::uint32_t busy_before_ = 0;
+    float failure_rate_ = 0;
     std::optional<std::uint32_t> busy_{};
     detail::moment startup_{};  // none before the first
     uptime startup_dev_{};
-    uptime service_{};
+    detail::service_meter service_{};
     uptime last_seen_{};
     uptime last_change_{};
     uptime newest_seen_ask_{};
-    detail::moment measured_at_{};
-    double busy_time_ = 0;
-    float tasks_ = 0;
-    float failure_rate_ = 0;
-    std::uint64_t dispatched_before_ = 0;
     ledger_totals totals_{};
 };
 
@@ -2980,7 +3091,7 @@ public:
         for (group_spec<S>& g : spec.groups) {
             v.groups.emplace_back(std::move(g));
             if constexpr (is_set)
-                v.groups.back().set.size = planned(v.groups.back());
+                v.groups.back().set.wish(planned(v.groups.back()));
         }
         for (std::size_t i = 0; i < std::min(from.size(), v.groups.size()); ++i)
             recall(v.groups[i], std::move(from[i]), now);
@@ -3092,7 +3203,7 @@ public:
         if (v == nullptr)
             return;
         end_reading(*v);
-        v->read_after = later(now, doubled(options_.read_retry, v->read_failures, options_.read_retry_most));
+        v->read_after = later(now, detail::doubled(options_.read_retry, v->read_failures, options_.read_retry_most));
         v->read_failures = static_cast<std::uint8_t>(std::min(v->read_failures + 1, 255));
         for (group& g : v->groups) {
             emit({.what = controller_event::kind::unread,
@@ -3196,13 +3307,8 @@ public:
             return;
         group& g = v->groups[c->group];
         --g.calls;
-        if constexpr (is_set) {
-            g.set.calling = false;
-            g.set.failures =
-                static_cast<std::uint8_t>(outcome == condition::ok ? 0 : std::min(g.set.failures + 1, 255));
-            if (outcome != condition::ok)
-                g.set.retry_at = later(now, doubled(resize_retry, g.set.failures - 1U, resize_retry_most));
-        }
+        if constexpr (is_set)
+            g.set.answer(outcome, now);
         emit({.what = outcome == condition::ok ? controller_event::kind::resized : controller_event::kind::not_resized,
             .at = now,
             .version = c->version,
@@ -3212,7 +3318,7 @@ public:
             .detail = detail});
         ask(*v, c->version.index, g, {.why = cause::launched, .outcome = outcome}, now);
         if constexpr (is_set)
-            if (g.set.size != c->count)
+            if (g.set.wished() != c->count)
                 tell_size(c->version, *v, g);
         settle(c->version.index, now);
     }
@@ -3271,7 +3377,7 @@ public:
             group& g = v->groups[c.group];
             controller_action a{.version = c.version, .id = id};
             if constexpr (is_set) {
-                c.count = g.set.size;
+                c.count = g.set.wished();
                 a.what = controller_action::kind::resize;
                 a.resize = {g.spec.target, c.count};
             } else {
@@ -3324,8 +3430,8 @@ public:
             for (const group& g : v->groups) {
                 all.push_back({g.state, g.books, g.bound});
                 if constexpr (is_set) {
-                    all.back().size = g.set.size;
-                    all.back().told = !g.set.calling && g.set.retry_at == never;
+                    all.back().size = g.set.wished();
+                    all.back().told = g.set.told();
                 }
             }
         return all;
@@ -3335,17 +3441,6 @@ private:
     using scaler_state = typename S::state;
 
     static constexpr bool is_set = strategy_of<S>() == launch_strategy::worker_set;
-    static constexpr uptime resize_retry = std::chrono::seconds{1};  // after a refusal; doubles
-    static constexpr uptime resize_retry_most = std::chrono::minutes{1};
-
-    /// The size a set shall have, and how telling it goes. Sizes must not overtake each other, so there is one call at
-    /// a time, and the last wish wins.
-    struct set_size {
-        uptime retry_at = never;    // after a refusal
-        std::uint32_t size = 0;     // last wished for
-        std::uint8_t failures = 0;  // in a row
-        bool calling = false;       // a call is queued or under way
-    };
     struct no_set {};
     struct no_keeping {};
 
@@ -3359,7 +3454,7 @@ private:
         group_spec<S> spec;
         scaler_state state{};
         ledger books;
-        [[no_unique_address]] std::conditional_t<is_set, set_size, no_set> set{};
+        [[no_unique_address]] std::conditional_t<is_set, detail::set_size, no_set> set{};
         [[no_unique_address]] std::conditional_t<is_set || keeps_minimum_of<S>(), no_keeping,
             detail::minimum_keeper::state>
             keeping{};
@@ -3409,13 +3504,6 @@ private:
     static bool later_retry(const retry& a, const retry& b) noexcept { return a.due > b.due; }
     static constexpr std::uint64_t call_mask = 0xffffffff;
 
-    [[nodiscard]] static uptime doubled(uptime first, std::uint32_t times, uptime most) noexcept
-    {
-        for (; times > 0 && first < most; --times)
-            first += std::min(first, most - first);  // not twice: `most` may be `never`
-        return std::min(first, most);
-    }
-
     uptime tick(uptime now) noexcept { return now_ = std::max(now_, now); }
 
     [[nodiscard]] entry* find(version_handle h) noexcept
@@ -3454,10 +3542,8 @@ private:
         g.books.settle_for({g.spec.policy, &g.spec.policy->workers});
         g.books.answers_lost(now);
         g.bound = m.bound;
-        if constexpr (is_set) {
-            g.set.size = m.size.value_or(planned(g));
-            g.set.retry_at = m.told ? never : now;
-        }
+        if constexpr (is_set)
+            g.set = detail::set_size(m.size.value_or(planned(g)), m.told ? never : now);
     }
 
     /// Asks the scaler, and takes its decision.
@@ -3517,16 +3603,7 @@ private:
             // itself.
             if (!has_plan && !sig.wanted && plan <= sig.limits.min)
                 plan = 0;
-            const std::uint32_t size = std::clamp(plan, least_size(sig.limits, sig.wanted), sig.limits.max);
-            if (size == g.set.size)
-                return;
-            d.resize = size;
-            if (size != plan)
-                d.reason = size > plan ? reason::minimum : reason::at_maximum;
-            else if (!sig.wanted && size < g.set.size)
-                d.reason = reason::not_wanted;
-            else
-                d.reason = size > g.set.size ? reason::scale_up : reason::scale_down;
+            detail::bound_size(d, sig, plan, g.set.wished());
         }
     }
 
@@ -3538,20 +3615,15 @@ private:
         if constexpr (has_plan)
             return g.spec.policy->scaler.planned(g.state);
         else if constexpr (is_set)
-            return g.set.size;
+            return g.set.wished();
         else
             return 0;
-    }
-
-    [[nodiscard]] static std::uint32_t least_size(const scaling_limits& limits, bool wanted) noexcept
-    {
-        return wanted ? std::min(limits.min, limits.max) : 0;
     }
 
     void resize(version_handle h, entry& v, group& g, std::uint32_t size)
     {
         if constexpr (is_set) {
-            g.set.size = size;
+            g.set.wish(size);
             tell_size(h, v, g);
         }
     }
@@ -3560,11 +3632,8 @@ private:
     void tell_size(version_handle h, entry& v, group& g)
     {
         if constexpr (is_set) {
-            if (g.set.calling || (g.set.retry_at != never && g.set.retry_at > now_))
-                return;
-            g.set.calling = true;
-            g.set.retry_at = never;
-            start_call(h, v, g, {});
+            if (g.set.begin(now_))
+                start_call(h, v, g, {});
         }
     }
 
@@ -3575,7 +3644,7 @@ private:
                 .at = now,
                 .version = h,
                 .target = g.spec.target.get(),
-                .count = g.set.size});
+                .count = g.set.wished()});
             tell_size(h, v, g);
         }
     }
@@ -3584,7 +3653,7 @@ private:
     void rest(entry& v, std::uint32_t index, group& g)
     {
         if constexpr (is_set)
-            if (v.status == version_status::drained && g.set.size > 0)
+            if (v.status == version_status::drained && g.set.wished() > 0)
                 resize({index, v.generation}, v, g, 0);
     }
 
@@ -3593,7 +3662,7 @@ private:
     {
         const scaling_limits& limits = sig.limits;
         if (d.resize)
-            d.resize = std::clamp(*d.resize, least_size(limits, sig.wanted), limits.max);
+            d.resize = std::clamp(*d.resize, detail::least_size(limits, sig.wanted), limits.max);
         if (d.launch == 0 && !d.resize)
             return;
         std::uint32_t room = limits.max - std::min(limits.max, sig.fleet.total());
@@ -3697,7 +3766,7 @@ private:
             g.bound = true;
             return;
         }
-        const uptime wait = doubled(options_.bootstrap_retry, g.bootstraps, options_.bootstrap_retry_most);
+        const uptime wait = detail::doubled(options_.bootstrap_retry, g.bootstraps, options_.bootstrap_retry_most);
         g.bootstrap_at = later(now, std::max(wait, uptime{1}));
         if (f.total() > 0 || g.spec.policy->limits.max == 0)
             return;
@@ -3728,7 +3797,7 @@ private:
         std::uint32_t size = planned(g);
         if constexpr (requires { policy.scaler.bootstrap(g.state); })
             size = policy.scaler.bootstrap(g.state);
-        return std::min(std::max({1U, size, least_size(policy.limits, wanted)}), policy.limits.max);
+        return std::min(std::max({1U, size, detail::least_size(policy.limits, wanted)}), policy.limits.max);
     }
 
     void wake(std::uint32_t index, uptime now)
@@ -3745,7 +3814,7 @@ private:
             if (g.bootstrap_at <= now)
                 bootstrap(v, index, g, now);
             if constexpr (is_set)
-                if (g.set.retry_at <= now)
+                if (g.set.tell_at() <= now)
                     tell_again({index, v.generation}, v, g, now);
         }
         settle(index, now);
@@ -3766,7 +3835,7 @@ private:
                 bootstrap(v, index, g, now);
             at = std::min({at, g.revisit_at, g.bootstrap_at, g.books.next_change()});
             if constexpr (is_set)
-                at = std::min(at, g.set.retry_at);
+                at = std::min(at, g.set.tell_at());
             read_at = std::min(read_at, g.read_at);
         }
         if (!v.reading && read_at != never) {
@@ -11194,14 +11263,6 @@ inline void check_registrations(const worker_options& o, const registrations& of
 
 }  // namespace mayfly
 
-// mayfly/fwd.hpp ------------------------------------------------------------------------------------------------------
-
-namespace mayfly {
-
-struct decision;
-
-}  // namespace mayfly
-
 #if !defined(MAYFLY_NO_ASIO) && __has_include(<boost/asio/async_result.hpp>)
 /// Defined when the parts that need Boost.Asio are here.
 #define MAYFLY_HAS_ASIO 1
@@ -11221,6 +11282,20 @@ struct decision;
 #include <boost/system/error_category.hpp>
 #include <boost/system/error_code.hpp>
 #include <boost/system/error_condition.hpp>
+
+// mayfly/detail/completion_archetype.hpp ------------------------------------------------------------------------------
+
+namespace mayfly::detail {
+
+/// The least completion handler of `void(error_code, Results...)`, for asking a type whether it has an operation.
+template <class... Results>
+struct completion_archetype {
+    completion_archetype(completion_archetype&&) = default;
+    completion_archetype(const completion_archetype&) = delete;
+    void operator()(boost::system::error_code, Results...) {}
+};
+
+}  // namespace mayfly::detail
 
 // mayfly/error.hpp ----------------------------------------------------------------------------------------------------
 
@@ -11333,18 +11408,6 @@ inline boost::system::error_condition detail::core_category::default_error_condi
 
 namespace mayfly {
 
-namespace detail {
-
-/// The least completion handler, for asking a type whether it has an operation.
-template <class Result>
-struct handler_archetype {
-    handler_archetype(handler_archetype&&) = default;
-    handler_archetype(const handler_archetype&) = delete;
-    void operator()(boost::system::error_code, Result) {}
-};
-
-}  // namespace detail
-
 /** Starts single workers.
 
     `p.async_launch(request, token)`  completes with `void(error_code, launch_report)` when the platform has answered
@@ -11360,7 +11423,7 @@ struct handler_archetype {
 // clang-format off
 template <class P>
 concept LaunchesWorkers =
-    requires(P& p, launch_request request, detail::handler_archetype<launch_report> handler) {
+    requires(P& p, launch_request request, detail::completion_archetype<launch_report> handler) {
         p.async_launch(std::move(request), std::move(handler));
     };
 
@@ -11371,7 +11434,7 @@ concept LaunchesWorkers =
 */
 template <class P>
 concept ResizesWorkerSet =
-    requires(P& p, resize_request request, detail::handler_archetype<resize_report> handler) {
+    requires(P& p, resize_request request, detail::completion_archetype<resize_report> handler) {
         p.async_resize(std::move(request), std::move(handler));
     };
 
@@ -11431,7 +11494,7 @@ struct queue_reading {
 // clang-format off
 template <class Q>
 concept QueueSource = std::move_constructible<Q> &&
-    requires(Q& q, std::shared_ptr<const launch_target> target, uptime now, detail::handler_archetype<queue_reading> handler) {
+    requires(Q& q, std::shared_ptr<const launch_target> target, uptime now, detail::completion_archetype<queue_reading> handler) {
         q.async_read(std::move(target), now, std::move(handler));
     };
 // clang-format on
@@ -11989,18 +12052,6 @@ private:
 // What an invocation asks of the library that really talks to a task queue.
 
 namespace mayfly {
-
-namespace detail {
-
-/// The least completion handler of `void(error_code, Results...)`, for asking a type whether it has an operation.
-template <class... Results>
-struct completion_archetype {
-    completion_archetype(completion_archetype&&) = default;
-    completion_archetype(const completion_archetype&) = delete;
-    void operator()(boost::system::error_code, Results...) {}
-};
-
-}  // namespace detail
 
 /** Polls a task queue and runs what it gets. It is used for one invocation and never again.
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <mayfly/detail/doubled.hpp>
 #include <mayfly/scaler.hpp>
 
 #include <algorithm>
@@ -41,9 +42,7 @@ struct minimum_keeper {
             st = {.given_up = st.given_up};
         } else if ((refused || died) && now >= st.retry_at) {
             // Of many answers to one attempt the first sets the wait.
-            uptime wait = std::min(first_wait, longest_wait);
-            for (std::uint8_t i = 0; i < st.failures && wait < longest_wait; ++i)
-                wait += std::min(wait, longest_wait - wait);
+            const uptime wait = doubled(first_wait, st.failures, longest_wait);
             st.failures = static_cast<std::uint8_t>(std::min(st.failures + 1, 255));
             st.retry_at = later(now, wait);
         }

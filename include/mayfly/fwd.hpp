@@ -1,8 +1,0 @@
-// SPDX-License-Identifier: BSL-1.0
-#pragma once
-
-namespace mayfly {
-
-struct decision;
-
-}  // namespace mayfly
