@@ -17,8 +17,9 @@ namespace mayfly::aws {
 struct attempt_end {
     const failure* failed = nullptr;  ///< Null: success.
     retry_class worth = retry_class::none;
-    std::string_view date{};  ///< The answer's `Date` header.
-    wall_time at{};           ///< When it came, by the local clock.
+    std::string_view date{};              ///< The answer's `Date` header.
+    wall_time at{};                       ///< When it came, by the local clock.
+    std::chrono::milliseconds offset{0};  ///< Which the request was signed with.
     retry_hint hint{};
     double u = 0;  ///< Uniform in [0, 1).
 };
@@ -56,7 +57,7 @@ public:
             retries_.succeeded();
             return {done};
         }
-        if (!corrected_ && clock_->learn(end.failed->code, end.date, end.at)) {
+        if (!corrected_ && clock_->learn(end.failed->code, end.date, end.at, end.offset)) {
             corrected_ = true;
             return {resend};
         }

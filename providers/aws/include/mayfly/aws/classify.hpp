@@ -3,6 +3,7 @@
 
 #include <mayfly/aws/error.hpp>
 #include <mayfly/aws/retry.hpp>
+#include <mayfly/aws/xml.hpp>
 #include <mayfly/detail/json_read.hpp>
 
 #include <algorithm>
@@ -151,9 +152,6 @@ struct error_answer {
     std::string_view request_id{};  ///< Header `x-amzn-RequestId`.
     std::string_view body{};        ///< JSON or XML; anything else tells nothing.
 };
-
-/// What comes between the first `<name>` and its end, as it stands; empty if there is none.
-[[nodiscard]] std::string xml_text(std::string_view document, std::string_view name);
 
 [[nodiscard]] inline failure read_failure(const error_answer& answer)
 {

@@ -51,21 +51,23 @@ public:
     [[nodiscard]] constexpr wall_time corrected(wall_time local) const noexcept { return local + offset_; }
     [[nodiscard]] constexpr std::chrono::milliseconds offset() const noexcept { return offset_; }
 
-    /// Takes in a refusal. True: the clock was to blame, and a request signed with the corrected time may be accepted.
-    /// `local` is what the local clock, uncorrected, showed when the answer came.
-    [[nodiscard]] bool learn(std::string_view code, std::string_view date, wall_time local) noexcept
+    /** Takes in a refusal. True: the clock was to blame, and a request signed with the corrected time may be accepted.
+
+        `local` is what the local clock, uncorrected, showed when the answer came, and `used` the offset that the
+        request was signed with: calls overlap, and another one may have learnt it in between.
+    */
+    [[nodiscard]] bool learn(
+        std::string_view code, std::string_view date, wall_time local, std::chrono::milliseconds used) noexcept
     {
         constexpr std::array<std::string_view, 5> suspect{"InvalidSignatureException", "SignatureDoesNotMatch",
             "AuthFailure", "RequestTimeTooSkewed", "AccessDeniedException"};
-        if (std::find(suspect.begin(), suspect.end(), code) == suspect.end())
-            return false;
         const auto theirs = http_date(date);
-        if (!theirs)
+        if (!theirs || std::find(suspect.begin(), suspect.end(), code) == suspect.end())
             return false;
-        const auto wrong_by = std::chrono::milliseconds{*theirs - corrected(local)};
-        if (std::chrono::abs(wrong_by) <= tolerated)
+        const std::chrono::milliseconds ahead = *theirs - local;
+        if (std::chrono::abs(ahead - used) <= tolerated)
             return false;
-        offset_ += wrong_by;
+        offset_ = ahead;
         return true;
     }
 
