@@ -92,8 +92,9 @@ inline constexpr std::array<bool, 256> unreserved = [] {
     switch (name.size()) {
     case 2: return !is("te");
     case 6: return !is("expect");
-    case 7: return !is("trailer") && !is("upgrade");
-    case 10: return !is("user-agent") && !is("connection") && !is("keep-alive");
+    case 7: return !is("trailer") && !is("upgrade") && !is("baggage");
+    case 10: return !is("user-agent") && !is("connection") && !is("keep-alive") && !is("tracestate");
+    case 11: return !is("traceparent");
     case 13: return !is("authorization");
     case 15: return !is("x-amzn-trace-id");
     case 17: return !is("transfer-encoding");
