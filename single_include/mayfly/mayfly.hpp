@@ -12892,25 +12892,42 @@ struct scripted_operation {
     }
 };
 
-/// The script of a fake, and the calls that follow it.
-template <DeadlineClock C, class Answer>
-class scripted_calls {
+/// The script of a fake: which answer is whose.
+template <class Answer>
+class answer_book {
 public:
-    scripted_calls(boost::asio::any_io_executor executor, Answer always)
-        : executor_(std::move(executor)), always_(std::move(always))
-    {}
+    explicit answer_book(Answer always) : always_(std::move(always)) {}
 
+    /// The answer to the next call that has none; in the order given.
     void next(Answer a) { next_.push_back(std::move(a)); }
+    /// The answer to each call that has no other.
     void always(Answer a) { always_ = std::move(a); }
+    /// The answer to each call for this function, before all others.
+    void always(const std::string& function, Answer a) { by_function_[function] = std::move(a); }
 
-    [[nodiscard]] Answer take()
+    [[nodiscard]] Answer take(const launch_target* target = nullptr)
     {
+        const auto own = target != nullptr ? by_function_.find(target->function) : by_function_.end();
+        if (own != by_function_.end())
+            return own->second;
         if (next_.empty())
             return always_;
         Answer a = std::move(next_.front());
         next_.pop_front();
         return a;
     }
+
+private:
+    Answer always_;
+    std::deque<Answer> next_{};
+    std::map<std::string, Answer> by_function_{};
+};
+
+/// The calls to a fake, each of which goes as its script says.
+template <DeadlineClock C>
+class scripted_calls {
+public:
+    explicit scripted_calls(boost::asio::any_io_executor executor) : executor_(std::move(executor)) {}
 
     template <class Result, class Token>
     auto async_answer(scripted_timing how, Result result, Token&& token)
@@ -12927,8 +12944,6 @@ public:
 
 private:
     boost::asio::any_io_executor executor_;
-    Answer always_;
-    std::deque<Answer> next_{};
     std::shared_ptr<scripted_counts> counts_ = std::make_shared<scripted_counts>();
     typename C::time_point made_at_ = C::now();
 };
@@ -12988,21 +13003,21 @@ template <DeadlineClock C>
 class basic_scripted_provider {
 public:
     explicit basic_scripted_provider(boost::asio::any_io_executor executor, scripted_answer always = {})
-        : calls_(std::move(executor), std::move(always))
+        : script_(std::move(always)), calls_(std::move(executor))
     {}
 
     /// The answer to the next call that has none; in the order given.
-    void next(scripted_answer a) { calls_.next(std::move(a)); }
+    void next(scripted_answer a) { script_.next(std::move(a)); }
     /// The answer to each call that has no other.
-    void always(scripted_answer a) { calls_.always(std::move(a)); }
+    void always(scripted_answer a) { script_.always(std::move(a)); }
     /// The answer to each call for this function, before all others.
-    void always(const std::string& function, scripted_answer a) { by_function_[function] = std::move(a); }
+    void always(const std::string& function, scripted_answer a) { script_.always(function, std::move(a)); }
 
     /// `void(error_code, launch_report)`. Cancelled (terminal, partial or total): `operation_aborted`.
     template <class Token>
     auto async_launch(launch_request request, Token&& token)
     {
-        const scripted_answer a = answer_to(request.target);
+        const scripted_answer a = script_.take(request.target.get());
         const bool ok = a.outcome == condition::ok;
         std::vector<std::string> ids =
             ok ? make_ids(std::min(a.accepts, request.count), a.repeats) : std::vector<std::string>{};
@@ -13019,7 +13034,7 @@ public:
     template <class Token>
     auto async_resize(resize_request request, Token&& token)
     {
-        const scripted_answer a = answer_to(request.target);
+        const scripted_answer a = script_.take(request.target.get());
         resizes_.push_back({calls_.now(), std::move(request)});
         return calls_.async_answer({a.takes, a.stubborn, scripted_error(a.outcome)}, resize_report{.detail = a.detail},
             std::forward<Token>(token));
@@ -13040,12 +13055,6 @@ public:
     }
 
 private:
-    [[nodiscard]] scripted_answer answer_to(const std::shared_ptr<const launch_target>& target)
-    {
-        const auto it = target ? by_function_.find(target->function) : by_function_.end();
-        return it != by_function_.end() ? it->second : calls_.take();
-    }
-
     [[nodiscard]] std::vector<std::string> make_ids(std::uint32_t count, bool repeats)
     {
         std::vector<std::string> ids;
@@ -13058,8 +13067,8 @@ private:
         return ids;
     }
 
-    detail::scripted_calls<C, scripted_answer> calls_;
-    std::map<std::string, scripted_answer> by_function_{};
+    detail::answer_book<scripted_answer> script_;
+    detail::scripted_calls<C> calls_;
     std::vector<scripted_launch> launches_{};
     std::vector<scripted_resize> resizes_{};
     std::uint64_t made_ = 0;
@@ -13098,19 +13107,19 @@ template <DeadlineClock C>
 class basic_scripted_source {
 public:
     explicit basic_scripted_source(boost::asio::any_io_executor executor, scripted_reading always = {})
-        : calls_(std::move(executor), std::move(always))
+        : script_(std::move(always)), calls_(std::move(executor))
     {}
 
     /// The answer to the next call that has none; in the order given.
-    void next(scripted_reading r) { calls_.next(std::move(r)); }
+    void next(scripted_reading r) { script_.next(std::move(r)); }
     /// The answer to each call that has no other.
-    void always(scripted_reading r) { calls_.always(std::move(r)); }
+    void always(scripted_reading r) { script_.always(std::move(r)); }
 
     /// `void(error_code, queue_reading)`. Cancelled (terminal, partial or total): `operation_aborted`.
     template <class Token>
     auto async_read(std::shared_ptr<const launch_target> target, uptime, Token&& token)
     {
-        scripted_reading r = calls_.take();
+        scripted_reading r = script_.take();
         reads_.push_back({calls_.now(), std::move(target)});
         return calls_.async_answer(
             {r.takes, r.stubborn, scripted_error(r.outcome)}, std::move(r.reading), std::forward<Token>(token));
@@ -13121,7 +13130,8 @@ public:
     [[nodiscard]] std::size_t cancelled() const noexcept { return calls_.cancelled(); }
 
 private:
-    detail::scripted_calls<C, scripted_reading> calls_;
+    detail::answer_book<scripted_reading> script_;
+    detail::scripted_calls<C> calls_;
     std::vector<scripted_read> reads_{};
 };
 

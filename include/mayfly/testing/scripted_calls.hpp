@@ -4,6 +4,7 @@
 #include <mayfly/clock.hpp>
 #include <mayfly/condition.hpp>
 #include <mayfly/error.hpp>
+#include <mayfly/launch.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/basic_waitable_timer.hpp>
@@ -14,6 +15,7 @@
 
 #include <cstddef>
 #include <deque>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -87,25 +89,42 @@ struct scripted_operation {
     }
 };
 
-/// The script of a fake, and the calls that follow it.
-template <DeadlineClock C, class Answer>
-class scripted_calls {
+/// The script of a fake: which answer is whose.
+template <class Answer>
+class answer_book {
 public:
-    scripted_calls(boost::asio::any_io_executor executor, Answer always)
-        : executor_(std::move(executor)), always_(std::move(always))
-    {}
+    explicit answer_book(Answer always) : always_(std::move(always)) {}
 
+    /// The answer to the next call that has none; in the order given.
     void next(Answer a) { next_.push_back(std::move(a)); }
+    /// The answer to each call that has no other.
     void always(Answer a) { always_ = std::move(a); }
+    /// The answer to each call for this function, before all others.
+    void always(const std::string& function, Answer a) { by_function_[function] = std::move(a); }
 
-    [[nodiscard]] Answer take()
+    [[nodiscard]] Answer take(const launch_target* target = nullptr)
     {
+        const auto own = target != nullptr ? by_function_.find(target->function) : by_function_.end();
+        if (own != by_function_.end())
+            return own->second;
         if (next_.empty())
             return always_;
         Answer a = std::move(next_.front());
         next_.pop_front();
         return a;
     }
+
+private:
+    Answer always_;
+    std::deque<Answer> next_{};
+    std::map<std::string, Answer> by_function_{};
+};
+
+/// The calls to a fake, each of which goes as its script says.
+template <DeadlineClock C>
+class scripted_calls {
+public:
+    explicit scripted_calls(boost::asio::any_io_executor executor) : executor_(std::move(executor)) {}
 
     template <class Result, class Token>
     auto async_answer(scripted_timing how, Result result, Token&& token)
@@ -122,8 +141,6 @@ public:
 
 private:
     boost::asio::any_io_executor executor_;
-    Answer always_;
-    std::deque<Answer> next_{};
     std::shared_ptr<scripted_counts> counts_ = std::make_shared<scripted_counts>();
     typename C::time_point made_at_ = C::now();
 };

@@ -12,8 +12,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
-#include <map>
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -60,21 +58,21 @@ template <DeadlineClock C>
 class basic_scripted_provider {
 public:
     explicit basic_scripted_provider(boost::asio::any_io_executor executor, scripted_answer always = {})
-        : calls_(std::move(executor), std::move(always))
+        : script_(std::move(always)), calls_(std::move(executor))
     {}
 
     /// The answer to the next call that has none; in the order given.
-    void next(scripted_answer a) { calls_.next(std::move(a)); }
+    void next(scripted_answer a) { script_.next(std::move(a)); }
     /// The answer to each call that has no other.
-    void always(scripted_answer a) { calls_.always(std::move(a)); }
+    void always(scripted_answer a) { script_.always(std::move(a)); }
     /// The answer to each call for this function, before all others.
-    void always(const std::string& function, scripted_answer a) { by_function_[function] = std::move(a); }
+    void always(const std::string& function, scripted_answer a) { script_.always(function, std::move(a)); }
 
     /// `void(error_code, launch_report)`. Cancelled (terminal, partial or total): `operation_aborted`.
     template <class Token>
     auto async_launch(launch_request request, Token&& token)
     {
-        const scripted_answer a = answer_to(request.target);
+        const scripted_answer a = script_.take(request.target.get());
         const bool ok = a.outcome == condition::ok;
         std::vector<std::string> ids =
             ok ? make_ids(std::min(a.accepts, request.count), a.repeats) : std::vector<std::string>{};
@@ -91,7 +89,7 @@ public:
     template <class Token>
     auto async_resize(resize_request request, Token&& token)
     {
-        const scripted_answer a = answer_to(request.target);
+        const scripted_answer a = script_.take(request.target.get());
         resizes_.push_back({calls_.now(), std::move(request)});
         return calls_.async_answer({a.takes, a.stubborn, scripted_error(a.outcome)}, resize_report{.detail = a.detail},
             std::forward<Token>(token));
@@ -112,12 +110,6 @@ public:
     }
 
 private:
-    [[nodiscard]] scripted_answer answer_to(const std::shared_ptr<const launch_target>& target)
-    {
-        const auto it = target ? by_function_.find(target->function) : by_function_.end();
-        return it != by_function_.end() ? it->second : calls_.take();
-    }
-
     [[nodiscard]] std::vector<std::string> make_ids(std::uint32_t count, bool repeats)
     {
         std::vector<std::string> ids;
@@ -130,8 +122,8 @@ private:
         return ids;
     }
 
-    detail::scripted_calls<C, scripted_answer> calls_;
-    std::map<std::string, scripted_answer> by_function_{};
+    detail::answer_book<scripted_answer> script_;
+    detail::scripted_calls<C> calls_;
     std::vector<scripted_launch> launches_{};
     std::vector<scripted_resize> resizes_{};
     std::uint64_t made_ = 0;

@@ -37,19 +37,19 @@ template <DeadlineClock C>
 class basic_scripted_source {
 public:
     explicit basic_scripted_source(boost::asio::any_io_executor executor, scripted_reading always = {})
-        : calls_(std::move(executor), std::move(always))
+        : script_(std::move(always)), calls_(std::move(executor))
     {}
 
     /// The answer to the next call that has none; in the order given.
-    void next(scripted_reading r) { calls_.next(std::move(r)); }
+    void next(scripted_reading r) { script_.next(std::move(r)); }
     /// The answer to each call that has no other.
-    void always(scripted_reading r) { calls_.always(std::move(r)); }
+    void always(scripted_reading r) { script_.always(std::move(r)); }
 
     /// `void(error_code, queue_reading)`. Cancelled (terminal, partial or total): `operation_aborted`.
     template <class Token>
     auto async_read(std::shared_ptr<const launch_target> target, uptime, Token&& token)
     {
-        scripted_reading r = calls_.take();
+        scripted_reading r = script_.take();
         reads_.push_back({calls_.now(), std::move(target)});
         return calls_.async_answer(
             {r.takes, r.stubborn, scripted_error(r.outcome)}, std::move(r.reading), std::forward<Token>(token));
@@ -60,7 +60,8 @@ public:
     [[nodiscard]] std::size_t cancelled() const noexcept { return calls_.cancelled(); }
 
 private:
-    detail::scripted_calls<C, scripted_reading> calls_;
+    detail::answer_book<scripted_reading> script_;
+    detail::scripted_calls<C> calls_;
     std::vector<scripted_read> reads_{};
 };
 
