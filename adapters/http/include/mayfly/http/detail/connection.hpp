@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <mayfly/http/client_options.hpp>
+#include <mayfly/http/detail/connector.hpp>
+#include <mayfly/http/detail/exchange.hpp>
+#include <mayfly/http/detail/phase.hpp>
+#include <mayfly/http/detail/plain_stream.hpp>
+#include <mayfly/http/error.hpp>
+#include <mayfly/http/message.hpp>
+#include <mayfly/http/proxy.hpp>
+#include <mayfly/http/url.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/system/error_code.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace mayfly::http::detail {
+
+class call;
+class connection;
+
+/// Who uses a connection, told from within its handlers.
+class connection_user {
+public:
+    /// The time limit of this phase begins.
+    virtual void entered(connection&, phase) = 0;
+    /// What `serve` began is over: `c.take_response()` if there is no error. Else the connection is of no use.
+    virtual void ended(connection&, boost::system::error_code, std::string words) = 0;
+
+protected:
+    ~connection_user() = default;
+};
+
+/// One connection to one origin, from its first address to its last response.
+class connection : public std::enable_shared_from_this<connection> {
+public:
+    using error_code = boost::system::error_code;
+
+    /// What is asked of it once.
+    struct task {
+        request message{};
+        response_limits limits{};
+        std::chrono::milliseconds connect_limit{};  ///< For all addresses together; zero for none.
+    };
+
+    connection(boost::asio::any_io_executor executor, http::origin to, const client_options& options)
+        : executor_(std::move(executor)),
+          origin_(std::move(to)),
+          host_(host_header(origin_)),
+          options_(options),
+          stream_(boost::asio::ip::tcp::socket(executor_)),
+          exchange_(stream_)
+    {}
+
+    [[nodiscard]] const http::origin& origin() const noexcept { return origin_; }
+
+    /// Something has been read or written on it before: it may have died unnoticed.
+    [[nodiscard]] bool used() const noexcept { return served_ > 1; }
+
+    /// Whose task it serves.
+    [[nodiscard]] call* served_call() const noexcept { return call_; }
+
+    /// Connects if it is not connected, and serves the task of this call. The end is not told before this has returned.
+    /// Until then, or until `abandon`, `user` and `whose` stay.
+    void serve(connection_user& user, call& whose, task t)
+    {
+        user_ = &user;
+        call_ = &whose;
+        ++served_;
+        if (ready_)
+            return begin(std::move(t));
+        task_ = std::move(t);
+        route();
+    }
+
+    /// Closes it in whatever it is doing, and tells nobody.
+    void abandon()
+    {
+        user_ = nullptr;
+        if (connector_)
+            connector_->cancel();
+        connector_.reset();
+        resolver_.reset();
+        error_code ignored;
+        stream_.lowest().close(ignored);
+    }
+
+    /// Nobody uses it now; it stays open.
+    void rest() noexcept { user_ = nullptr; }
+
+    [[nodiscard]] bool is_quiet() { return detail::is_quiet(stream_.lowest()); }
+    [[nodiscard]] bool reusable() const { return exchange_.reusable(); }
+    [[nodiscard]] bool response_begun() const { return exchange_.reader().begun(); }
+    [[nodiscard]] request take_request() { return exchange_.take_request(); }
+    [[nodiscard]] response take_response() { return exchange_.take_response(); }
+
+    /// What went wrong on the way to where it stands.
+    [[nodiscard]] std::string words() const { return connector_ ? connector_->words() : std::string(); }
+
+    // For `exchange` alone.
+    using exchange_type = detail::exchange<plain_stream>;
+    [[nodiscard]] bool attached() const noexcept { return user_ != nullptr; }
+    void moved(exchange_type::step s)
+    {
+        switch (s) {
+        case exchange_type::step::sending: return user_->entered(*this, phase::send);
+        case exchange_type::step::sent: return user_->entered(*this, phase::response);
+        case exchange_type::step::receiving: return user_->entered(*this, phase::body);
+        }
+    }
+    void exchanged(error_code ec) { user_->ended(*this, ec, {}); }
+
+private:
+    void route()
+    {
+        auto via = proxy_for(options_.proxy, origin_);
+        if (!via)
+            return fail_later(via.error());
+        proxy_ = *std::move(via);
+        resolve(proxy_ ? proxy_->host : origin_.host, proxy_ ? proxy_->port : origin_.port);
+    }
+
+    void resolve(const std::string& host, std::uint16_t port)
+    {
+        if (const auto address = parse_address(host))
+            return connect({{*address, port}});
+
+        user_->entered(*this, phase::resolve);
+        resolving_ = true;
+        const auto resolved = [self = shared_from_this()](const error_code& ec, endpoints found) {
+            if (!std::exchange(self->resolving_, false) || !self->attached())
+                return;
+            self->resolver_.reset();
+            if (ec || found.empty())
+                return self->fail(errc::resolve_failed, ec ? ec.message() : "no address");
+            self->connect(std::move(found));
+        };
+        if (options_.resolve)
+            return options_.resolve(host, port, resolved);
+        resolver_.emplace(executor_);
+        resolver_->async_resolve(host, std::to_string(port), boost::asio::ip::resolver_base::numeric_service,
+            [resolved](const error_code& ec, const boost::asio::ip::tcp::resolver::results_type& found) {
+                resolved(ec, endpoints(found.begin(), found.end()));
+            });
+    }
+
+    void connect(endpoints to)
+    {
+        constexpr std::chrono::milliseconds patience{250};
+        const auto limit = task_.connect_limit;
+        const auto share = limit / static_cast<std::chrono::milliseconds::rep>(to.size());
+        user_->entered(*this, phase::connect);
+        connector_ = std::make_shared<connector>(executor_);
+        connector_->start(std::move(to), limit.count() > 0 ? std::min(patience, share) : patience,
+            [self = shared_from_this()](const error_code& ec, connector::socket s, std::string words) {
+                if (!self->attached())
+                    return;
+                self->connector_.reset();
+                if (ec)
+                    return self->fail(errc::connect_failed, std::move(words));
+                prepare_socket(s, self->options_.tcp_keep_alive);
+                self->stream_.lowest() = std::move(s);
+                self->connected();
+            });
+    }
+
+    void connected()
+    {
+        if (origin_.tls)
+            return fail(errc::handshake_failed, {});
+        ready();
+    }
+
+    void ready()
+    {
+        ready_ = true;
+        begin(std::move(task_));
+    }
+
+    void begin(task t)
+    {
+        request_form form;
+        form.host = host_;
+        if (proxy_ && !origin_.tls) {
+            form.absolute = true;
+            form.proxy_authorization = proxy_->authorization;
+        }
+        user_->entered(*this, phase::send);
+        exchange_.start(shared_from_this(), std::move(t.message), form, t.limits);
+    }
+
+    void fail(error_code ec, std::string words) { user_->ended(*this, ec, std::move(words)); }
+
+    void fail_later(error_code ec)
+    {
+        boost::asio::post(executor_, [self = shared_from_this(), ec] {
+            if (self->attached())
+                self->fail(ec, {});
+        });
+    }
+
+    boost::asio::any_io_executor executor_;
+    http::origin origin_;
+    std::string host_;
+    const client_options& options_;
+    connection_user* user_ = nullptr;
+    call* call_ = nullptr;
+    task task_{};
+    std::optional<proxy> proxy_{};
+    std::optional<boost::asio::ip::tcp::resolver> resolver_{};
+    std::shared_ptr<connector> connector_{};
+    plain_stream stream_;
+    exchange_type exchange_;
+    std::uint64_t served_ = 0;
+    bool resolving_ = false;
+    bool ready_ = false;
+};
+
+}  // namespace mayfly::http::detail
