@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
+#include <mayfly/aws/config.hpp>
 #include <mayfly/aws/retry.hpp>
 
 #include <doctest/doctest.h>
@@ -141,32 +142,31 @@ TEST_CASE("how many attempts: the environment, then the profile, then three")
     struct row {
         const char* why;
         mayfly::environment env;
-        std::optional<std::string> profile;
+        const char* profile;
         std::uint32_t attempts;  // zero: refused
     };
     const row rows[] = {
-        {"nothing said", {}, {}, 3},
-        {"the profile", {}, "7", 7},
-        {"the environment goes first", {{{"AWS_MAX_ATTEMPTS", "5"}}}, "7", 5},
-        {"set to nothing is not set", {{{"AWS_MAX_ATTEMPTS", ""}}}, "7", 7},
-        {"one: never again", {{{"AWS_MAX_ATTEMPTS", "1"}}}, {}, 1},
-        {"none at all", {{{"AWS_MAX_ATTEMPTS", "0"}}}, {}, 0},
-        {"below", {{{"AWS_MAX_ATTEMPTS", "-1"}}}, {}, 0},
-        {"no number", {{{"AWS_MAX_ATTEMPTS", "many"}}}, {}, 0},
-        {"the mode by its name", {{{"AWS_RETRY_MODE", "standard"}}}, {}, 3},
-        {"the others mean it", {{{"AWS_RETRY_MODE", "adaptive"}}}, {}, 3},
-        {"no such mode", {{{"AWS_RETRY_MODE", "hectic"}}}, {}, 0},
+        {"nothing said", {}, "", 3},
+        {"the profile", {}, "max_attempts = 7", 7},
+        {"the environment goes first", {{{"AWS_MAX_ATTEMPTS", "5"}}}, "max_attempts = 7", 5},
+        {"set to nothing is not set", {{{"AWS_MAX_ATTEMPTS", ""}}}, "max_attempts = 7", 7},
+        {"one: never again", {{{"AWS_MAX_ATTEMPTS", "1"}}}, "", 1},
+        {"none at all", {{{"AWS_MAX_ATTEMPTS", "0"}}}, "", 0},
+        {"below", {{{"AWS_MAX_ATTEMPTS", "-1"}}}, "", 0},
+        {"no number", {{{"AWS_MAX_ATTEMPTS", "many"}}}, "", 0},
+        {"the mode by its name", {{{"AWS_RETRY_MODE", "standard"}}}, "", 3},
+        {"the others mean it", {}, "retry_mode = adaptive", 3},
+        {"no such mode", {{{"AWS_RETRY_MODE", "hectic"}}}, "", 0},
     };
     for (const row& r : rows) {
         CAPTURE(r.why);
-        const auto got = retry_settings_from(r.env, r.profile);
+        const auto got = retry_settings_of(config::of(r.env, "", std::string{"[default]\n"} + r.profile + "\n"));
         REQUIRE(static_cast<bool>(got) == (r.attempts != 0));
         if (got)
             CHECK(got->max_attempts == r.attempts);
     }
-    CHECK(mayfly::to_string(retry_settings_from({{{"AWS_MAX_ATTEMPTS", "0"}}}).problems()) ==
-          "AWS_MAX_ATTEMPTS is \"0\": give a whole number from 1; the first attempt counts");
-    CHECK(mayfly::to_string(retry_settings_from({}, "x", "y").problems()) ==
-          "max_attempts is \"x\": give a whole number from 1; the first attempt counts\n"
-          "retry_mode is \"y\": give standard");
+    mayfly::environment env{{{"AWS_MAX_ATTEMPTS", "0"}, {"AWS_CONFIG_FILE", "/c"}}};
+    CHECK(mayfly::to_string(retry_settings_of(config::of(env, "", "[default]\nretry_mode = hectic\n")).problems()) ==
+          "AWS_MAX_ATTEMPTS is \"0\": give a whole number from 1; the first attempt counts\n"
+          "/c:2 is \"hectic\": give standard");
 }

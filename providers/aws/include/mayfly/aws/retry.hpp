@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <mayfly/environment.hpp>
+#include <mayfly/aws/config.hpp>
 #include <mayfly/problem.hpp>
 #include <mayfly/settings.hpp>
 
@@ -10,7 +10,6 @@
 #include <cmath>
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <string_view>
 
 // When a request is sent again: the standard retry mode, version 2.1. Pure; the caller waits and draws.
@@ -42,24 +41,21 @@ struct retry_settings {
 
 /// `AWS_MAX_ATTEMPTS` and `AWS_RETRY_MODE`, else `max_attempts` and `retry_mode` of the profile, else the defaults.
 /// There is one mode here; the names of the others are taken to mean it.
-[[nodiscard]] inline checked<retry_settings> retry_settings_from(const environment& env,
-    const std::optional<std::string>& profile_max_attempts = {}, const std::optional<std::string>& profile_mode = {})
+[[nodiscard]] inline checked<retry_settings> retry_settings_of(const config& c)
 {
     retry_settings out;
     problems wrong;
-    const auto from_env = env.get("AWS_MAX_ATTEMPTS");
-    if (const auto text = from_env ? from_env : profile_max_attempts) {
-        const auto n = mayfly::detail::number_in<std::uint32_t>(*text);
+    if (const auto said = c.get("AWS_MAX_ATTEMPTS", "max_attempts")) {
+        const auto n = mayfly::detail::number_in<std::uint32_t>(said->value);
         if (n && *n > 0)
             out.max_attempts = *n;
         else
-            wrong.push_back({from_env ? "AWS_MAX_ATTEMPTS" : "max_attempts", '"' + *text + '"',
-                "give a whole number from 1; the first attempt counts"});
+            wrong.push_back(
+                {said->from, '"' + said->value + '"', "give a whole number from 1; the first attempt counts"});
     }
-    const auto mode_env = env.get("AWS_RETRY_MODE");
-    if (const auto mode = mode_env ? mode_env : profile_mode;
-        mode && *mode != "standard" && *mode != "adaptive" && *mode != "legacy")
-        wrong.push_back({mode_env ? "AWS_RETRY_MODE" : "retry_mode", '"' + *mode + '"', "give standard"});
+    if (const auto mode = c.get("AWS_RETRY_MODE", "retry_mode");
+        mode && mode->value != "standard" && mode->value != "adaptive" && mode->value != "legacy")
+        wrong.push_back({mode->from, '"' + mode->value + '"', "give standard"});
     if (!wrong.empty())
         return wrong;
     return out;

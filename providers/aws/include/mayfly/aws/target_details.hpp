@@ -2,12 +2,14 @@
 #pragma once
 
 #include <mayfly/aws/arn.hpp>
+#include <mayfly/aws/partition.hpp>
 #include <mayfly/compute_registry.hpp>
 #include <mayfly/problem.hpp>
 #include <mayfly/settings.hpp>
 
+#include <algorithm>
 #include <array>
-#include <optional>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -50,51 +52,14 @@ inline void read_role(settings_reader& from, role_details& into, bool required)
         from.text("role", into.role);
         from.text("role_external_id", into.role_external_id);
     }
-    from.require(into.role.empty() || is_role_arn(into.role), {"role"},
-        "give the ARN of a role, like arn:aws:iam::123456789012:role/name");
 }
 
-/// What the reader cannot tell without showing an external id, which is nobody else's business.
-inline void check_external_id(
-    const role_details& d, const settings& from, const std::string& where, mayfly::problems& into)
-{
-    const std::string& id = d.role_external_id;
-    const auto wrong = [&](std::string remedy) {
-        into.push_back({(where.empty() ? "" : where + '.') + "role_external_id", "not shown", std::move(remedy)});
-    };
-    const auto fits = [](char c) {
-        return is_name(c) || std::string_view{"+=,.@:/"}.find(c) != std::string_view::npos;
-    };
-    if (!id.empty() && (id.size() < 2 || id.size() > 1224 || !only(id, fits)))
-        wrong("give 2 to 1224 letters, digits and _+=,.@:/-");
-    if (!id.empty() && !from.contains("role"))
-        wrong("give the role too that asks for it, or remove it");
-}
-
-[[nodiscard]] inline std::string_view partition_of(std::string_view text) noexcept
-{
-    const auto a = parse_arn(text);
-    return a ? a->partition : std::string_view{};
-}
-
-/// Whether two ARNs can belong together. What is no ARN fits any.
-[[nodiscard]] inline bool same_partition(std::string_view a, std::string_view b) noexcept
-{
-    const auto first = partition_of(a);
-    const auto second = partition_of(b);
-    return first.empty() || second.empty() || first == second;
-}
-
-inline void read_details(settings_reader& from, lambda_details& d, bool role_required)
+inline void read_texts(settings_reader& from, lambda_details& d)
 {
     from.required_text("arn", d.arn);
-    from.require(parse_function_arn(d.arn).has_value(), {"arn"},
-        "give the ARN of a function, like arn:aws:lambda:eu-west-1:123456789012:function:name:7");
-    read_role(from, d, role_required);
-    from.require(same_partition(d.role, d.arn), {"role", "arn"}, "give a role of the function's partition");
 }
 
-inline void read_details(settings_reader& from, ecs_details& d, bool role_required)
+inline void read_texts(settings_reader& from, ecs_details& d)
 {
     from.required_text("cluster", d.cluster);
     from.required_text("service", d.service);
@@ -103,15 +68,6 @@ inline void read_details(settings_reader& from, ecs_details& d, bool role_requir
         from.text("region", d.region);
     else
         from.required_text("region", d.region);
-    const auto named = [](std::string_view text, std::string_view kind) {
-        const auto a = parse_arn(text);
-        return a ? a->service == "ecs" && is_region(a->region) && a->resource.starts_with(kind)
-                 : !text.empty() && text.size() <= 255 && only(text, is_name);
-    };
-    from.require(named(d.cluster, "cluster/"), {"cluster"},
-        "give a cluster's name or its ARN, like arn:aws:ecs:eu-west-1:123456789012:cluster/name");
-    from.require(named(d.service, "service/"), {"service"},
-        "give a service's name or its ARN, like arn:aws:ecs:eu-west-1:123456789012:service/cluster/name");
     from.require(d.region.empty() || is_region(d.region), {"region"}, "give a region, like eu-west-1");
     from.require(!cluster || d.region.empty() || d.region == cluster->region, {"region", "cluster"},
         "give the cluster's own region, or none");
@@ -120,9 +76,73 @@ inline void read_details(settings_reader& from, ecs_details& d, bool role_requir
     const auto service = parse_arn(d.service);
     from.require(
         !service || service->region == d.region, {"service", "cluster"}, "give a service of the cluster's region");
-    read_role(from, d, role_required);
-    from.require(same_partition(d.role, d.cluster), {"role", "cluster"}, "give a role of the cluster's partition");
 }
+
+/// Looks at what the texts say, and gathers what is wrong with it.
+class details_check {
+public:
+    details_check(std::string where, problems& into) : where_{std::move(where)}, into_{&into}
+    {
+        if (!where_.empty())
+            where_ += '.';
+    }
+
+    void operator()(const lambda_details& d)
+    {
+        if (d.arn.empty())
+            return;
+        const auto function = read_function_arn(d.arn, where_ + "arn");
+        append(function.problems());
+        role(d, function ? function->partition : std::string{});
+    }
+
+    void operator()(const ecs_details& d)
+    {
+        named(d.cluster, "cluster", "cluster/", "cluster/NAME");
+        named(d.service, "service", "service/", "service/CLUSTER/NAME");
+        const auto cluster = parse_arn(d.cluster);
+        role(d, cluster ? cluster->partition : std::string{});
+    }
+
+private:
+    void append(problems more) { std::move(more.begin(), more.end(), std::back_inserter(*into_)); }
+
+    void wrong(std::string_view field, std::string value, std::string remedy)
+    {
+        into_->push_back({where_ + std::string{field}, std::move(value), std::move(remedy)});
+    }
+
+    void role(const role_details& d, std::string_view partition)
+    {
+        if (!d.role.empty()) {
+            const auto role = read_role_arn(d.role, where_ + "role");
+            append(role.problems());
+            if (role && !partition.empty() && role->partition != partition)
+                wrong("role", '"' + d.role + '"', "give a role of the partition " + std::string{partition});
+        }
+        // Others' external ids are nobody else's business, so they are not shown.
+        const std::string& id = d.role_external_id;
+        const auto fits = [](char c) {
+            return is_word(std::string_view{&c, 1}, 1) || std::string_view{"+=,.@:/"}.find(c) != std::string_view::npos;
+        };
+        if (!id.empty() && (id.size() < 2 || id.size() > 1224 || !std::all_of(id.begin(), id.end(), fits)))
+            wrong("role_external_id", "not shown", "give 2 to 1224 letters, digits and _+=,.@:/-");
+        if (!id.empty() && d.role.empty())
+            wrong("role_external_id", "not shown", "give the role too that asks for it, or remove it");
+    }
+
+    void named(const std::string& text, std::string_view field, std::string_view kind, std::string_view form)
+    {
+        const auto a = parse_arn(text);
+        if (!text.empty() &&
+            !(a ? a->service == "ecs" && !a->region.empty() && a->resource.starts_with(kind) : is_word(text, 255)))
+            wrong(
+                field, '"' + text + '"', "give a name, or an ARN like arn:aws:ecs:REGION:ACCOUNT:" + std::string{form});
+    }
+
+    std::string where_;
+    problems* into_;
+};
 
 }  // namespace detail
 
@@ -133,9 +153,10 @@ template <class Details>
 {
     Details out{};
     settings_reader reader{from, where};
-    detail::read_details(reader, out, role_required);
-    mayfly::problems wrong = reader.finish();
-    detail::check_external_id(out, from, where, wrong);
+    detail::read_texts(reader, out);
+    detail::read_role(reader, out, role_required);
+    problems wrong = reader.finish();
+    detail::details_check{where, wrong}(out);
     if (!wrong.empty())
         return wrong;
     return out;
@@ -152,18 +173,18 @@ template <class Details, bool role_required>
 {
     const auto at = details.find("arn");
     const auto* const text = at == details.end() ? nullptr : std::get_if<std::string>(&at->second);
-    const auto function = text != nullptr ? parse_function_arn(*text) : std::nullopt;
+    const auto function = read_function_arn(text != nullptr ? *text : std::string{}, "arn");
     if (!function)
         return {};
-    std::string code = *text;
+    function_id code = *function;
     code_binding binding = code_binding::fixed;
-    switch (kind_of_qualifier(function->qualifier)) {
-    case qualifier_kind::latest: code.resize(code.size() - function->qualifier.size() - 1); [[fallthrough]];
+    switch (code.kind()) {
+    case qualifier_kind::latest: code.qualifier.clear(); [[fallthrough]];
     case qualifier_kind::none: binding = code_binding::floating; break;
     case qualifier_kind::alias: binding = code_binding::movable; break;
     case qualifier_kind::version: break;
     }
-    return {"arn", std::move(code), binding};
+    return {"arn", to_string(code), binding};
 }
 
 /// For the registry of a host program, whose own identity may invoke functions and resize services.
