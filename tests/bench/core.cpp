@@ -5,6 +5,7 @@
 //
 //     bench_core [--quick]
 
+#include "../support/bench.hpp"
 #include "../support/published_workloads.hpp"
 
 #include <mayfly/controller_machine.hpp>
@@ -36,45 +37,12 @@
 
 namespace {
 
-std::uint64_t allocations = 0;
-std::uint64_t allocated = 0;  // bytes in use, as the allocator rounds them
-
-}  // namespace
-
-// Each block is counted with what the allocator really gives for it, and its header.
-void* operator new(std::size_t size)
-{
-    void* const p = std::malloc(size);
-    if (p == nullptr)
-        throw std::bad_alloc{};
-    ++allocations;
-    allocated += malloc_usable_size(p) + sizeof(std::size_t);
-    return p;
-}
-
-void operator delete(void* p) noexcept
-{
-    if (p != nullptr)
-        allocated -= malloc_usable_size(p) + sizeof(std::size_t);
-    std::free(p);
-}
-
-void operator delete(void* p, std::size_t) noexcept
-{
-    operator delete(p);
-}
-
-namespace {
-
 using namespace mayfly;
-
-template <class T>
-void keep(const T& value)
-{
-    asm volatile("" : : "g"(&value) : "memory");
-}
-
-bool quick = false;
+using bench::allocated;
+using bench::allocations;
+using bench::keep;
+using bench::quick;
+using bench::row;
 
 /// Median nanoseconds of one call over several rounds.
 template <class F>
@@ -92,13 +60,6 @@ double nanoseconds(std::size_t calls, F&& call)
     const auto middle = all.begin() + (rounds - all.begin()) / 2;
     std::nth_element(all.begin(), middle, rounds);
     return *middle;
-}
-
-void row(const char* name, double value, const char* unit, const char* control, double against)
-{
-    std::printf("%-46s %12.1f %-10s %-34s %12.2f %9.2f\n", name, value, unit, control, against,
-        against > 0 ? value / against : 0.0);
-    std::fflush(stdout);
 }
 
 using machine_type = controller_machine<fleet>;
@@ -336,14 +297,9 @@ void simulator()
 
 int main(int argc, char** argv)
 {
-    for (int i = 1; i < argc; ++i) {
-        if (std::string_view{argv[i]} != "--quick") {
-            std::fprintf(stderr, "usage: bench_core [--quick]\n");
-            return 2;
-        }
-        quick = true;
-    }
-    std::printf("%-46s %12s %-10s %-34s %12s %9s\n", "", "value", "unit", "control", "control", "ratio");
+    if (!bench::read_options(argc, argv))
+        return 2;
+    bench::heading();
     many_versions();
     signals_and_decisions();
     simulator();
