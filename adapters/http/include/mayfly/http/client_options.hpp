@@ -3,7 +3,7 @@
 
 #include <mayfly/environment.hpp>
 #include <mayfly/http/proxy.hpp>
-#include <mayfly/http/tls_options.hpp>
+#include <mayfly/http/tls.hpp>
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/system/error_code.hpp>

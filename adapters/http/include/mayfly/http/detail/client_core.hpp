@@ -7,6 +7,7 @@
 #include <mayfly/http/detail/phase.hpp>
 #include <mayfly/http/detail/pool.hpp>
 #include <mayfly/http/detail/request_text.hpp>
+#include <mayfly/http/detail/tls_context.hpp>
 #include <mayfly/http/error.hpp>
 #include <mayfly/http/failure.hpp>
 #include <mayfly/http/message.hpp>
@@ -43,6 +44,7 @@ public:
     client_core(boost::asio::any_io_executor executor, client_options options)
         : executor_(std::move(executor)),
           options_(std::move(options)),
+          tls_(options_.tls),
           pool_({std::max(1U, options_.connections_per_origin), options_.idle_connections, options_.waiting_requests}),
           timer_(executor_)
     {}
@@ -137,7 +139,7 @@ private:
     {
         if (!idle)
             ++opened_;
-        c.on = idle ? *std::move(idle) : std::make_shared<connection>(executor_, c.to, options_);
+        c.on = idle ? *std::move(idle) : std::make_shared<connection>(executor_, c.to, options_, tls_);
         c.on->serve(*this, c, {std::move(c.message), c.response_bounds, c.limits.connect});
     }
 
@@ -273,6 +275,7 @@ private:
 
     boost::asio::any_io_executor executor_;
     client_options options_;
+    tls_source tls_;
     pool_type pool_;
     boost::asio::steady_timer timer_;
     std::weak_ptr<call_list> calls_{};

@@ -5,7 +5,7 @@
 #include <mayfly/http/detail/connector.hpp>
 #include <mayfly/http/detail/exchange.hpp>
 #include <mayfly/http/detail/phase.hpp>
-#include <mayfly/http/detail/plain_stream.hpp>
+#include <mayfly/http/detail/stream.hpp>
 #include <mayfly/http/error.hpp>
 #include <mayfly/http/message.hpp>
 #include <mayfly/http/proxy.hpp>
@@ -55,11 +55,13 @@ public:
         std::chrono::milliseconds connect_limit{};  ///< For all addresses together; zero for none.
     };
 
-    connection(boost::asio::any_io_executor executor, http::origin to, const client_options& options)
+    /// `options` and `tls` live as long as anybody uses it.
+    connection(boost::asio::any_io_executor executor, http::origin to, const client_options& options, tls_source& tls)
         : executor_(std::move(executor)),
           origin_(std::move(to)),
           host_(host_header(origin_)),
           options_(options),
+          tls_(tls),
           stream_(boost::asio::ip::tcp::socket(executor_)),
           exchange_(stream_)
     {}
@@ -93,14 +95,13 @@ public:
             connector_->cancel();
         connector_.reset();
         resolver_.reset();
-        error_code ignored;
-        stream_.lowest().close(ignored);
+        stream_.close();
     }
 
     /// Nobody uses it now; it stays open.
     void rest() noexcept { user_ = nullptr; }
 
-    [[nodiscard]] bool is_quiet() { return detail::is_quiet(stream_.lowest()); }
+    [[nodiscard]] bool is_quiet() { return stream_.is_quiet(); }
     [[nodiscard]] bool reusable() const { return exchange_.reusable(); }
     [[nodiscard]] bool response_begun() const { return exchange_.reader().begun(); }
     [[nodiscard]] request take_request() { return exchange_.take_request(); }
@@ -110,17 +111,24 @@ public:
     [[nodiscard]] std::string words() const { return connector_ ? connector_->words() : std::string(); }
 
     // For `exchange` alone.
-    using exchange_type = detail::exchange<plain_stream>;
+    using exchange_type = detail::exchange<stream>;
     [[nodiscard]] bool attached() const noexcept { return user_ != nullptr; }
     void moved(exchange_type::step s)
     {
+        if (at_proxy_)
+            return;
         switch (s) {
         case exchange_type::step::sending: return user_->entered(*this, phase::send);
         case exchange_type::step::sent: return user_->entered(*this, phase::response);
         case exchange_type::step::receiving: return user_->entered(*this, phase::body);
         }
     }
-    void exchanged(error_code ec) { user_->ended(*this, ec, {}); }
+    void exchanged(error_code ec)
+    {
+        if (std::exchange(at_proxy_, false))
+            return tunnel_opened(ec);
+        user_->ended(*this, ec, {});
+    }
 
 private:
     void route()
@@ -178,9 +186,52 @@ private:
 
     void connected()
     {
-        if (origin_.tls)
-            return fail(errc::handshake_failed, {});
-        ready();
+        if (!origin_.tls)
+            return ready();
+        if (proxy_)
+            return open_tunnel();
+        handshake();
+    }
+
+    void open_tunnel()
+    {
+        request message(verb::connect, authority(origin_), 11);
+        request_form form;
+        const std::string host = authority(origin_);
+        form.host = host;
+        form.proxy_authorization = proxy_->authorization;
+        at_proxy_ = true;
+        user_->entered(*this, phase::proxy);
+        exchange_.start(shared_from_this(), std::move(message), form, {task_.limits.header, 0});
+    }
+
+    void tunnel_opened(const error_code& ec)
+    {
+        const std::string named = "proxy " + proxy_->host + ':' + std::to_string(proxy_->port);
+        if (ec)
+            return fail(errc::proxy_failed, named + ": " + ec.message());
+        const response answer = exchange_.take_response();
+        if (answer.result() == status::proxy_authentication_required)
+            return fail(errc::proxy_denied, named);
+        if (answer.result_int() / 100 != 2)
+            return fail(errc::proxy_failed, named + " answered " + std::to_string(answer.result_int()));
+        if (exchange_.unread() != 0)
+            return fail(errc::proxy_failed, named + " sent more than its answer");
+        handshake();
+    }
+
+    void handshake()
+    {
+        user_->entered(*this, phase::handshake);
+        const auto context = tls_.get();
+        if (context->error())
+            return fail(context->error(), context->words());
+        stream_.async_handshake(
+            shared_from_this(), context, origin_, [self = shared_from_this()](const error_code& ec) {
+                if (ec)
+                    return self->fail(ec, self->stream_.words());
+                self->ready();
+            });
     }
 
     void ready()
@@ -215,16 +266,18 @@ private:
     http::origin origin_;
     std::string host_;
     const client_options& options_;
+    tls_source& tls_;
     connection_user* user_ = nullptr;
     call* call_ = nullptr;
     task task_{};
     std::optional<proxy> proxy_{};
     std::optional<boost::asio::ip::tcp::resolver> resolver_{};
     std::shared_ptr<connector> connector_{};
-    plain_stream stream_;
+    stream stream_;
     exchange_type exchange_;
     std::uint64_t served_ = 0;
     bool resolving_ = false;
+    bool at_proxy_ = false;
     bool ready_ = false;
 };
 

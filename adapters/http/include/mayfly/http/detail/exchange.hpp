@@ -67,6 +67,7 @@ public:
 
     [[nodiscard]] request take_request() { return std::move(request_); }
     [[nodiscard]] response take_response() { return reader_.release(); }
+    [[nodiscard]] std::size_t unread() const noexcept { return in_.size(); }  ///< What came after the response.
     [[nodiscard]] const response_reader& reader() const noexcept { return reader_; }
 
     /// After an exchange that went well: another may follow on this stream.
