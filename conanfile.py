@@ -17,14 +17,35 @@ class Mayfly(ConanFile):
     topics = ("serverless", "scaling", "temporal", "header-only")
     package_type = "header-library"
     settings = "os", "arch", "compiler", "build_type"
-    exports_sources = "CMakeLists.txt", "LICENSE", "include/*"
+    exports_sources = "CMakeLists.txt", "LICENSE", "include/*", "adapters/*", "providers/*"
+
+    # Each module: what it stands on of mayfly's, and of others'.
+    modules = {
+        "http": (["core"], ["openssl::ssl", "openssl::crypto"]),
+        "lambda_runtime": (["http"], []),
+        "aws": (["http"], []),
+        "local": (["lambda_runtime"], []),
+        "mock": (["core"], []),
+    }
+    options = {f"with_{name}": [True, False] for name in modules}
+    default_options = {f"with_{name}": True for name in modules}
 
     def set_version(self):
         text = load(self, os.path.join(self.recipe_folder, "include/mayfly/version.hpp"))
         self.version = ".".join(re.findall(r"define MAYFLY_VERSION_\w+ (\d+)", text))
 
+    def configure(self):
+        # A module that is wanted brings the modules it stands on; those it comes after are listed before it.
+        for name, (stands_on, _) in reversed(self.modules.items()):
+            if self.options.get_safe(f"with_{name}"):
+                for other in stands_on:
+                    if other != "core":
+                        setattr(self.options, f"with_{other}", True)
+
     def requirements(self):
         self.requires("boost/[>=1.81 <2]", transitive_headers=True, options={"header_only": True})
+        if self.options.with_http:
+            self.requires("openssl/[>=3 <4]", transitive_headers=True, transitive_libs=True)
 
     def validate(self):
         check_min_cppstd(self, 20)
@@ -33,12 +54,16 @@ class Mayfly(ConanFile):
         cmake_layout(self)
 
     def package_id(self):
-        self.info.clear()
+        # Headers are the same everywhere; only which of them there are differs.
+        self.info.settings.clear()
+        self.info.requires.clear()
 
     def generate(self):
         toolchain = CMakeToolchain(self)
         toolchain.cache_variables["MAYFLY_BUILD_TESTS"] = False
         toolchain.cache_variables["MAYFLY_BUILD_EXAMPLES"] = False
+        for name in self.modules:
+            toolchain.cache_variables[f"MAYFLY_WITH_{name.upper()}"] = bool(self.options.get_safe(f"with_{name}"))
         toolchain.generate()
         CMakeDeps(self).generate()
 
@@ -51,10 +76,20 @@ class Mayfly(ConanFile):
         self.cpp_info.bindirs = []
         self.cpp_info.libdirs = []
         self.cpp_info.set_property("cmake_file_name", "mayfly")
-        core = self.cpp_info.components["core"]
-        core.set_property("cmake_target_name", "mayfly::core")
-        core.bindirs = []
-        core.libdirs = []
-        core.requires = ["boost::headers"]
+        core = self.component("core", ["boost::headers"])
         if self.settings.os in ("Linux", "FreeBSD"):
             core.system_libs = ["pthread"]
+        for name, (stands_on, others) in self.modules.items():
+            if self.options.get_safe(f"with_{name}"):
+                self.component(name, stands_on + others)
+        if self.options.with_lambda_runtime:
+            script = os.path.join("lib", "cmake", "mayfly", "mayfly_add_bootstrap.cmake")
+            self.cpp_info.set_property("cmake_build_modules", [script])
+
+    def component(self, name, requires):
+        part = self.cpp_info.components[name]
+        part.set_property("cmake_target_name", f"mayfly::{name}")
+        part.bindirs = []
+        part.libdirs = []
+        part.requires = requires
+        return part
