@@ -70,6 +70,12 @@ struct invocation {
     friend bool operator==(const invocation&, const invocation&) = default;
 };
 
+/// An invocation as the function gets it: its deadline is a point of the steady clock, taken once on arrival.
+template <DeadlineClock Clock>
+struct timed_invocation : invocation {
+    typename Clock::time_point due{};
+};
+
 /// Why a function has no result. A handler may throw one.
 struct function_error {
     std::string type = "Function.Failed";  ///< `Runtime.` or `Function.`, and a reason in letters.
@@ -120,13 +126,18 @@ namespace detail {
     return at == fields.end() ? std::string_view{} : std::string_view(at->value().data(), at->value().size());
 }
 
-inline void put(http::fields& fields, std::string_view name, std::string_view value)
+/// JSON may be spread over lines, which a header may not.
+[[nodiscard]] inline std::string on_one_line(std::string_view text)
 {
-    // JSON may be spread over lines, which a header may not.
-    std::string line(value);
+    std::string line(text);
     std::replace_if(
         line.begin(), line.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == '\x7f'; }, ' ');
-    fields.set(boost::beast::string_view(name.data(), name.size()), line);
+    return line;
+}
+
+inline void put(http::fields& fields, std::string_view name, std::string_view value)
+{
+    fields.set(boost::beast::string_view(name.data(), name.size()), on_one_line(value));
 }
 
 /// Whether it can stand in a path: no part of a request id may end the request line or the path's segment.
