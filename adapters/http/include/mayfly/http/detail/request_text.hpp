@@ -15,16 +15,19 @@ namespace mayfly::http::detail {
 /// comes in chunks.
 inline bool is_writable(const request& r)
 {
-    const auto is_word = [](std::string_view text) {
-        return !text.empty() && text.find_first_of(std::string_view(" \t\r\n\0\x7f", 6)) == text.npos;
+    // One search for each octet. `find_first_of` makes one for each octet of the text, and tokens are long.
+    const auto has_any = [](std::string_view text, std::string_view of) {
+        return std::any_of(of.begin(), of.end(), [text](char c) { return text.find(c) != text.npos; });
+    };
+    const auto is_word = [&](std::string_view text) {
+        return !text.empty() && !has_any(text, std::string_view(" \t\r\n\0\x7f", 6));
     };
     if (!is_word(r.method_string()) || !is_word(r.target()))
         return false;
     return std::all_of(r.begin(), r.end(), [&](const fields::value_type& f) {
         const std::string_view name = f.name_string();
-        const std::string_view value = f.value();
         return f.name() != field::transfer_encoding && is_word(name) && name.find(':') == name.npos &&
-               value.find_first_of(std::string_view("\r\n\0", 3)) == value.npos;
+               !has_any(f.value(), std::string_view("\r\n\0", 3));
     });
 }
 
