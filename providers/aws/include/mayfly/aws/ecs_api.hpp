@@ -12,19 +12,22 @@
 #include <boost/asio/awaitable.hpp>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 
 namespace mayfly::aws {
 
-/// Calls ECS, in the region of the details. A handle: copies use the same client, which outlives them. Each operation
+/// Calls ECS, in the region of the details. A handle: copies use the same client. Each operation
 /// completes with `void(error_code, service_description)`; the error is that of its `failed`.
 template <DeadlineClock C>
 class basic_ecs_api {
 public:
     using service_client = basic_service_client<C>;
 
-    basic_ecs_api(service_client& over, key_function keys) : service_(&over), keys_(std::move(keys)) {}
+    basic_ecs_api(std::shared_ptr<service_client> over, key_function keys)
+        : service_(std::move(over)), keys_(std::move(keys))
+    {}
 
     template <class Token>
     auto async_update_service(const ecs_details& d, std::uint32_t desired, Token&& token) const
@@ -76,7 +79,7 @@ private:
         co_return out;
     }
 
-    service_client* service_;
+    std::shared_ptr<service_client> service_;
     key_function keys_;
 };
 

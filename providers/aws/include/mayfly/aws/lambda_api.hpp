@@ -12,13 +12,14 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 
 namespace mayfly::aws {
 
-/** Calls Lambda. A handle: copies use the same client, which outlives them.
+/** Calls Lambda. A handle: copies use the same client.
 
     Each operation completes with the error of its result's `failed`. The region is that of the function's ARN; where
     only a name is given, the configured one.
@@ -28,7 +29,9 @@ class basic_lambda_api {
 public:
     using service_client = basic_service_client<C>;
 
-    basic_lambda_api(service_client& over, key_function keys) : service_(&over), keys_(std::move(keys)) {}
+    basic_lambda_api(std::shared_ptr<service_client> over, key_function keys)
+        : service_(std::move(over)), keys_(std::move(keys))
+    {}
 
     /// `void(error_code, invoke_result)`. A synchronous call can be silent for as long as the function may run: give it
     /// `limits` to match. Sent again after an answer was lost, it may run the function twice.
@@ -118,7 +121,7 @@ private:
         co_return out;
     }
 
-    service_client* service_;
+    std::shared_ptr<service_client> service_;
     key_function keys_;
 };
 

@@ -25,7 +25,7 @@ struct identity_answer {
     failure why{};
 };
 
-/** Calls STS. A handle: copies use the same client, which outlives them.
+/** Calls STS. A handle: copies use the same client.
 
     The region is the one given, or the configured one, or else the first region of the role's partition: sessions are
     good everywhere in it.
@@ -35,8 +35,8 @@ class basic_sts_client {
 public:
     using service_client = basic_service_client<C>;
 
-    explicit basic_sts_client(service_client& over, std::string region = {})
-        : service_(&over), region_(std::move(region))
+    explicit basic_sts_client(std::shared_ptr<service_client> over, std::string region = {})
+        : service_(std::move(over)), region_(std::move(region))
     {}
 
     /// For a chain of credentials.
@@ -127,7 +127,7 @@ private:
         return service_->endpoint_of("sts", region);
     }
 
-    service_client* service_;
+    std::shared_ptr<service_client> service_;
     std::string region_;
 };
 
