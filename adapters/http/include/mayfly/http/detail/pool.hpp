@@ -81,8 +81,12 @@ public:
     /// One comes back that may be used again until `until`.
     std::optional<grant> give_back(const Key& key, Connection c, Time now, Time until)
     {
+        if (limits_.idle == 0 && slots_[key].waiters.empty())
+            until = now;
+        if (until <= now)
+            return gone(key);
         slot& s = slots_[key];
-        if (!s.waiters.empty() && now < until) {
+        if (!s.waiters.empty()) {
             grant g{std::move(s.waiters.front()), std::move(c)};
             s.waiters.pop_front();
             --waiting_;
@@ -90,11 +94,6 @@ public:
         }
         --s.out;
         --out_;
-        if (limits_.idle == 0 || until <= now) {
-            ++dropped_;
-            tidy(key);
-            return std::nullopt;
-        }
         if (idle_ >= limits_.idle)
             drop_oldest();
         slots_[key].idle.push_back({std::move(c), now, until});
