@@ -22,8 +22,9 @@ inline std::uint64_t allocated = 0;  // bytes in use, as the allocator rounds th
 
 }  // namespace bench
 
-// Each block is counted with what the allocator really gives for it, and its header.
-void* operator new(std::size_t size)
+// Each block is counted with what the allocator really gives for it, and its header. Not inlined: GCC would see `free`
+// where it expects an `operator delete`.
+[[gnu::noinline]] void* operator new(std::size_t size)
 {
     void* const p = std::malloc(size);
     if (p == nullptr)
@@ -33,14 +34,14 @@ void* operator new(std::size_t size)
     return p;
 }
 
-void operator delete(void* p) noexcept
+[[gnu::noinline]] void operator delete(void* p) noexcept
 {
     if (p != nullptr)
         bench::allocated -= malloc_usable_size(p) + sizeof(std::size_t);
     std::free(p);
 }
 
-void operator delete(void* p, std::size_t) noexcept
+[[gnu::noinline]] void operator delete(void* p, std::size_t) noexcept
 {
     operator delete(p);
 }
