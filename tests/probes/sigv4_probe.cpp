@@ -12,11 +12,11 @@
 // Writes one JSON object a line: {"canonical_request", "string_to_sign", "signature", "authorization"}, or {"error"}.
 // Ends with 1 if there was an error in any line.
 
+#include <mayfly/aws/base64.hpp>
 #include <mayfly/aws/sigv4.hpp>
 #include <mayfly/detail/json_read.hpp>
 #include <mayfly/detail/json_write.hpp>
 
-#include <cstdint>
 #include <iostream>
 #include <optional>
 #include <string>
@@ -28,33 +28,6 @@ namespace {
 using mayfly::detail::json_value;
 using mayfly::detail::json_writer;
 using namespace mayfly;
-
-std::optional<std::string> from_base64(std::string_view text)
-{
-    constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    if (text.size() % 4 != 0)
-        return std::nullopt;
-    std::size_t padding = 0;
-    while (padding < 2 && text.ends_with('=')) {
-        text.remove_suffix(1);
-        ++padding;
-    }
-    std::string out;
-    std::uint32_t bits = 0;
-    unsigned held = 0;
-    for (const char c : text) {
-        const auto digit = digits.find(c);
-        if (digit == digits.npos)
-            return std::nullopt;
-        bits = bits << 6U | static_cast<std::uint32_t>(digit);
-        held += 6;
-        if (held >= 8) {
-            held -= 8;
-            out += static_cast<char>(static_cast<unsigned char>(bits >> held));
-        }
-    }
-    return out;
-}
 
 /// One line's request, with what it lacked added.
 class reading {
@@ -73,7 +46,7 @@ public:
         at = aws::amz_time::parse(date);
         if (!at && error.empty())
             error = "amz_date is " + date + ": write it like 20260304T050607Z";
-        if (auto decoded = from_base64(text(line, "body", false)))
+        if (auto decoded = aws::from_base64(text(line, "body", false)))
             body = std::move(*decoded);
         else
             fail("body: write it in base64");
