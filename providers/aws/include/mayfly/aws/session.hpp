@@ -4,14 +4,18 @@
 #include <mayfly/aws/client.hpp>
 #include <mayfly/aws/config.hpp>
 #include <mayfly/aws/credential_cache.hpp>
+#include <mayfly/aws/credential_chain.hpp>
+#include <mayfly/aws/retry.hpp>
 #include <mayfly/aws/signing_keys.hpp>
 #include <mayfly/aws/sts.hpp>
 #include <mayfly/aws/sts_client.hpp>
 #include <mayfly/aws/target_details.hpp>
 #include <mayfly/clock.hpp>
+#include <mayfly/http/client.hpp>
+#include <mayfly/http/client_options.hpp>
+#include <mayfly/problem.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/awaitable.hpp>
 
 #include <compare>
 #include <map>
@@ -45,6 +49,33 @@ public:
     basic_session(std::shared_ptr<service_client> service, key_function own, session_options options = {})
         : service_(std::move(service)), own_(std::move(own)), options_(std::move(options))
     {}
+
+    /** One's own credentials are found along the default chain, and kept. What is wrong with the settings for retries
+       is said here; what is wrong with those for credentials, by the first call.
+    */
+    [[nodiscard]] static checked<std::shared_ptr<basic_session>> open(
+        boost::asio::any_io_executor executor, config c, session_options options = {})
+    {
+        return open(std::move(executor), c, http_options_of(c), {}, std::move(options));
+    }
+
+    /// Likewise with connections and calls as wanted. How often a request is sent comes from `c`.
+    [[nodiscard]] static checked<std::shared_ptr<basic_session>> open(boost::asio::any_io_executor executor,
+        const config& c, http::client_options transport, service_options calls, session_options options)
+    {
+        const auto retry = retry_settings_of(c);
+        if (!retry)
+            return retry.problems();
+        calls.retry.max_attempts = retry->max_attempts;
+        auto service = std::make_shared<service_client>(
+            std::make_shared<http::client>(executor, transport), std::make_shared<const config>(c), std::move(calls));
+        auto chain = fetch_by_chain(executor, c, sts_client{service}.function(),
+            {.session = options.session_name, .http = std::move(transport)});
+        auto own = std::make_unique<credential_cache>(executor, std::move(chain), by(*service));
+        auto out = std::make_shared<basic_session>(service, own->keys(), std::move(options));
+        out->chain_ = std::move(own);
+        return out;
+    }
 
     basic_session(const basic_session&) = delete;
     basic_session& operator=(const basic_session&) = delete;
@@ -96,32 +127,22 @@ private:
     {
         auto& kept = roles_[std::move(key)];
         if (!kept) {
-            auto fetch = [sts = sts(region), request = std::move(request), source = std::move(source)] {
-                return fetched(sts, request, source);
-            };
-            kept = std::make_unique<credential_cache>(get_executor(), std::move(fetch),
-                credential_cache_options{.now = [service = service_] { return service->now(); }});
+            kept = std::make_unique<credential_cache>(get_executor(),
+                fetch_by_role(std::move(source), std::move(request), sts(region).function()), by(*service_));
         }
         return kept->keys();
     }
 
-    static boost::asio::awaitable<fetched_credentials> fetched(
-        sts_client sts, assume_role_request request, key_function source)
-    {
-        const std::string role = request.role_arn;
-        auto asked = sts_client::run(std::move(sts), std::move(request), std::move(source));
-        assumed_role got = co_await std::move(asked);
-        fetched_credentials out;
-        out.keys = std::move(got.keys);
-        out.keys.source = "the role " + role;
-        out.why = std::move(got.why);
-        co_return out;
-    }
+    /// Sessions end by the clock that requests are signed by.
+    [[nodiscard]] static credential_cache_options by(const service_client& service) { return {.now = service.clock()}; }
 
     std::shared_ptr<service_client> service_;
     key_function own_;
     session_options options_;
+    std::unique_ptr<credential_cache> chain_{};
     std::map<role_key, std::unique_ptr<credential_cache>> roles_{};
 };
+
+using default_session = basic_session<deadline_clock>;
 
 }  // namespace mayfly::aws
