@@ -2,14 +2,13 @@
 # SPDX-License-Identifier: BSL-1.0
 """Runs a test with the interpreter that has its packages, or tells loudly why it cannot run.
 
-usage: needs.py --python INTERPRETER [--module NAME]... [--tool NAME]... [--root] -- SCRIPT [ARGUMENT]...
+usage: needs.py --python INTERPRETER [--module NAME]... [--namespaces] -- SCRIPT [ARGUMENT]...
 
 What is missing makes the test skipped (status 77, one line "skipped: ..."), and failed where CI is set: there, all of
 it has to run.
 """
 import argparse
 import os
-import shutil
 import subprocess
 import sys
 
@@ -25,19 +24,21 @@ def missing(given):
                 yield f"{given.python} has no {imports}"
         except OSError:
             yield f"there is no {given.python}; ./dev test makes it (pip install -r tests/support/requirements.txt)"
-    for tool in given.tool:
-        if not shutil.which(tool):
-            yield f"there is no program {tool}"
-    if given.root and os.geteuid() != 0:
-        yield "it needs root, for a network namespace and a root of its own"
+    if given.namespaces:
+        command = ["unshare", "--net", *([] if os.geteuid() == 0 else ["--map-root-user"]), "true"]
+        try:
+            made = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+            if made.returncode != 0:
+                yield f"no network namespace can be made here, as root or by a user namespace ({made.stderr.strip()})"
+        except OSError:
+            yield "there is no program unshare (util-linux)"
 
 
 def main():
     reader = argparse.ArgumentParser()
     reader.add_argument("--python", required=True)
     reader.add_argument("--module", action="append", default=[])
-    reader.add_argument("--tool", action="append", default=[])
-    reader.add_argument("--root", action="store_true")
+    reader.add_argument("--namespaces", action="store_true")
     reader.add_argument("command", nargs="+")
     given = reader.parse_args()
 

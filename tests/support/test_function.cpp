@@ -59,7 +59,29 @@ struct answer {
 
 class connection {
 public:
-    connection()
+    connection() { connect(); }
+    connection(const connection&) = delete;
+    connection& operator=(const connection&) = delete;
+
+    answer call(
+        std::string_view method, std::string_view target, const std::string& body = {}, std::string_view headers = {})
+    {
+        std::string out;
+        out.append(method).append(" ").append(target).append(" HTTP/1.1\r\nHost: runtime\r\n").append(headers);
+        out += "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n";
+        write(out);
+        write(body);
+        answer got = read();
+        if (got.header("connection") == "close") {
+            ::close(fd_);
+            rest_.clear();
+            connect();
+        }
+        return got;
+    }
+
+private:
+    void connect()
     {
         const char* const api = std::getenv("AWS_LAMBDA_RUNTIME_API");
         if (api == nullptr)
@@ -76,21 +98,7 @@ public:
         if (::connect(fd_, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0)
             std::exit(91);
     }
-    connection(const connection&) = delete;
-    connection& operator=(const connection&) = delete;
 
-    answer call(
-        std::string_view method, std::string_view target, const std::string& body = {}, std::string_view headers = {})
-    {
-        std::string out;
-        out.append(method).append(" ").append(target).append(" HTTP/1.1\r\nHost: runtime\r\n").append(headers);
-        out += "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n";
-        write(out);
-        write(body);
-        return read();
-    }
-
-private:
     void write(std::string_view bytes)
     {
         while (!bytes.empty()) {
