@@ -125,6 +125,14 @@ public:
     /// Also that of its group. Zero once it has ended.
     [[nodiscard]] pid_t id() const noexcept { return id_; }
 
+    /// It is no more, also if that has not been told yet.
+    [[nodiscard]] bool has_ended() const noexcept
+    {
+        siginfo_t info{};
+        return id_ <= 0 ||
+               (::waitid(P_PID, static_cast<id_t>(id_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0);
+    }
+
     /// Sends a signal to the whole group. Nothing happens once the process has ended.
     void signal(int number) const noexcept
     {

@@ -92,7 +92,8 @@ public:
     /// It is up and asks for work, so that the next invocation is a warm one.
     [[nodiscard]] bool is_warm() const noexcept
     {
-        return !stopping_ && process_id() != 0 && life_->service.state() == lambda_runtime::environment_state::waiting;
+        return !stopping_ && process_id() != 0 && !life_->child->has_ended() &&
+               life_->service.state() == lambda_runtime::environment_state::waiting;
     }
     [[nodiscard]] bool is_starting() const noexcept { return starting_; }
 

@@ -167,8 +167,10 @@ public:
             call->done = true;
             call->timer.cancel();
         });
+        // It may be over already: what runs begins to run at once.
         error_code ended;
-        co_await call->timer.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, ended));
+        if (!call->done)
+            co_await call->timer.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, ended));
         if (!call->done) {
             out.ec = boost::asio::error::operation_aborted;
             co_return out;
