@@ -96,7 +96,6 @@ public:
                 leave(*calls->begin(), errc::closed, {}, delivery::later);
         }
         pool_.clear();
-        timer_.cancel();
     }
 
     void close_idle() { pool_.clear(); }
@@ -228,8 +227,10 @@ private:
     // of the one before finds the wait still there.
     void rest(const call_list& calls)
     {
-        if (calls.empty())
-            timer_.cancel();
+        if (!calls.empty() || calls_.lock().get() != &calls)
+            return;
+        calls_.reset();  // the wait takes the list with it
+        timer_.cancel();
     }
 
     void enter(call& c, phase p)
