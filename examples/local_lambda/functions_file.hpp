@@ -8,7 +8,6 @@
 #include <mayfly/aws/arn.hpp>
 #include <mayfly/problem.hpp>
 
-#define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
 
 #include <algorithm>
@@ -137,15 +136,16 @@ inline void read_functions_file(const std::filesystem::path& file, const functio
 {
     std::ifstream in(file, std::ios::binary);
     const std::string text{std::istreambuf_iterator<char>(in), {}};
-    const toml::parse_result parsed = toml::parse(text);
-    if (!parsed) {
-        const auto& e = parsed.error();
+    toml::table parsed;
+    try {
+        parsed = toml::parse(text);
+    } catch (const toml::parse_error& e) {
         wrong.push_back({file.string() + ", line " + std::to_string(e.source().begin.line), "",
             "this is not TOML: " + std::string(e.description())});
         return;
     }
 
-    for (const auto& [key, node] : parsed.table()) {
+    for (const auto& [key, node] : parsed) {
         const bool is_function = key.str() == "function";
         const auto* const list = node.as_array();
         detail::file_table table(file, is_function ? "function" : "role", wrong);
