@@ -292,7 +292,10 @@ private:
             std::int32_t seconds = 0;
             const char* const end = said->value.data() + said->value.size();
             const auto [stop, ec] = std::from_chars(said->value.data(), end, seconds);
-            out.duration = std::chrono::seconds{ec == std::errc{} && stop == end ? seconds : 0};
+            if (ec == std::errc{} && stop == end)
+                out.duration = std::chrono::seconds{seconds};
+            else
+                say(said->from, '"' + said->value + '"', "write a number of seconds");
         }
         for (problem& p : validate(out, of(name) + " "))
             wrong_.push_back(std::move(p));
