@@ -156,9 +156,14 @@ private:
         std::chrono::milliseconds wait = shortest;
         while (!stopping_) {
             error_code ec;
-            if (connections_.size() >= options_->max_connections && !make_room()) {
-                pause_.expires_at(std::chrono::steady_clock::time_point::max());
-                co_await pause_.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, ec));
+            if (connections_.size() >= options_->max_connections) {
+                co_await acceptor_.async_wait(
+                    tcp::acceptor::wait_read, boost::asio::redirect_error(boost::asio::use_awaitable, ec));
+                if (!stopping_ && connections_.size() >= options_->max_connections) {
+                    make_room();
+                    pause_.expires_at(std::chrono::steady_clock::time_point::max());
+                    co_await pause_.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, ec));
+                }
                 continue;
             }
             tcp::socket socket(acceptor_.get_executor());
@@ -178,8 +183,8 @@ private:
         }
     }
 
-    /// Sends the connection away that has been idle for longest. False if none is idle.
-    bool make_room()
+    /// Sends the connection away that has been idle for longest, if any is.
+    void make_room()
     {
         server_connection* oldest = nullptr;
         for (server_connection* c : connections_)
@@ -187,7 +192,6 @@ private:
                 oldest = c;
         if (oldest)
             oldest->abort();
-        return oldest != nullptr;
     }
 
     void serve(tcp::socket socket, const tcp::endpoint& peer)
@@ -204,7 +208,8 @@ private:
     template <class Stream>
     void start(Stream stream, const tcp::endpoint& peer)
     {
-        const auto session = std::make_shared<server_session<Stream>>(std::move(stream), peer, options_, handler_);
+        const auto session = std::make_shared<server_session<Stream>>(
+            std::move(stream), peer, options_, handler_, [this] { pause_.cancel(); });
         connections_.push_back(session.get());
         boost::asio::co_spawn(
             acceptor_.get_executor(), session->run(), [self = shared_from_this(), session](std::exception_ptr failure) {
@@ -218,7 +223,7 @@ private:
     {
         connections_.erase(std::find(connections_.begin(), connections_.end(), gone));
         if (!stopping_) {
-            // Whoever waits for room waits until here; a pause after a failure is merely cut short.
+            // There may be room now; a pause after a failure is merely cut short.
             pause_.cancel();
         } else if (connections_.empty()) {
             grace_.cancel();

@@ -73,10 +73,10 @@ using server_handler =
 }
 
 /// Makes an answer ready for the wire: `Date`, framing, and whether the connection stays.
-inline void finish_answer(response& r, const request& to, bool keep)
+inline void finish_answer(response& r, unsigned version, bool keep)
 {
     const bool wanted = r.keep_alive();
-    r.version(to.version());
+    r.version(version);
     r.keep_alive(keep && wanted);
     if (r.find(field::date) == r.end())
         r.set(field::date, http_date(std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now())));
@@ -100,11 +100,13 @@ public:
     /// Closes at once, and cancels the handler.
     virtual void abort() = 0;
 
-    [[nodiscard]] bool idle() const noexcept { return idle_; }
+    /// Whether it is merely kept, for a request that may not come. One that has not had its first is no such.
+    [[nodiscard]] bool idle() const noexcept { return idle_ && served_; }
     [[nodiscard]] time_point idle_since() const noexcept { return idle_since_; }
 
 protected:
     bool idle_ = false;
+    bool served_ = false;
     time_point idle_since_{};
 };
 
@@ -117,11 +119,12 @@ public:
     static constexpr bool is_tls = !std::is_same_v<Stream, tcp::socket>;
 
     server_session(Stream stream, tcp::endpoint peer, std::shared_ptr<const server_options> options,
-        std::shared_ptr<const server_handler> handler)
+        std::shared_ptr<const server_handler> handler, std::function<void()> on_idle)
         : stream_(std::move(stream)),
           peer_(std::move(peer)),
           options_(std::move(options)),
           handler_(std::move(handler)),
+          on_idle_(std::move(on_idle)),
           timer_(stream_.get_executor()),
           wake_(stream_.get_executor(), time_point::max())
     {}
@@ -210,6 +213,8 @@ private:
         error_code ec;
         idle_ = true;
         idle_since_ = std::chrono::steady_clock::now();
+        if (served_)
+            on_idle_();
         begin(options_->idle_timeout);
         const std::size_t n =
             co_await stream_.async_read_some(buffer_.prepare(read_size), boost::asio::redirect_error(stoppable(), ec));
@@ -237,22 +242,24 @@ private:
             if (bad == beast_http::error::body_limit && options_->too_large)
                 out = options_->too_large(parser.get());
             unread_ = true;
-            co_await write(std::move(out), parser.get(), false);
+            co_await write(std::move(out), false, 11, false);
             co_return false;
         }
 
         request message = parser.release();
         // The handler takes the request with it; this much of it is needed afterwards.
-        request head;
-        head.method(message.method());
-        head.version(message.version());
+        const bool head = message.method() == verb::head;
+        const unsigned version = message.version();
         const bool stays = message.keep_alive();
 
         response out = co_await answer(std::move(message));
-        if (aborted_ || (gone_ && failed_))
+        served_ = true;
+        if (aborted_)
             co_return false;
-        const bool written = co_await write(std::move(out), head, stays && !leaving_ && !gone_);
-        co_return written&& stays && !leaving_ && !(gone_ && buffer_.size() == 0);
+        // What a client sent before it ended its side is still answered.
+        const bool more = !gone_ || buffer_.size() != 0;
+        const bool written = co_await write(std::move(out), head, version, stays && more && !leaving_);
+        co_return written && !leaving_;
     }
 
     template <class Parser>
@@ -279,9 +286,7 @@ private:
     {
         response out;
         bool done = false;
-        failed_ = false;
         auto heard = [&out, &done, self = this->shared_from_this()](std::exception_ptr failure, response r) {
-            self->failed_ = failure != nullptr;
             out = failure ? plain_answer(status::internal_server_error, "The server failed to answer this request.")
                           : std::move(r);
             done = true;
@@ -310,13 +315,13 @@ private:
         co_return out;
     }
 
-    boost::asio::awaitable<bool> write(response out, const request& to, bool keep)
+    boost::asio::awaitable<bool> write(response out, bool head_only, unsigned version, bool keep)
     {
-        finish_answer(out, to, keep);
+        finish_answer(out, version, keep);
         error_code ec;
         boost::beast::http::response_serializer<boost::beast::http::string_body> serializer{out};
         begin(options_->write_timeout);
-        if (to.method() == verb::head)
+        if (head_only)
             co_await boost::beast::http::async_write_header(
                 stream_, serializer, boost::asio::redirect_error(stoppable(), ec));
         else
@@ -352,6 +357,7 @@ private:
     tcp::endpoint peer_;
     std::shared_ptr<const server_options> options_;
     std::shared_ptr<const server_handler> handler_;
+    std::function<void()> on_idle_;
     boost::asio::steady_timer timer_;
     boost::asio::steady_timer wake_;  // never expires
     boost::asio::cancellation_signal stop_;
@@ -361,7 +367,6 @@ private:
     bool leaving_ = false;
     bool aborted_ = false;
     bool gone_ = false;    // the client has ended its side
-    bool failed_ = false;  // the handler threw
     bool unread_ = false;  // a request was refused before its end
 };
 
