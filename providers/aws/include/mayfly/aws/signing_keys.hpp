@@ -23,13 +23,21 @@ struct signing_keys {
 */
 using key_function = std::function<boost::asio::awaitable<signing_keys>(std::shared_ptr<const credentials> refused)>;
 
+namespace detail {
+
+inline boost::asio::awaitable<signing_keys> same_keys(std::shared_ptr<const credentials> keys)
+{
+    co_return signing_keys{std::move(keys), {}};
+}
+
+}  // namespace detail
+
 /// Always the same ones.
 [[nodiscard]] inline key_function fixed_keys(credentials c)
 {
+    // No coroutine itself: what a lambda captured may be gone when its coroutine runs.
     return [keys = std::make_shared<const credentials>(std::move(c))](
-               std::shared_ptr<const credentials>) -> boost::asio::awaitable<signing_keys> {
-        co_return signing_keys{keys, {}};
-    };
+               std::shared_ptr<const credentials>) { return detail::same_keys(keys); };
 }
 
 }  // namespace mayfly::aws
