@@ -13,6 +13,8 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/socket_base.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -43,6 +45,7 @@ struct server_step {
         answer,  ///< Writes what `reply` says to the last request.
         tls,     ///< Goes on under TLS: after a CONNECT.
         hang,    ///< Takes and drops what comes until the client closes.
+        stall,   ///< Reads nothing, and does not close, until the server stops.
         reset,   ///< Ends with a RST.
         again,   ///< From the start.
     };
@@ -73,6 +76,10 @@ inline server_step start_tls()
 inline server_step hang()
 {
     return {server_step::hang};
+}
+inline server_step stall()
+{
+    return {server_step::stall};
 }
 inline server_step reset()
 {
@@ -250,7 +257,15 @@ private:
                     w.unread.clear();
                 }
                 break;
+            case server_step::stall: {
+                co_await w.lower.async_wait(tcp::socket::wait_error, boost::asio::as_tuple(boost::asio::use_awaitable));
+                good = false;
+                break;
+            }
             case server_step::reset: {
+                // A reset overtakes what was sent before it: let the client read that first.
+                for (int i = 0; i < 20; ++i)
+                    co_await boost::asio::post(boost::asio::use_awaitable);
                 error_code ignored;
                 w.lower.set_option(boost::asio::socket_base::linger(true, 0), ignored);
                 w.lower.close(ignored);
