@@ -13,6 +13,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -294,7 +295,9 @@ private:
         };
         boost::asio::co_spawn(stream_.get_executor(), (*handler_)(std::move(message), peer_),
             boost::asio::bind_cancellation_slot(cancel_handler_.slot(), std::move(heard)));
-        if (gone_)
+        // The handler runs first, until it waits for something: most never do.
+        co_await boost::asio::post(stream_.get_executor(), boost::asio::use_awaitable);
+        if (gone_ && !done)
             cancel_handler_.emit(boost::asio::cancellation_type::terminal);
         while (!done) {
             error_code ec;
