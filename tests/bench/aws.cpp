@@ -113,17 +113,17 @@ void signatures(const kind& k)
 
     const std::string name = k.name;
     sign();
-    std::uint64_t before = bench::allocations;
+    std::uint64_t before = allocations::count;
     keep(signer.sign(request, who, lambda, at).value);
-    const std::uint64_t allocated = bench::allocations - before;
+    const std::uint64_t allocated = allocations::count - before;
     tell(name, bench::side_by_side(rounds, sign, hash), "hashing the same texts");
     tell("", bench::side_by_side(rounds, sign, hash_at_one_go), "as many blocks at one go");
     bench::figure("  allocations per signature", static_cast<double>(allocated));
 
     sign_message();
-    before = bench::allocations;
+    before = allocations::count;
     in_place.sign(message, who, lambda, at);
-    const std::uint64_t allocated_in_place = bench::allocations - before;
+    const std::uint64_t allocated_in_place = allocations::count - before;
     tell("  a message of mayfly::http, in place", bench::side_by_side(rounds, sign_message, hash),
         "hashing the same texts");
     bench::figure("  allocations per signed message", static_cast<double>(allocated_in_place));

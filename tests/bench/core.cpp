@@ -38,8 +38,6 @@
 namespace {
 
 using namespace mayfly;
-using bench::allocated;
-using bench::allocations;
 using bench::keep;
 using bench::quick;
 using bench::row;
@@ -140,13 +138,13 @@ void signals_and_decisions()
         const auto unmatched = task_added::one(task_type::activity, add_outcome::not_matched);
         tell(matched, 1);
         tell(unmatched, 1);
-        const std::uint64_t before = allocations;
+        const std::uint64_t before = allocations::count;
         row("signal: add, matched", nanoseconds(calls, [&](std::size_t) { tell(matched, 10); }), "ns",
             "heap pop and push", push_pop);
         row("signal: add, unmatched", nanoseconds(calls, [&](std::size_t) { tell(unmatched, 10); }), "ns",
             "heap pop and push", push_pop);
         std::printf("%-46s %12llu %-10s\n", "allocations in these signals",
-            static_cast<unsigned long long>(allocations - before), "");
+            static_cast<unsigned long long>(allocations::count - before), "");
     }
 
     // Decisions of the scalers alone, hot: one state, all in the cache.
@@ -158,7 +156,7 @@ void signals_and_decisions()
         sig.stats[1] = queue_stats{.backlog = 50, .add_rate = 30, .dispatch_rate = 30};
         std::int64_t now = 0;
         keep(scaler.decide(state, sig, uptime{++now}));
-        const std::uint64_t before = allocations;
+        const std::uint64_t before = allocations::count;
         const double each = nanoseconds(calls, [&](std::size_t i) {
             sig.why = i % 2 == 0 ? cause::stats : cause::wake;
             keep(scaler.decide(state, sig, uptime{now += 1000}));
@@ -170,7 +168,7 @@ void signals_and_decisions()
         });
         row(name, each, "ns", "copy of the signal and the state", copy);
         std::printf("%-46s %12llu %-10s\n", "allocations in these decisions",
-            static_cast<unsigned long long>(allocations - before), "");
+            static_cast<unsigned long long>(allocations::count - before), "");
     };
     decide("decision: fleet, hot", fleet{}, fleet::state{});
     decide("decision: no_sync, hot", no_sync{}, no_sync::state{});
@@ -211,7 +209,7 @@ void many_versions()
     const std::uint32_t count = 100'000;
     malloc_trim(0);
     const auto policy = policy_for(100);
-    const std::uint64_t used = allocated;
+    const std::uint64_t used = allocations::bytes;
     const std::size_t rss = resident();
     machine_type machine;
     std::vector<version_handle> handles;
@@ -229,7 +227,7 @@ void many_versions()
         }
         return static_cast<double>(n) / count;
     }();
-    row("idle version: bytes allocated", static_cast<double>(allocated - used - own) / count, "bytes",
+    row("idle version: bytes allocated", static_cast<double>(allocations::bytes - used - own) / count, "bytes",
         "its names, bare", names);
     row("idle version: bytes resident", static_cast<double>(resident() - rss - own) / count, "bytes", "its names, bare",
         names);

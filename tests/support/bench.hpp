@@ -1,50 +1,17 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What the benchmarks have in common. To be included by one source of a program: it replaces `operator new`.
+// What the benchmarks have in common. To be included by one source of a program.
+
+#include "allocations.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
-#include <new>
 #include <string_view>
 #include <vector>
-
-#include <malloc.h>
-
-namespace bench {
-
-inline std::uint64_t allocations = 0;
-inline std::uint64_t allocated = 0;  // bytes in use, as the allocator rounds them
-
-}  // namespace bench
-
-// Each block is counted with what the allocator really gives for it, and its header. Not inlined: GCC would see `free`
-// where it expects an `operator delete`.
-[[gnu::noinline]] void* operator new(std::size_t size)
-{
-    void* const p = std::malloc(size);
-    if (p == nullptr)
-        throw std::bad_alloc{};
-    ++bench::allocations;
-    bench::allocated += malloc_usable_size(p) + sizeof(std::size_t);
-    return p;
-}
-
-[[gnu::noinline]] void operator delete(void* p) noexcept
-{
-    if (p != nullptr)
-        bench::allocated -= malloc_usable_size(p) + sizeof(std::size_t);
-    std::free(p);
-}
-
-[[gnu::noinline]] void operator delete(void* p, std::size_t) noexcept
-{
-    operator delete(p);
-}
 
 namespace bench {
 
