@@ -6,8 +6,8 @@
 #include "function_settings.hpp"
 #include "functions.hpp"
 #include "invoke.hpp"
+#include "journal.hpp"
 #include "keys.hpp"
-#include "log.hpp"
 #include "route.hpp"
 #include "sts.hpp"
 
@@ -48,7 +48,9 @@ public:
 
         mayfly::http::response out;
         std::string action;
-        if (path == "/")
+        if (path == "/" && !detail::header(r, "X-Amz-Target").empty())
+            out = other_service(request_id);
+        else if (path == "/")
             out = ask_sts(r, now, request_id, action);
         else
             out = co_await ask_lambda(r, now, request_id, action);
@@ -56,11 +58,11 @@ public:
 
         const auto took = std::chrono::steady_clock::now() - began;
         std::string line(r.method_string().data(), r.method_string().size());
-        line.append(" ").append(path).append(" ").append(std::to_string(out.result_int()));
-        line.append(" ").append(action).append(" RequestId: ").append(request_id);
+        line.append(" ").append(path).append(" ").append(std::to_string(out.result_int())).append(" ").append(action);
         if (const auto code = detail::header(out, "x-amzn-ErrorType"); !code.empty())
             line.append(" ").append(code);
-        line.append(" ").append(std::to_string(std::chrono::round<std::chrono::milliseconds>(took).count()));
+        line.append(" RequestId: ").append(request_id).append(" ");
+        line.append(std::to_string(std::chrono::round<std::chrono::milliseconds>(took).count()));
         log_->line(line.append(" ms"));
         co_return out;
     }
@@ -86,17 +88,22 @@ private:
     {
         const std::string_view query = split_target({r.target().data(), r.target().size()}).second;
         const parameters asked(r.method() == mayfly::http::verb::get ? query : std::string_view(r.body()));
-        action = "sts:" + asked.get("Action").value_or("");
+        constexpr std::size_t longest_name = 64;
+        action = "sts:" + asked.get("Action").value_or("").substr(0, longest_name);
+        const auto refused = [&](const refusal& why) {
+            action += ' ' + why.code;
+            return sts_refusal(why, request_id);
+        };
         answer<identity> who = identity{};
         const bool is_unsigned = token_service::is_unsigned(asked);
         if (!is_unsigned)
             who = authenticate_(r, service::sts, now);
         if (!who)
-            return sts_refusal(who.error(), request_id);
+            return refused(who.error());
         if (asked.get("Policy"))
             log_->line(action + ": session policies are not heeded here; the role's own permissions hold");
         const auto done = sts_.perform(asked, is_unsigned ? nullptr : &*who, now);
-        return done ? sts_answer(done->action, done->xml, request_id) : sts_refusal(done.error(), request_id);
+        return done ? sts_answer(done->action, done->xml, request_id) : refused(done.error());
     }
 
     boost::asio::awaitable<mayfly::http::response> ask_lambda(
@@ -124,6 +131,13 @@ private:
         }
         const auto done = functions_->perform(*asked, *ref, r.body(), now);
         co_return done ? json_answer(done->status, done->body, request_id) : lambda_refusal(done.error(), request_id);
+    }
+
+    /// Tools whose every endpoint is pointed here ask for other services too.
+    static mayfly::http::response other_service(const std::string& request_id)
+    {
+        return plain_answer(400, "application/x-amz-json-1.1",
+            R"({"__type":"UnknownOperationException","message":"Only Lambda and STS are here."})", request_id);
     }
 
     [[nodiscard]] const account& where() const { return platform_->options().where; }

@@ -4,8 +4,8 @@
 
 #include "front.hpp"
 #include "functions.hpp"
+#include "journal.hpp"
 #include "keys.hpp"
-#include "log.hpp"
 #include "options.hpp"
 
 #include <mayfly/http/server.hpp>
@@ -24,6 +24,8 @@
 #include <utility>
 #include <vector>
 
+#include <sys/resource.h>
+
 namespace {
 
 using namespace local_lambda;
@@ -37,6 +39,16 @@ int refuse(const mayfly::problems& wrong)
     for (const mayfly::problem& p : wrong)
         std::fprintf(stderr, "local_lambda: %s\n", to_string(p).c_str());
     return unusable;
+}
+
+/// Each environment takes a port, a connection and two pipes, and the usual limit is 1024 for all of them.
+void allow_many_files()
+{
+    rlimit open{};
+    if (::getrlimit(RLIMIT_NOFILE, &open) == 0) {
+        open.rlim_cur = open.rlim_max;
+        ::setrlimit(RLIMIT_NOFILE, &open);
+    }
 }
 
 /// Ends everything at the first signal, at once at the second.
@@ -84,6 +96,7 @@ int run(options o)
         return refuse(
             {mayfly::problem{"--log-file", in_quotes(o.log_file.string()), "give a file that can be written"}});
 
+    allow_many_files();
     asio::io_context io{1};
     o.platform.log = [&log](const mayfly::local::log_entry& e) { log(e); };
     o.platform.observer = [&log](const mayfly::local::platform_event& e) { log(e); };
@@ -104,6 +117,7 @@ int run(options o)
     front service(on, known, keys, o.sts, log, o.clock_offset);
     constexpr std::size_t most_body_bytes = 64 * 1024 * 1024;  // so that most that is too large still hears why
     o.server.body_limit = most_body_bytes;
+    o.server.max_connections = 16'384;  // A caller that waits for its answer holds one.
     o.server.too_large = [&service](const mayfly::http::request& r) { return service.too_large(r); };
     mayfly::http::server server(
         io.get_executor(), [&service](mayfly::http::request r) { return service.answer_to(std::move(r)); }, o.server);

@@ -130,8 +130,11 @@ inline void append_versions(const platform& on, const std::string& name, const f
     if (const json_value* const environment = fields.object("Environment")) {
         next.variables.clear();
         const json_value* const variables = environment->find("Variables");
-        for (std::size_t i = 0; variables != nullptr && i < variables->keys.size(); ++i)
+        for (std::size_t i = 0; variables != nullptr && i < variables->keys.size(); ++i) {
+            if (!variables->items[i].is_string())
+                fields.fail(variables->items[i], "Environment", "Values must be strings");
             next.variables[variables->keys[i]] = variables->items[i].text;
+        }
     }
     if (fields.problem())
         return *fields.problem();

@@ -11,6 +11,7 @@ import datetime
 import hashlib
 import hmac
 import http.client
+import io
 import json
 import os
 import pathlib
@@ -20,9 +21,11 @@ import subprocess
 import sys
 import tempfile
 import time
+import unittest.mock
 import urllib.parse
 import xml.etree.ElementTree
 
+import awscli.clidriver
 import boto3
 import botocore.config
 import botocore.exceptions
@@ -388,6 +391,8 @@ def sts_refuses_in_its_own_words(folder):
             wish.headers.pop("Authorization")
 
         check(asks()[0] == 200, "a good request is refused")
+        other = refusal(server.client("logs").describe_log_groups)
+        check(other[:2] == (400, "UnknownOperationException"), f"another service: {other}")
         rows = [
             ("wrong secret", {"key": (KEY, "x", None)}, (403, "SignatureDoesNotMatch")),
             ("old", {"at": -1200}, (403, "SignatureDoesNotMatch")),
@@ -592,6 +597,16 @@ def refuses_invocations_as_lambda_does(folder):
         check(not note.exists(), "a dry run ran")
         padded = event + " " * (6 * mib - len(event))
         check(invoke(client, Payload=padded)["StatusCode"] == 200 and note.exists(), "exactly 6 MiB")
+        texts = ['', ' 1 ', '-0.5e+7', '"\\ud800 \\u00e9\\n"', '[[], {}, [{}]]', '{"a": {"b": [1, "c", null, true, false]}}',
+                 '"é"', '[' * 100_000 + ']' * 100_000, '{"a": 1, "a": 2}']
+        broken = ['01', '1.', '.5', '1e', '-', '+1', 'nul', 'True', "'a'", '"a', '"\\x"', '"\\u12g4"', '"\t"', '[1,]', '[,1]',
+                  '[1 2]', '{"a"}', '{"a":}', '{"a":1,}', '{1:2}', '{"a":1', '[1}', '1 2', '[' * 100_000, '\u00a01', ']',
+                  '"\\', '{"a":1]', b'"\xff"', b'\xef\xbb\xbf1', b'"\0"', b'\0']
+        for text in texts:
+            check(client.invoke(FunctionName="orders", InvocationType="DryRun", Payload=text)["StatusCode"] == 204,
+                  f"JSON is refused: {text[:40]}")
+        for text in broken:
+            refused(text[:40], client.invoke, FunctionName="orders", InvocationType="DryRun", Payload=text, **content)
         refused("unknown operation", client.list_tags, Resource=ARN, status=404, code="UnknownOperationException")
 
 
@@ -814,11 +829,19 @@ def the_command_line_tool_drives_it(folder):
                      "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_MAX_ATTEMPTS": "1", "AWS_PAGER": ""}
 
         def aws(*arguments, status=0):
-            done = subprocess.run([sys.executable, "-m", "awscli", *arguments, "--output", "json"], env=variables,
-                                  capture_output=True, text=True, timeout=60)
-            check(done.returncode == status, f"aws {arguments}: {done.returncode}: {done.stderr}{done.stdout}")
-            return json.loads(done.stdout) if done.returncode == 0 and done.stdout.strip() else done.stderr
+            """The tool itself, but for one run in this process: it takes a second to start."""
+            said, complained = io.StringIO(), io.StringIO()
+            inside = variables | {"AWS_DATA_PATH": os.environ["AWS_DATA_PATH"]}
+            with (unittest.mock.patch.dict(os.environ, inside, clear=True), contextlib.redirect_stdout(said),
+                  contextlib.redirect_stderr(complained)):
+                ended = awscli.clidriver.create_clidriver().main([*arguments, "--output", "json"])
+            told = said.getvalue()
+            check(ended == status, f"aws {arguments}: {ended}: {complained.getvalue()}{told}")
+            return json.loads(told) if ended == 0 and told.strip() else complained.getvalue()
 
+        done = subprocess.run([sys.executable, "-m", "awscli", "lambda", "get-function", "--function-name", "orders"],
+                              env=variables, capture_output=True, text=True, timeout=60)
+        check(done.returncode == 0 and ARN in done.stdout, f"aws as a program: {done}")
         function = ("--function-name", "orders")
         out = folder / "out.json"
         said = aws("lambda", "invoke", *function, "--payload", '{"a": 1}', "--log-type", "Tail", str(out))
@@ -868,6 +891,8 @@ def the_probe_drives_it(folder):
         check(probe("invoke", "worker", "Event", json.dumps({"note": str(note)})).returncode == 0, "an event")
         eventually(note.exists, "the event runs")
         check(probe("invoke", "nope", "RequestResponse", "{}").returncode != 0, "no such function")
+        done = probe("burst", "50", "worker")
+        check(done.returncode == 0, f"burst: {done}")
 
 
 def a_wrong_clock_is_told(folder):
@@ -932,10 +957,19 @@ def speaks_tls(folder):
 
 
 def the_other_function_runs_too(folder):
-    """Not only Python's: what is built with this library is a bootstrap like any other."""
-    with running("--bootstrap", TEST_FUNCTION) as server:
-        got = invoke(server.client(), {"a": 1})
-        check(got["StatusCode"] == 200 and "FunctionError" not in got, f"the built function: {got}")
+    """Not only Python's: this one speaks over a bare socket, and takes what it is not given."""
+    with running("--bootstrap", TEST_FUNCTION, "--memory", "128", "--concurrency", "8") as server:
+        client = server.client()
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda i: invoke(client, {"number": i}), range(400)))
+        check(not any("FunctionError" in a for a in answers), "some of 400 invocations failed")
+        ids = {a["ResponseMetadata"]["RequestId"] for a in answers}
+        check(len(ids) == 400, f"{len(ids)} ids for 400 invocations")
+        got = invoke(client, {"allocate_mib": 400, "sleep_ms": 10000})
+        check(got["FunctionError"] == "Unhandled" and "signal: killed" in got["body"]["errorMessage"], f"{got['body']}")
+        got = invoke(client, {"fail": "as told"})
+        check(got["FunctionError"] == "Unhandled" and got["body"]["errorMessage"] == "as told", f"{got['body']}")
+        check("FunctionError" not in invoke(client, {}), "no answer after what went wrong")
 
 
 def nothing_is_left(folder):
@@ -953,6 +987,14 @@ def nothing_is_left(folder):
             for call in stuck:
                 check(call.exception(20) or call.result()["FunctionError"], "a killed invocation succeeded")
     check("START RequestId" in (folder / "log").read_text(), "--log-file has no log")
+
+    server = Server()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        stuck = pool.submit(invoke, server.client(), {"sleep": 60, "fork": True, "note": str(folder / "twice")})
+        eventually((folder / "twice").exists, "one runs")
+        server.process.send_signal(signal.SIGINT)
+        server.stop()
+        stuck.exception(20)
 
     with running() as first:
         taken = subprocess.run([PROGRAM, "--bootstrap", BOOTSTRAP, "--port", str(first.port)], capture_output=True,
