@@ -264,7 +264,7 @@ private:
             }
             case server_step::reset: {
                 // A reset overtakes what was sent before it: let the client read that first.
-                for (int i = 0; i < 20; ++i)
+                for (int turns = 0; turns < 20; ++turns)
                     co_await boost::asio::post(boost::asio::use_awaitable);
                 error_code ignored;
                 w.lower.set_option(boost::asio::socket_base::linger(true, 0), ignored);

@@ -430,6 +430,7 @@ TEST_CASE("a closed client ends everything, and takes nothing more")
     SUBCASE("close()")
     {
         c->close();
+        CHECK(c->stats().opened == 2);  // none for the one that waited
         CHECK(c->stats().in_use == 0);
         CHECK(c->stats().waiting == 0);
         CHECK(under_way.answers == 0);

@@ -246,6 +246,17 @@ TEST_CASE("the queue has its limit too")
     CHECK(c.stats().waiting == 0);
 }
 
+TEST_CASE("those whose time is over together open nothing for each other")
+{
+    client_bench b;
+    scripted_server server(b.io.get_executor(), {{hang()}});
+    client c(b.io.get_executor(), {.connections_per_origin = 1});
+    for (int i = 0; i < 5; ++i)
+        b.ask(c, plain_origin(server.port()), {.total = 20ms});
+    CHECK(b.run_until([&] { return c.stats().closed == 1 && c.stats().waiting == 0; }));
+    CHECK(c.stats() == one_gone);
+}
+
 TEST_CASE("a call's own limits stand in for the client's, and zero is none")
 {
     client_bench b;

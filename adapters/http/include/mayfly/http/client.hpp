@@ -24,6 +24,9 @@ namespace mayfly::http {
     Used from one thread, or from the strand that is its executor; cancellations too are emitted there. It has no thread
     of its own, and keeps the context running only while a request is under way: an idle connection whose time is over
     is closed when the client is next used.
+
+    The system's resolver cannot be interrupted. A request ends in its time all the same, but the context stays busy
+    until the resolver has answered, and its destructor waits for that; `client_options::resolve` can do better.
 */
 class client {
 public:

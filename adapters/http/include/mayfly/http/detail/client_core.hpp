@@ -92,8 +92,10 @@ public:
     {
         closed_ = true;
         if (const auto calls = calls_.lock()) {
-            while (!calls->empty())
-                leave(*calls->begin(), errc::closed, {}, delivery::later);
+            std::vector<call*> all;
+            for (call& c : *calls)
+                all.push_back(&c);
+            leave_in_order(std::move(all), [](const call&) { return errc::closed; });
         }
         pool_.clear();
     }
@@ -223,6 +225,15 @@ private:
         rest(*calls);
     }
 
+    /// Those who wait go first, or they would be given the places of those who do not.
+    template <class Why>
+    void leave_in_order(std::vector<call*> calls, Why why)
+    {
+        std::stable_partition(calls.begin(), calls.end(), [](const call* c) { return !c->on; });
+        for (call* const c : calls)
+            leave(*c, why(*c), c->on ? c->on->words() : "", delivery::later);
+    }
+
     // Nothing of ours keeps the context running while no call is under way. A call that follows from within the handler
     // of the one before finds the wait still there.
     void rest(const call_list& calls)
@@ -264,9 +275,8 @@ private:
                 late.push_back(&c);
         }
         wakes_at_ = steady_time::max();
-        for (call* const c : late)
-            leave(*c, now >= c->total_at ? errc::timed_out : timeout_of(c->at), c->on ? c->on->words() : "",
-                delivery::later);
+        leave_in_order(
+            std::move(late), [now](const call& c) { return now >= c.total_at ? errc::timed_out : timeout_of(c.at); });
         steady_time first = steady_time::max();
         for (const call& c : *calls)
             first = std::min(first, c.due);
