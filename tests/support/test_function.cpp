@@ -8,7 +8,8 @@
 //
 // Before it asks for work, TEST_INIT: "hang", "exit", "crash", "error" (tells it and leaves), "sleep" (300 ms). With
 // TEST_INIT_ONCE, the path of a file, only if that is not there yet; it then makes it. TEST_EXTENSION registers one,
-// and SIGTERM then makes it write the file that TEST_TERM names.
+// and SIGTERM then makes it write the file that TEST_TERM names. With TEST_PRINT_EVENT it prints what it is invoked
+// with.
 
 #include <mayfly/detail/json_read.hpp>
 #include <mayfly/detail/json_write.hpp>
@@ -257,6 +258,9 @@ int main()
             return 93;
         const std::string at = "/2018-06-01/runtime/invocation/" + invocation.header("lambda-runtime-aws-request-id");
         const auto document = mayfly::detail::read_json(invocation.body);
+        if (std::getenv("TEST_PRINT_EVENT") != nullptr)
+            std::printf("event: %s\narn: %s\n", invocation.body.c_str(),
+                invocation.header("lambda-runtime-invoked-function-arn").c_str());
         if (const json_value* const why = document.root.find("fail")) {
             std::string body;
             json_writer(body)

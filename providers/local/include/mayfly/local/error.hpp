@@ -21,6 +21,7 @@ enum class errc {
     account_concurrency_exceeded,   ///< As many run as all functions without a reserve may have together.
     too_many_events,                ///< The queue of events is full.
     no_room,                        ///< The machine gives no more processes, descriptors, ports or memory.
+    bad_details,                    ///< A target's details do not name a function.
     stopped,                        ///< The platform is stopping, or has stopped.
 };
 
@@ -41,6 +42,7 @@ public:
         case errc::account_concurrency_exceeded: return "the platform runs as many invocations as it may";
         case errc::too_many_events: return "too many events are waiting";
         case errc::no_room: return "the machine gives no more processes, descriptors or ports";
+        case errc::bad_details: return "the details of the target are not valid";
         case errc::stopped: return "the platform has stopped";
         }
         return "unknown";
@@ -56,7 +58,8 @@ public:
         case errc::stopped: return condition::transient;
         case errc::function_not_found:
         case errc::version_not_found:
-        case errc::payload_too_large: break;
+        case errc::payload_too_large:
+        case errc::bad_details: break;
         }
         return condition::permanent;
     }
@@ -89,6 +92,7 @@ inline constexpr local_category local_category_instance{};
     case errc::version_not_found:
     case errc::payload_too_large:
     case errc::no_room:
+    case errc::bad_details:
     case errc::stopped: break;
     }
     return {};
