@@ -15,8 +15,10 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace mayfly_test {
 
@@ -36,21 +38,21 @@ bool run_until(boost::asio::io_context& io, Condition condition)
 
 class raw_client {
 public:
-    raw_client(boost::asio::io_context& io, std::uint16_t port) : io_(&io), socket_(io)
+    raw_client(boost::asio::io_context& io, std::uint16_t port) : io_(&io), state_(std::make_shared<state>(io))
     {
-        socket_.connect({boost::asio::ip::make_address("127.0.0.1"), port});
-        socket_.set_option(boost::asio::ip::tcp::no_delay(true));
-        listen();
+        state_->socket.connect({boost::asio::ip::make_address("127.0.0.1"), port});
+        state_->socket.set_option(boost::asio::ip::tcp::no_delay(true));
+        listen(state_);
     }
 
-    void send(std::string_view bytes) { boost::asio::write(socket_, boost::asio::buffer(bytes)); }
+    void send(std::string_view bytes) { boost::asio::write(state_->socket, boost::asio::buffer(bytes)); }
 
     /// Sends however much there is, while the other side may be answering already.
     void send_all(const std::string& bytes)
     {
         bool done = false;
-        boost::asio::async_write(
-            socket_, boost::asio::buffer(bytes), [&done](boost::system::error_code, std::size_t) { done = true; });
+        boost::asio::async_write(state_->socket, boost::asio::buffer(bytes),
+            [&done](boost::system::error_code, std::size_t) { done = true; });
         run_until(*io_, [&] { return done; });
     }
 
@@ -68,47 +70,72 @@ public:
     std::string read_to(std::string_view end)
     {
         std::size_t at = std::string::npos;
-        run_until(*io_, [&] { return (at = got_.find(end)) != std::string::npos || ended_; });
+        run_until(*io_, [&] { return (at = state_->got.find(end)) != std::string::npos || state_->ended; });
         if (at == std::string::npos)
             return {};
-        std::string out = got_.substr(0, at + end.size());
-        got_.erase(0, out.size());
+        std::string out = state_->got.substr(0, at + end.size());
+        state_->got.erase(0, out.size());
+        return out;
+    }
+
+    /// Waits for anything, and returns at most `limit` bytes of it. Empty at the end.
+    std::string read_some(std::size_t limit)
+    {
+        run_until(*io_, [&] { return !state_->got.empty() || state_->ended; });
+        std::string out = state_->got.substr(0, limit);
+        state_->got.erase(0, out.size());
         return out;
     }
 
     /// Waits until the other side closes, and returns what came before.
     std::string read_to_end()
     {
-        run_until(*io_, [&] { return ended_; });
-        return ended_ ? std::move(got_) : std::string("(still open)");
+        run_until(*io_, [&] { return state_->ended; });
+        return state_->ended ? std::move(state_->got) : std::string("(still open)");
     }
 
-    [[nodiscard]] bool ended() const noexcept { return ended_; }
+    ~raw_client()
+    {
+        boost::system::error_code ignored;
+        state_->socket.close(ignored);
+    }
+    raw_client(const raw_client&) = delete;
+    raw_client& operator=(const raw_client&) = delete;
 
-    void end_sending() { socket_.shutdown(boost::asio::socket_base::shutdown_send); }
-    void close() { socket_.close(); }
+    [[nodiscard]] bool ended() const noexcept { return state_->ended; }
+
+    void end_sending() { state_->socket.shutdown(boost::asio::socket_base::shutdown_send); }
+    void close() { state_->socket.close(); }
     void reset()
     {
-        socket_.set_option(boost::asio::socket_base::linger(true, 0));
-        socket_.close();
+        state_->socket.set_option(boost::asio::socket_base::linger(true, 0));
+        state_->socket.close();
     }
 
 private:
-    void listen()
+    /// What the reading goes on with after this has gone.
+    struct state {
+        explicit state(boost::asio::io_context& io) : socket(io) {}
+        boost::asio::ip::tcp::socket socket;
+        std::array<char, 16 * 1024> bytes{};
+        std::string got{};
+        bool ended = false;
+    };
+
+    static void listen(std::shared_ptr<state> s)
     {
-        socket_.async_read_some(boost::asio::buffer(bytes_), [this](boost::system::error_code ec, std::size_t n) {
-            got_.append(bytes_.data(), n);
+        auto& socket = s->socket;
+        const auto into = boost::asio::buffer(s->bytes);
+        socket.async_read_some(into, [s = std::move(s)](boost::system::error_code ec, std::size_t n) mutable {
+            s->got.append(s->bytes.data(), n);
             if (!ec)
-                return listen();
-            ended_ = true;
+                return listen(std::move(s));
+            s->ended = true;
         });
     }
 
     boost::asio::io_context* io_;
-    boost::asio::ip::tcp::socket socket_;
-    std::array<char, 16 * 1024> bytes_{};
-    std::string got_;
-    bool ended_ = false;
+    std::shared_ptr<state> state_;
 };
 
 }  // namespace mayfly_test
