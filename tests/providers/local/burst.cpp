@@ -114,9 +114,7 @@ public:
     std::function<void(const std::string&)> left{};
 
     explicit work_queue(asio::io_context& io)
-        : io_(io),
-          added_(io, asio::steady_timer::time_point::max()),
-          server_(io.get_executor(), [this](http::request r) { return serve(std::move(r)); })
+        : io_(io), server_(io.get_executor(), [this](http::request r) { return serve(std::move(r)); })
     {
         REQUIRE_FALSE(server_.listen());
     }
@@ -127,7 +125,6 @@ public:
     {
         waiting_.push_back(unit);
         done.emplace(unit, 0);
-        added_.cancel();
     }
 
     [[nodiscard]] std::size_t waiting() const noexcept { return waiting_.size(); }
@@ -156,7 +153,6 @@ private:
             const auto give_up = std::chrono::steady_clock::now() + 100ms;
             while (waiting_.empty() && std::chrono::steady_clock::now() < give_up) {
                 boost::system::error_code ec;
-                // One timer of its own: the shared one wakes all of them.
                 asio::steady_timer pause(io_, 5ms);
                 co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, ec));
             }
@@ -180,7 +176,6 @@ private:
     }
 
     asio::io_context& io_;
-    asio::steady_timer added_;
     std::deque<std::size_t> waiting_{};
     std::map<std::string, uptime> workers_{};
     http::server server_;

@@ -658,6 +658,9 @@ TEST_CASE("a platform that stops leaves nothing")
         CHECK(s.dropped == 10);
         CHECK(children() == 0);
         p.stop();  // again, for nothing
+        p.io.restart();
+        p.io.run_for(20s);
+        CHECK(p.io.stopped());  // nothing is left to wait for
         CHECK(run_until(p.io, [&] { return open_descriptors() < with_io; }));
     }
     CHECK(open_descriptors() == descriptors);

@@ -441,6 +441,8 @@ private:
     void exited(life_of& life, process_exit how)
     {
         life.exit = how;
+        if (life.grace)
+            life.grace->cancel();
         tell(platform_event::kind::exited, pid_, to_string(how));
         wake_.cancel();
         if (!running_ && gone_)
