@@ -57,6 +57,9 @@ struct probe {
         auto transport = aws::http_options_of(config);
         transport.connections_per_origin = 64;
         transport.limits.response = std::chrono::minutes{16};
+        // However many there are, each waits for its turn.
+        transport.waiting_requests = 1'000'000;
+        transport.limits.wait = {};
         auto opened = aws::default_session::open(io.get_executor(), config, transport, {}, {});
         if (!opened)
             return fail(to_string(opened.problems()));

@@ -167,6 +167,13 @@ TEST_CASE("a secret that the service quotes is not passed on")
         CHECK_MESSAGE(redacted(r.text, r.secret) == r.shown, r.why);
 }
 
+TEST_CASE("nor is a signature")
+{
+    CHECK(without_signatures("Credential=AKID/20150830, Signature=00ff12ab. And Signature=, Signature=ab") ==
+          "Credential=AKID/20150830, Signature=***. And Signature=***, Signature=***");
+    CHECK(without_signatures("nothing of the kind") == "nothing of the kind");
+}
+
 TEST_CASE("as much of XML as is needed")
 {
     struct row {

@@ -350,6 +350,7 @@ private:
         }
         for (const std::string& secret : call.hidden)
             from_all(secret);
+        f.message = without_signatures(std::move(f.message));
     }
 
     struct known_endpoint {

@@ -7,6 +7,7 @@
 #include <boost/system/error_code.hpp>
 #include <boost/system/error_condition.hpp>
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -138,6 +139,18 @@ struct failure {
         return text;
     for (auto at = text.find(secret); at != text.npos; at = text.find(secret, at + 3))
         text.replace(at, secret.size(), "***");
+    return text;
+}
+
+/// The text with the end of each `Signature=...` replaced: a service may quote the header that it cannot read.
+[[nodiscard]] inline std::string without_signatures(std::string text)
+{
+    constexpr std::string_view name = "Signature=";
+    for (auto at = text.find(name); at != text.npos; at = text.find(name, at + 1)) {
+        const auto begin = at + name.size();
+        const auto end = std::min(text.find_first_not_of("0123456789abcdef", begin), text.size());
+        text.replace(begin, end - begin, "***");
+    }
     return text;
 }
 

@@ -56,7 +56,10 @@ public:
     [[nodiscard]] static checked<std::shared_ptr<basic_session>> open(
         boost::asio::any_io_executor executor, config c, session_options options = {})
     {
-        return open(std::move(executor), c, http_options_of(c), {}, std::move(options));
+        http::client_options transport = http_options_of(c);
+        // Room for several launches at once: a function that is slow to answer must not hold up the others.
+        transport.connections_per_origin = 128;
+        return open(std::move(executor), c, std::move(transport), {}, std::move(options));
     }
 
     /// Likewise with connections and calls as wanted. How often a request is sent comes from `c`.
