@@ -147,6 +147,12 @@ long number(const json_value& event, std::string_view key, long otherwise)
     return v == nullptr ? otherwise : v->as<long>().value_or(otherwise);
 }
 
+void die_of(int signal)
+{
+    std::signal(signal, SIG_DFL);  // sanitizers have handlers of their own
+    std::raise(signal);
+}
+
 void on_term(int)
 {
     if (const char* const path = std::getenv("TEST_TERM")) {
@@ -181,7 +187,7 @@ void init(connection& api)
     if (what == "exit")
         std::exit(3);
     if (what == "crash")
-        std::raise(SIGSEGV);
+        die_of(SIGSEGV);
     if (what == "sleep")
         ::usleep(300'000);
     if (what == "error") {
@@ -219,7 +225,7 @@ std::string obey(const json_value& event, const answer& invocation, long count)
     if (const long ms = number(event, "sleep_ms", 0); ms > 0)
         ::usleep(static_cast<useconds_t>(ms) * 1000);
     if (const long signal = number(event, "signal", 0); signal > 0)
-        std::raise(static_cast<int>(signal));
+        die_of(static_cast<int>(signal));
     if (const long code = number(event, "exit", -1); code >= 0)
         std::exit(static_cast<int>(code));
     if (const long bytes = number(event, "answer_bytes", -1); bytes >= 2)
