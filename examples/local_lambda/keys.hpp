@@ -4,8 +4,10 @@
 #include "roles.hpp"
 #include "text.hpp"
 
+#include <mayfly/aws/arn.hpp>
 #include <mayfly/aws/credentials.hpp>
 #include <mayfly/clock.hpp>
+#include <mayfly/local/function.hpp>
 
 #include <chrono>
 #include <map>
@@ -20,6 +22,7 @@ namespace local_lambda {
 struct identity {
     std::string arn{};
     std::string user_id{};
+    std::string account{};
     const local_lambda::role* role = nullptr;  ///< Of a session; null for the account's own key, which may do all.
 };
 
@@ -33,15 +36,12 @@ struct key {
 class key_book {
 public:
     /// The roles outlive the book.
-    key_book(mayfly::aws::credentials own, std::string partition, std::string account)
-        : partition_(std::move(partition)), account_(std::move(account))
+    key_book(mayfly::aws::credentials own, const mayfly::local::account_settings& where)
     {
         const std::string id = own.access_key_id;
-        const std::string user = "arn:" + partition_ + ":iam::" + account_ + ":user/local";
-        keys_.emplace(id, key{std::move(own), {user, unique_id("AIDA"), nullptr}});
+        const std::string user = "arn:" + where.partition + ":iam::" + where.account + ":user/local";
+        keys_.emplace(id, key{std::move(own), {user, unique_id("AIDA"), where.account, nullptr}});
     }
-
-    [[nodiscard]] const std::string& account() const noexcept { return account_; }
 
     /// Null if there is no such key.
     [[nodiscard]] const key* find(std::string_view access_key_id) const
@@ -67,9 +67,12 @@ public:
         key made;
         made.credentials = {"ASIA" + random_text(16, letters), random_text(40, base64_letters),
             "IQoJb3JpZ2luX2Vj" + random_text(400, base64_letters) + "==", expires, {}};
-        made.who = {
-            "arn:" + partition_ + ":sts::" + account_ + ":assumed-role/" + std::string(r.name()) + '/' + session_name,
-            id->second + ':' + session_name, &r};
+        const auto arn = mayfly::aws::parse_arn(r.arn).value_or(mayfly::aws::arn{});
+        made.who.arn = "arn:" + arn.partition + ":sts::" + arn.account + ":assumed-role/";
+        made.who.arn.append(mayfly::aws::role_name(arn)).append("/").append(session_name);
+        made.who.user_id = id->second + ':' + session_name;
+        made.who.account = arn.account;
+        made.who.role = &r;
         const std::string access_key_id = made.credentials.access_key_id;
         return keys_.insert_or_assign(access_key_id, std::move(made)).first->second;
     }
@@ -80,8 +83,6 @@ private:
         return prefix + random_text(17, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567");
     }
 
-    std::string partition_;
-    std::string account_;
     std::map<std::string, key, std::less<>> keys_;
     std::map<std::string, std::string, std::less<>> role_ids_;
 };

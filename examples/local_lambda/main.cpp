@@ -112,8 +112,7 @@ int run(options o)
             return refuse(wrong);
     }
 
-    const auto& where = o.platform.where;
-    key_book keys(o.own, where.partition, where.account);
+    key_book keys(o.own, o.platform.where);
     front service(on, known, keys, o.sts, log, o.clock_offset);
     constexpr std::size_t most_body_bytes = 64 * 1024 * 1024;  // so that most that is too large still hears why
     o.server.body_limit = most_body_bytes;

@@ -18,12 +18,6 @@ struct role {
     std::vector<std::string> actions{"lambda:InvokeFunction", "lambda:GetFunction", "lambda:GetFunctionConfiguration",
         "lambda:GetFunctionEventInvokeConfig", "lambda:GetFunctionConcurrency"};
     std::int64_t max_session_seconds = 3600;
-
-    /// Without its path.
-    [[nodiscard]] std::string_view name() const noexcept
-    {
-        return std::string_view(arn).substr(arn.find_last_of("/:") + 1);
-    }
 };
 
 /// `*` stands for any text, `?` for one character, as in policies.

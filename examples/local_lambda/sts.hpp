@@ -64,7 +64,7 @@ public:
                 return finished(action, assume(p, *who, now));
             if (action == "GetCallerIdentity" && who != nullptr)
                 return sts_result{action, xml_element("Arn", who->arn) + xml_element("UserId", who->user_id) +
-                                              xml_element("Account", keys_->account())};
+                                              xml_element("Account", who->account)};
         }
         return refusal{400, "InvalidAction", "Could not find operation " + action + " for version " + version, {}};
     }

@@ -972,6 +972,29 @@ def the_other_function_runs_too(folder):
         check("FunctionError" not in invoke(client, {}), "no answer after what went wrong")
 
 
+def state(pid):
+    return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+
+
+def environments_come_and_go(folder):
+    with running("--start-delay", "0.3", "--idle-seconds", "1") as server:
+        client = server.client()
+        began = time.monotonic()
+        pid = invoke(client)["body"]["pid"]
+        check(time.monotonic() - began >= 0.3, "no delay of the start")
+        eventually(lambda: state(pid) == "T", "an idle process is frozen")
+        check(invoke(client)["body"]["pid"] == pid, "a frozen process is not used again")
+        eventually(lambda: not alive(pid), "an idle process is let go")
+        check(invoke(client)["body"]["pid"] != pid, "a process that was let go")
+    with running("--no-freeze") as server:
+        pid = invoke(server.client())["body"]["pid"]
+        invoke(server.client(), InvocationType="DryRun")
+        check(alive(pid) and state(pid) != "T", "frozen all the same")
+    with running("--failure-rate", "1") as server:
+        got = invoke(server.client())
+        check(got.get("FunctionError") == "Unhandled", f"a start that cannot succeed: {got}")
+
+
 def nothing_is_left(folder):
     """Stopped in the middle of everything, it still ends, and so does all that it has started."""
     for how in (signal.SIGINT, signal.SIGTERM):
@@ -1038,7 +1061,7 @@ TESTS = [
     refuses_invocations_as_lambda_does, times_out, throttles, events_are_queued_and_tried_again,
     shows_functions_and_versions, keeps_aliases_and_event_configs, the_command_line_tool_drives_it,
     the_probe_drives_it, a_wrong_clock_is_told, several_functions_from_a_file, speaks_tls,
-    the_other_function_runs_too, nothing_is_left, options_are_checked,
+    the_other_function_runs_too, environments_come_and_go, nothing_is_left, options_are_checked,
 ]
 
 
