@@ -292,6 +292,22 @@ TEST_CASE("one AssumeRole for a thousand first uses at once, and one more for ea
     CHECK(asked_sts(b) == 3);
 }
 
+TEST_CASE("a clock that is hours ahead is put right, and sessions do not seem to be over because of it")
+{
+    service_bench b{answering([](const std::string& request) {
+        return field_of(request, "X-Amz-Date").starts_with("20150830T12")
+                   ? all_well(request)
+                   : response("403 Forbidden", "Date: Sun, 30 Aug 2015 12:36:00 GMT\r\n",
+                         "<ErrorResponse><Error><Code>SignatureDoesNotMatch</Code></Error></ErrorResponse>", true);
+    })};
+    b.wall += 3h;
+    provider p{b.session()};
+    for (int i = 0; i < 3; ++i)
+        CHECK_FALSE(made(b, p, request_for(work, 5, {{"role", role}})).ec);
+    CHECK(asked_sts(b) == 2);  // Refused, and then granted.
+    CHECK(b.server.requests().size() == 17);
+}
+
 TEST_CASE("roles in between are assumed one after the other")
 {
     service_bench b{answering(all_well)};

@@ -182,8 +182,12 @@ public:
     [[nodiscard]] boost::asio::any_io_executor get_executor() const { return http_->get_executor(); }
     [[nodiscard]] http::client& transport() noexcept { return *http_; }
     [[nodiscard]] const config& settings() const noexcept { return *config_; }
-    /// The wall clock that requests are signed by.
-    [[nodiscard]] const std::function<wall_time()>& clock() const noexcept { return options_.now; }
+    /// The time, as an endpoint has it.
+    [[nodiscard]] wall_time now_at(const http::origin& o) const
+    {
+        const auto at = clocks_.find(o);
+        return at == clocks_.end() ? options_.now() : at->second.corrected(options_.now());
+    }
 
     /// Where a service is, or what is wrong with how that was said. No region: the configured one.
     [[nodiscard]] const checked<endpoint>& endpoint_of(std::string_view service, std::string_view region = {})

@@ -74,7 +74,7 @@ public:
             std::make_shared<http::client>(executor, transport), std::make_shared<const config>(c), std::move(calls));
         auto chain = fetch_by_chain(executor, c, sts_client{service}.function(),
             {.session = options.session_name, .http = std::move(transport)});
-        auto own = std::make_unique<credential_cache>(executor, std::move(chain), by(*service));
+        auto own = std::make_unique<credential_cache>(executor, std::move(chain), by(service, {}));
         auto out = std::make_shared<basic_session>(service, own->keys(), std::move(options));
         out->chain_ = std::move(own);
         return out;
@@ -131,13 +131,17 @@ private:
         auto& kept = roles_[std::move(key)];
         if (!kept) {
             kept = std::make_unique<credential_cache>(get_executor(),
-                fetch_by_role(std::move(source), std::move(request), sts(region).function()), by(*service_));
+                fetch_by_role(std::move(source), std::move(request), sts(region).function()), by(service_, region));
         }
         return kept->keys();
     }
 
-    /// Sessions end by the clock that requests are signed by.
-    [[nodiscard]] static credential_cache_options by(const service_client& service) { return {.now = service.clock()}; }
+    /// Sessions end by the clock of who gave them. By a local one that is wrong they would seem to be over at once.
+    [[nodiscard]] static credential_cache_options by(std::shared_ptr<service_client> service, std::string_view region)
+    {
+        const auto& sts = service->endpoint_of("sts", region);
+        return {.now = [service, origin = sts ? sts->origin : http::origin{}] { return service->now_at(origin); }};
+    }
 
     std::shared_ptr<service_client> service_;
     key_function own_;
