@@ -37,7 +37,8 @@ TEST_CASE("a coroutine's outcome arrives as the operation's arguments, move-only
 
 TEST_CASE("the token's slot reaches the coroutine")
 {
-    for (const auto kind : {asio::cancellation_type::terminal, asio::cancellation_type::total}) {
+    for (const auto kind :
+        {asio::cancellation_type::terminal, asio::cancellation_type::partial, asio::cancellation_type::total}) {
         asio::io_context io;
         asio::cancellation_signal stop;
         error_code seen;
@@ -53,6 +54,31 @@ TEST_CASE("the token's slot reaches the coroutine")
         io.poll();
         stop.emit(kind);
         io.run();
+        CHECK(seen == asio::error::operation_aborted);
+    }
+}
+
+TEST_CASE("an operation cancelled before it began, and one that waits on after, end as cancelled")
+{
+    for (const bool begun : {false, true}) {
+        asio::io_context io;
+        asio::cancellation_signal stop;
+        error_code seen;
+        asio::steady_timer timer(io, std::chrono::hours(1));
+        mayfly::http::spawn<int>(
+            io.get_executor(),
+            [&]() -> asio::awaitable<outcome<int>> {
+                error_code ignored;
+                co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+                co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+                co_return outcome<int>{};
+            },
+            asio::bind_cancellation_slot(stop.slot(), [&](error_code ec, int) { seen = ec; }));
+        if (begun)
+            io.poll();
+        stop.emit(asio::cancellation_type::terminal);
+        io.restart();
+        io.run_for(std::chrono::seconds(10));
         CHECK(seen == asio::error::operation_aborted);
     }
 }

@@ -19,7 +19,6 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/error_code.hpp>
-#include <boost/system/result.hpp>
 
 #include <charconv>
 #include <csignal>
@@ -31,6 +30,7 @@
 #include <system_error>
 #include <type_traits>
 #include <utility>
+#include <variant>
 
 namespace mayfly::lambda_runtime {
 
@@ -54,7 +54,7 @@ struct run_report {
 };
 
 /// What a handler may return that would rather not throw.
-using function_result = boost::system::result<std::string, function_error>;
+using function_result = std::variant<std::string, function_error>;
 
 namespace detail {
 
@@ -72,10 +72,10 @@ boost::asio::awaitable<function_answer> call_handler(Handler& handler, Invocatio
         auto running = handler(std::move(i));
         auto value = co_await std::move(running);
         if constexpr (std::is_same_v<decltype(value), function_result>) {
-            if (value.has_error())
-                out.error = std::move(value).error();
+            if (auto* const error = std::get_if<function_error>(&value))
+                out.error = std::move(*error);
             else
-                out.result = *std::move(value);
+                out.result = std::get<std::string>(std::move(value));
         } else {
             out.result = std::move(value);
         }
