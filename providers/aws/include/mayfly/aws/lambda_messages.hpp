@@ -91,11 +91,8 @@ namespace detail {
 /// Text as one segment of a path, or one value of a query.
 [[nodiscard]] inline std::string path_segment(std::string_view text)
 {
-    std::string out(text.size() * 3, '\0');
-    char* end = out.data();
-    for (const char c : text)
-        end = put_encoded(end, c);
-    out.resize(static_cast<std::size_t>(end - out.data()));
+    std::string out;
+    append_encoded(out, text);
     return out;
 }
 

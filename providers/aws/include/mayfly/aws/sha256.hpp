@@ -55,15 +55,24 @@ private:
     return sha256{}.update(text).finish();
 }
 
+namespace detail {
+
+inline constexpr std::array<std::array<char, 2>, 256> hex_pairs = [] {
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::array<std::array<char, 2>, 256> out{};
+    for (std::size_t i = 0; i < out.size(); ++i)
+        out[i] = {digits[i / 16], digits[i % 16]};
+    return out;
+}();
+
+}  // namespace detail
+
 /// Lower case.
 [[nodiscard]] inline hex_digest hex(const digest& bytes) noexcept
 {
-    constexpr std::string_view digits = "0123456789abcdef";
     hex_digest out;
-    for (std::size_t i = 0; i < bytes.size(); ++i) {
-        out[2 * i] = digits[bytes[i] >> 4U];
-        out[2 * i + 1] = digits[bytes[i] & 0xFU];
-    }
+    for (std::size_t i = 0; i < bytes.size(); ++i)
+        std::memcpy(&out[2 * i], detail::hex_pairs[bytes[i]].data(), 2);
     return out;
 }
 

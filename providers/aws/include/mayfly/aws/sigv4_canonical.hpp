@@ -3,6 +3,8 @@
 
 #include <mayfly/aws/sha256.hpp>
 
+#include <boost/endian/conversion.hpp>
+
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -117,24 +119,61 @@ inline constexpr std::array<bool, 256> unreserved = [] {
     }
 }
 
-// The functions below write to a place that is large enough, and return its new end.
+// The functions below write to a place that is large enough, by a few octets more than the text, and return its new
+// end.
 
 inline char* put(char* out, std::string_view text) noexcept
 {
     return std::copy(text.begin(), text.end(), out);
 }
 
+/// How each octet is written: itself or as an escape, and behind that how long it is then.
+inline constexpr std::array<std::array<char, 4>, 256> encodings = [] {
+    constexpr std::string_view digits = "0123456789ABCDEF";
+    std::array<std::array<char, 4>, 256> out{};
+    for (std::size_t i = 0; i < out.size(); ++i)
+        out[i] = unreserved[i] ? std::array<char, 4>{static_cast<char>(i), 0, 0, 1}
+                               : std::array<char, 4>{'%', digits[i / 16], digits[i % 16], 3};
+    return out;
+}();
+
+/// Writes four octets, of which one or three count: without a branch, which nobody could foresee.
 inline char* put_encoded(char* out, char c) noexcept
 {
-    const auto byte = static_cast<unsigned char>(c);
-    if (unreserved[byte]) {
-        *out++ = c;
-    } else {
-        constexpr std::string_view digits = "0123456789ABCDEF";
-        *out++ = '%';
-        *out++ = digits[byte >> 4U];
-        *out++ = digits[byte & 0xFU];
+    const auto& how = encodings[static_cast<unsigned char>(c)];
+    std::memcpy(out, how.data(), how.size());
+    return out + how[3];
+}
+
+/// With everything escaped but unreserved octets: for a part of a path, a query or a form.
+inline void append_encoded(std::string& out, std::string_view text)
+{
+    for (const char c : text) {
+        const auto& how = encodings[static_cast<unsigned char>(c)];
+        out.append(how.data(), static_cast<std::size_t>(how[3]));
     }
+}
+
+/// Eight letters at once; what is no capital stays.
+[[nodiscard]] constexpr std::uint64_t lower_eight(std::uint64_t eight) noexcept
+{
+    constexpr std::uint64_t ones = 0x0101010101010101U;
+    const std::uint64_t seven_bits = eight & (ones * 0x7F);
+    const std::uint64_t from_a = seven_bits + ones * (0x80 - 'A');
+    const std::uint64_t past_z = seven_bits + ones * (0x7F - 'Z');
+    return eight | ((from_a & ~past_z & ~eight & (ones * 0x80)) >> 2U);
+}
+
+inline char* put_lower(char* out, std::string_view text) noexcept
+{
+    std::uint64_t eight = 0;
+    for (; text.size() >= sizeof eight; text.remove_prefix(sizeof eight), out += sizeof eight) {
+        std::memcpy(&eight, text.data(), sizeof eight);
+        eight = lower_eight(eight);
+        std::memcpy(out, &eight, sizeof eight);
+    }
+    for (const char c : text)
+        *out++ = lower(c);
     return out;
 }
 
@@ -179,13 +218,18 @@ inline char* put_query_text(char* out, std::string_view text) noexcept
 /// How many octets at the start are above the blank.
 [[nodiscard]] inline std::size_t solid_run(std::string_view text) noexcept
 {
+    // By words, and four of them at a time: tokens are long, and mostly have no blank at all.
+    constexpr std::uint64_t tops = 0x8080808080808080U;
+    const auto low = [at = text.data()](std::size_t i) {  // a top bit where there is an octet up to the blank
+        std::uint64_t eight = 0;
+        std::memcpy(&eight, at + i, sizeof eight);
+        return (eight - 0x2121212121212121U) & ~eight & tops;
+    };
     std::size_t n = 0;
-    // Eight at a time: tokens are long, and mostly have no blank at all.
-    for (std::uint64_t eight = 0; text.size() - n >= sizeof eight; n += sizeof eight) {
-        std::memcpy(&eight, text.data() + n, sizeof eight);
-        if (((eight - 0x2121212121212121U) & ~eight & 0x8080808080808080U) != 0)
-            break;
-    }
+    while (text.size() - n >= 32 && (low(n) | low(n + 8) | low(n + 16) | low(n + 24)) == 0)
+        n += 32;
+    while (text.size() - n >= 8 && low(n) == 0)
+        n += 8;
     while (n < text.size() && static_cast<unsigned char>(text[n]) > ' ')
         ++n;
     return n;
@@ -230,7 +274,7 @@ public:
     result operator()(const signing_request& r, std::optional<std::string_view> listed = std::nullopt)
     {
         using namespace detail;
-        std::size_t most = 80 + r.method.size() + 3 * r.path.size() + 4 * r.query.size();
+        std::size_t most = 96 + r.method.size() + 3 * r.path.size() + 4 * r.query.size();
         most += take_headers(r.headers, listed) + sent_hash_.size() + r.payload_hash.size();
         if (text_.size() < most)
             text_.resize(most);
@@ -251,7 +295,7 @@ public:
             if (h.first) {
                 if (out != names)
                     *out++ = ';';
-                out = put(out, {text_.data() + h.written, h.name.size()});
+                out = put(out, {text_.data() + h.written, h.header->name.size()});
             }
         }
         const std::string_view signed_headers{names, static_cast<std::size_t>(out - names)};
@@ -270,10 +314,8 @@ public:
 
 private:
     struct taken {
-        std::string_view name;
-        std::string_view value;
-        std::uint64_t start;      // of the name in lower case, so that one comparison settles most
-        std::size_t place;        // among all headers
+        std::uint64_t start;  // of the name in lower case, so that one comparison settles most
+        const header_view* header;
         std::size_t written = 0;  // where its name stands in the text
         bool first = true;        // of its name
     };
@@ -284,10 +326,9 @@ private:
 
     static std::uint64_t start_of(std::string_view name) noexcept
     {
-        std::uint64_t out = 0;
-        for (std::size_t i = 0; i < sizeof out; ++i)
-            out = out << 8U | (i < name.size() ? static_cast<unsigned char>(detail::lower(name[i])) : 0U);
-        return out;
+        std::array<unsigned char, 8> first{};
+        std::copy_n(name.begin(), std::min(name.size(), first.size()), first.begin());
+        return detail::lower_eight(boost::endian::load_big_u64(first.data()));
     }
 
     static int compare_names(std::string_view a, std::string_view b) noexcept
@@ -310,7 +351,7 @@ private:
         for (const header_view& h : all) {
             if (listed ? !detail::is_listed(*listed, h.name) : !detail::is_signable(h.name))
                 continue;
-            headers_.push_back({h.name, h.value, start_of(h.name), headers_.size()});
+            headers_.push_back({start_of(h.name), &h});
             room += 2 * h.name.size() + h.value.size() + 3;
             if (h.name.size() == 20 && detail::equal_ignoring_case(h.name, "x-amz-content-sha256"))
                 sent_hash_ = detail::trimmed(h.value);
@@ -318,8 +359,8 @@ private:
         std::sort(headers_.begin(), headers_.end(), [](const taken& a, const taken& b) {
             if (a.start != b.start)
                 return a.start < b.start;
-            const int order = compare_names(a.name, b.name);
-            return order != 0 ? order < 0 : a.place < b.place;
+            const int order = compare_names(a.header->name, b.header->name);
+            return order != 0 ? order < 0 : a.header < b.header;
         });
         return room;
     }
@@ -328,16 +369,16 @@ private:
     {
         const taken* before = nullptr;
         for (taken& h : headers_) {
-            h.first = before == nullptr || h.start != before->start || compare_names(h.name, before->name) != 0;
+            h.first = before == nullptr || h.start != before->start ||
+                      compare_names(h.header->name, before->header->name) != 0;
             if (h.first) {
                 h.written = static_cast<std::size_t>(out - text_.data());
-                for (const char c : h.name)
-                    *out++ = detail::lower(c);
+                out = detail::put_lower(out, h.header->name);
                 *out++ = ':';
             } else {
                 out[-1] = ',';  // over the line's end
             }
-            out = detail::put_header_value(out, h.value);
+            out = detail::put_header_value(out, h.header->value);
             *out++ = '\n';
             before = &h;
         }
@@ -348,8 +389,8 @@ private:
     {
         if (query.empty())
             return out;
-        if (query_.size() < 3 * query.size())
-            query_.resize(3 * query.size());
+        if (query_.size() < 3 * query.size() + 4)
+            query_.resize(3 * query.size() + 4);
         parameters_.clear();
         char* end = query_.data();
         while (!query.empty()) {

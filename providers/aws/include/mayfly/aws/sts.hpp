@@ -76,9 +76,7 @@ namespace detail {
 inline void add_parameter(std::string& form, std::string_view name, std::string_view value)
 {
     form.append(form.empty() ? "" : "&").append(name).append("=");
-    char encoded[3];
-    for (const char c : value)
-        form.append(encoded, static_cast<std::size_t>(put_encoded(encoded, c) - encoded));
+    append_encoded(form, value);
 }
 
 }  // namespace detail
