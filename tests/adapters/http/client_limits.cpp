@@ -4,6 +4,7 @@
 #include <mayfly/http/client.hpp>
 
 #include <scripted_server.hpp>
+#include <test_certificates.hpp>
 
 #include <doctest/doctest.h>
 
@@ -113,6 +114,7 @@ std::vector<place> places()
 /// A call on its way to a place.
 struct journey {
     client_bench b{};
+    temporary_file trusted{test_authority().certificate()};
     scripted_server server;
     silent_port silent;
     http::origin to;
@@ -134,7 +136,7 @@ struct journey {
         o.resolve = [this](const std::string&, std::uint16_t, auto) { resolving = true; };
         if (p.through_proxy)
             o.proxy.https = "http://127.0.0.1:" + std::to_string(server.port());
-        o.tls.ca_file = "/etc/ssl/certs/ca-certificates.crt";
+        o.tls.ca_file = trusted.path();
         return o;
     }
 
