@@ -154,4 +154,11 @@ inline std::optional<host_and_port> parse_host_and_port(std::string_view text)
     return out;
 }
 
+/// A url for messages, also one that is none: a password may stand before an `@`.
+[[nodiscard]] inline std::string url_to_show(std::string_view text)
+{
+    const auto at = text.rfind('@');
+    return at == text.npos ? std::string(text) : "***" + std::string(text.substr(at));
+}
+
 }  // namespace mayfly::http

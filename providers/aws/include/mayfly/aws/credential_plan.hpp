@@ -83,7 +83,8 @@ struct credential_plan {
             while (out.path_prefix.ends_with('/'))
                 out.path_prefix.pop_back();
         } else {
-            wrong.push_back({said->from, '"' + said->value + '"', "write http://, a host, and perhaps a port"});
+            wrong.push_back(
+                {said->from, '"' + http::url_to_show(said->value) + '"', "write http://, a host, and perhaps a port"});
         }
     }
     const auto number = [&](std::string_view variable, std::string_view key, std::uint32_t most) -> std::uint32_t {
@@ -356,10 +357,10 @@ private:
             say("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", '"' + *relative + '"',
                 "write a path, which begins with a slash");
         else if (!url)
-            say("AWS_CONTAINER_CREDENTIALS_FULL_URI", '"' + *full + '"',
+            say("AWS_CONTAINER_CREDENTIALS_FULL_URI", '"' + http::url_to_show(*full) + '"',
                 "write https:// or http://, a host and a path");
         else if (!may_serve_credentials(url->origin))
-            say("AWS_CONTAINER_CREDENTIALS_FULL_URI", '"' + *full + '"',
+            say("AWS_CONTAINER_CREDENTIALS_FULL_URI", '"' + http::url_to_show(*full) + '"',
                 "plain http may lead only to loopback, 169.254.170.2, 169.254.170.23 or fd00:ec2::23; use https");
         else
             out.first.address = *url;

@@ -59,8 +59,8 @@ struct endpoint {
     if (const auto said = configured_endpoint(c, service)) {
         const auto url = http::parse_url(said->value);
         if (!url || url->target.find('?') != url->target.npos)
-            return problems{
-                {said->from, '"' + said->value + '"', "write http:// or https://, a host, and perhaps a path"}};
+            return problems{{said->from, '"' + http::url_to_show(said->value) + '"',
+                "write http:// or https://, a host, and perhaps a path"}};
         out.origin = url->origin;
         out.path_prefix = url->target;
         while (out.path_prefix.ends_with('/'))

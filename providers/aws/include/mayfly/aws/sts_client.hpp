@@ -73,6 +73,12 @@ public:
             co_return out;
         }
         service_call call{.to = *at, .request = post(form_of(r)), .hidden = {r.external_id, r.web_identity_token}};
+        // A service may quote the form as it got it.
+        for (const std::string* const secret : {&r.external_id, &r.web_identity_token}) {
+            std::string encoded;
+            detail::append_encoded(encoded, *secret);
+            call.hidden.push_back(std::move(encoded));
+        }
         if (r.web_identity_token.empty())
             call.keys = std::move(caller);
         auto asked = self.service_->perform(std::move(call));
