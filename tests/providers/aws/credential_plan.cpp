@@ -208,11 +208,11 @@ TEST_CASE("a configured source that is wrong is a problem, and never passed over
             "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "begins with a slash"},
         {"a path that names another host", {{"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "@evil.example/"}}, "",
             "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "begins with a slash"},
-        {"no url", {{"AWS_CONTAINER_CREDENTIALS_FULL_URI", "localhost:80"}}, "", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-            "write https://"},
+        {"no url", {{"AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://me:hidden@localhost"}}, "",
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI", "write https://"},
         {"a token of two lines", both(container, {{"AWS_CONTAINER_AUTHORIZATION_TOKEN", "hidden\r\nX: y"}}), "",
             "AWS_CONTAINER_AUTHORIZATION_TOKEN", "one line"},
-        {"an odd metadata address", {{"AWS_EC2_METADATA_SERVICE_ENDPOINT", "169.254.169.254"}}, "",
+        {"an odd metadata address", {{"AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://me:hidden@h"}}, "",
             "AWS_EC2_METADATA_SERVICE_ENDPOINT", "write http://"},
         {"an odd metadata mode", {{"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "IPv5"}}, "",
             "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "IPv4 or IPv6"},
@@ -235,7 +235,8 @@ TEST_CASE("a configured source that is wrong is a problem, and never passed over
     CHECK(to_string(second_factor.problems()).find("second factor") != std::string::npos);
     CHECK(second_factor.problems().size() == 2);
     const auto duration = plan_credentials(with(container, texts[10].c_str()));
-    CHECK(to_string(duration.problems()).find("/home/me/.aws/config:4 is \"soon\": write a number") != std::string::npos);
+    CHECK(
+        to_string(duration.problems()).find("/home/me/.aws/config:4 is \"soon\": write a number") != std::string::npos);
 }
 
 TEST_CASE("plain http goes to hosts that serve credentials, and nowhere else")
