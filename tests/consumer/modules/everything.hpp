@@ -11,7 +11,7 @@
 #include <mayfly/http/server.hpp>
 #include <mayfly/lambda_runtime/run.hpp>
 #include <mayfly/lambda_runtime/service.hpp>
-#include <mayfly/local/platform.hpp>
+#include <mayfly/local/local_provider.hpp>
 #include <mayfly/mock/provider.hpp>
 
 /// How many there are of the entries that a package of nothing is refused for.
