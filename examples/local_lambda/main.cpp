@@ -51,11 +51,23 @@ void allow_many_files()
     }
 }
 
-/// Ends everything at the first signal, at once at the second.
+/// Nothing is left to be ended: a signal now would only spoil the exit status.
+void hold_signals()
+{
+    sigset_t both;
+    ::sigemptyset(&both);
+    ::sigaddset(&both, SIGINT);
+    ::sigaddset(&both, SIGTERM);
+    ::pthread_sigmask(SIG_BLOCK, &both, nullptr);
+}
+
+/** Ends everything at the first signal. At the second, callers do not even get their answers; a third is left to the
+    system.
+*/
 class stopper {
 public:
     stopper(asio::io_context& io, mayfly::http::server& server, platform& on, const journal& log)
-        : io_(&io), server_(&server), platform_(&on), log_(&log), signals_(io, SIGINT, SIGTERM)
+        : server_(&server), platform_(&on), log_(&log), signals_(io, SIGINT, SIGTERM)
     {
         signals_.async_wait([this](error_code ec, int) {
             if (!ec)
@@ -68,8 +80,10 @@ private:
     {
         log_->line("stopping");
         signals_.async_wait([this](error_code ec, int) {
-            if (!ec)
-                io_->stop();
+            if (ec)
+                return;
+            signals_.clear();
+            server_->close();
         });
         server_->async_stop([this](error_code) { one_less(); });
         platform_->async_stop([this](error_code) { one_less(); });
@@ -81,7 +95,6 @@ private:
             signals_.cancel();
     }
 
-    asio::io_context* io_;
     mayfly::http::server* server_;
     platform* platform_;
     const journal* log_;
@@ -128,6 +141,7 @@ int run(options o)
     std::printf("local_lambda: %s://127.0.0.1:%u\n", o.server.certificate.empty() ? "http" : "https", server.port());
     std::fflush(stdout);
     io.run();
+    hold_signals();
     return 0;
 }
 

@@ -94,7 +94,7 @@ A file of functions
   role_arn = "arn:aws:iam::123456789012:role/worker"
   external_id = "..."
 
-SIGINT or SIGTERM ends everything that was started; a second one does so at once.
+SIGINT or SIGTERM ends everything that was started; at a second one nobody waits for answers any more.
 Exit status: 0 stopped by a signal, 1 something went wrong, 2 the options are not usable.
 )";
 
