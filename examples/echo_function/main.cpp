@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+//[echo_function
 namespace lambda = mayfly::lambda_runtime;
 
 static boost::asio::awaitable<std::string> echo(lambda::timed_invocation<mayfly::deadline_clock> event)
@@ -25,3 +26,4 @@ int main()
     std::fprintf(stderr, "echo_function: %s\n", end.detail.c_str());
     return 1;
 }
+//]
