@@ -6,7 +6,10 @@
 
 #include <doctest/doctest.h>
 
+#include <boost/asio/awaitable.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ssl.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -14,6 +17,8 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <chrono>
+#include <cstdint>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -572,6 +577,48 @@ TEST_CASE("the same over TLS, from PEM in text and in files")
         plain.send("GET / HTTP/1.1\r\n\r\n");
         CHECK_FALSE(has(plain.read_to_end(), "HTTP/1.1"));
         CHECK_FALSE(f.stop());
+    }
+}
+
+/// Holds a server until it is destroyed itself, waiting for what never comes.
+asio::awaitable<void> hold(std::shared_ptr<server> held, std::shared_ptr<asio::steady_timer> first)
+{
+    asio::steady_timer never(first->get_executor(), std::chrono::steady_clock::time_point::max());
+    co_await never.async_wait(asio::use_awaitable);
+    held->close();
+}
+
+TEST_CASE("a context may go with connections in it, and take the server along at any moment of that")
+{
+    // Which of the frames a context destroys first is its own affair: so, one that goes before and one that goes after.
+    for (const bool holder_is_first : {true, false}) {
+        for (const bool own_timer : {true, false}) {
+            CAPTURE(holder_is_first);
+            CAPTURE(own_timer);
+            asio::io_context io;
+            const auto gate = std::make_shared<asio::steady_timer>(io, std::chrono::steady_clock::time_point::max());
+            int waiting = 0;
+            auto served = std::make_shared<server>(io.get_executor(), [&, gate](request) -> asio::awaitable<response> {
+                const auto executor = co_await asio::this_coro::executor;
+                asio::steady_timer own(executor, std::chrono::steady_clock::time_point::max());
+                ++waiting;
+                co_await (own_timer ? own : *gate).async_wait(asio::use_awaitable);
+                co_return response{status::ok, 11};
+            });
+            REQUIRE_FALSE(served->listen());
+            const std::uint16_t port = served->port();
+            if (holder_is_first)
+                asio::co_spawn(io, hold(served, gate), asio::detached);
+            raw_client idle(io, port);
+            raw_client busy(io, port);
+            busy.send("GET / HTTP/1.1\r\n\r\n");
+            CHECK(run_until(io, [&] { return waiting == 1 && served->connections() == 2; }));
+            if (!holder_is_first) {
+                asio::co_spawn(io, hold(served, gate), asio::detached);
+                io.poll();
+            }
+            served.reset();
+        }
     }
 }
 

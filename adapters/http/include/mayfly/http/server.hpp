@@ -99,8 +99,7 @@ public:
         if (stopping_)
             return;
         stop_accepting();
-        for (server_connection* c : std::vector(connections_))
-            c->leave();
+        each([](server_connection& c) { c.leave(); });
         if (connections_.empty())
             return;
         grace_.expires_after(options_->stop_grace);
@@ -113,8 +112,7 @@ public:
     void close()
     {
         stop_accepting();
-        for (server_connection* c : std::vector(connections_))
-            c->abort();
+        each([](server_connection& c) { c.abort(); });
     }
 
 private:
@@ -186,10 +184,12 @@ private:
     /// Sends the connection away that has been idle for longest, if any is.
     void make_room()
     {
-        server_connection* oldest = nullptr;
-        for (server_connection* c : connections_)
-            if (c->idle() && (!oldest || c->idle_since() < oldest->idle_since()))
-                oldest = c;
+        std::shared_ptr<server_connection> oldest;
+        for (const auto& weak : connections_) {
+            auto c = weak.lock();
+            if (c && c->idle() && (!oldest || c->idle_since() < oldest->idle_since()))
+                oldest = std::move(c);
+        }
         if (oldest)
             oldest->abort();
     }
@@ -210,18 +210,28 @@ private:
     {
         const auto session = std::make_shared<server_session<Stream>>(
             std::move(stream), peer, options_, handler_, [this] { pause_.cancel(); });
-        connections_.push_back(session.get());
+        connections_.push_back(session);
         boost::asio::co_spawn(
             acceptor_.get_executor(), session->run(), [self = shared_from_this(), session](std::exception_ptr failure) {
                 if (failure)
                     session->abort();
-                self->forget(session.get());
+                self->forget(session);
             });
     }
 
-    void forget(const server_connection* gone)
+    /// Does something to each connection that there is now.
+    template <class Do>
+    void each(Do what)
     {
-        connections_.erase(std::find(connections_.begin(), connections_.end(), gone));
+        for (const auto& weak : std::vector(connections_))
+            if (const auto c = weak.lock())
+                what(*c);
+    }
+
+    void forget(const std::shared_ptr<const server_connection>& gone)
+    {
+        connections_.erase(std::find_if(connections_.begin(), connections_.end(),
+            [&gone](const auto& weak) { return !weak.owner_before(gone) && !gone.owner_before(weak); }));
         if (!stopping_) {
             // There may be room now; a pause after a failure is merely cut short.
             pause_.cancel();
@@ -239,7 +249,8 @@ private:
     std::shared_ptr<const server_handler> handler_;
     std::optional<tls_context> tls_;
     tcp::endpoint local_;
-    std::vector<server_connection*> connections_;
+    // Weak: an executor that goes takes them along without a word.
+    std::vector<std::weak_ptr<server_connection>> connections_;
     bool stopping_ = false;
 };
 
