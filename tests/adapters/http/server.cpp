@@ -254,6 +254,36 @@ TEST_CASE("a client that sends far too much, and only then reads, still gets its
     CHECK(status_of(client.read_to_end()) == "HTTP/1.1 413 Payload Too Large");
 }
 
+TEST_CASE("a field that cannot be kept is refused or left out, in the head and behind the body")
+{
+    struct row {
+        const char* why;
+        std::size_t length;
+        bool skip;
+        const char* status;
+    };
+    const row rows[] = {
+        {"the longest", 65'533, false, "HTTP/1.1 200 OK"},
+        {"one octet more", 65'534, false, "HTTP/1.1 431 Request Header Fields Too Large"},
+        {"left out", 65'534, true, "HTTP/1.1 200 OK"},
+        {"long", 1'000'000, true, "HTTP/1.1 200 OK"},
+    };
+    for (const row& r : rows) {
+        INFO(std::string(r.why));
+        const std::string line = "X: " + std::string(r.length, 'x') + "\r\n";
+        const std::string heads[] = {
+            "GET /a HTTP/1.1\r\n" + line + "Connection: close\r\n\r\n",
+            "POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n0\r\n" + line + "\r\n",
+        };
+        for (const std::string& sent : heads) {
+            fixture f({.header_limit = 2'000'000, .skip_long_fields = r.skip});
+            raw_client client(f.io, f.served.port());
+            client.send_all(sent);
+            CHECK(status_of(client.read_to_end()) == r.status);
+        }
+    }
+}
+
 TEST_CASE("the answer to too much can be one's own")
 {
     std::string asked;

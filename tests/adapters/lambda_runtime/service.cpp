@@ -219,10 +219,11 @@ TEST_CASE("errors of the function, as they are recorded")
 {
     struct row {
         const char* why;
-        const char* headers;
+        std::string headers;
         const char* body;
         invocation_outcome then;
     };
+    const std::string cause = "Lambda-Runtime-Function-XRay-Error-Cause: " + std::string(100'000, '1') + "\r\n";
     const row rows[] = {
         {"with everything",
             "lambda-runtime-function-error-type: Function.Failed\r\nLambda-Runtime-Function-XRay-Error-Cause: "
@@ -231,6 +232,7 @@ TEST_CASE("errors of the function, as they are recorded")
             {R"({"errorMessage":"no","errorType":"Function.Failed","stackTrace":[]})", "Function.Failed", "no"}},
         {"a type of its own", "Lambda-Runtime-Function-Error-Type: ValueError\r\n", R"({"errorMessage":"no"})",
             {R"({"errorMessage":"no"})", "Runtime.Unknown", "no"}},
+        {"with a cause as large as a deep stack makes it", cause, "{}", {"{}", "Runtime.Unknown", ""}},
         {"no type", "", "{}", {"{}", "Runtime.Unknown", ""}},
         {"no JSON", "", "oh", {"oh", "Runtime.Unknown", ""}},
         {"a message that is no text", "", R"({"errorMessage":[1]})",

@@ -19,7 +19,8 @@ struct server_options {
     std::string certificate{};  ///< With `key`: speaks TLS. PEM text, or the path of a PEM file; the chain, own first.
     std::string key{};          ///< Its private key, likewise.
 
-    std::size_t header_limit = 64 * 1024;            ///< Bytes of a request's head. Beyond: 431.
+    std::size_t header_limit = 64 * 1024;  ///< Bytes of a request's head. Beyond: 431.
+    bool skip_long_fields = false;  ///< A field of 64 KiB or more, which cannot be kept: left out instead of 431.
     std::size_t body_limit = 16 * 1024 * 1024;       ///< Bytes of a request's body. Beyond: `too_large`.
     std::size_t max_connections = 1024;              ///< Beyond, the longest idle one makes room; else newcomers wait.
     std::chrono::milliseconds idle_timeout{60'000};  ///< Without a request. Then the connection is closed.

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <mayfly/http/detail/field_parser.hpp>
 #include <mayfly/http/error.hpp>
 #include <mayfly/http/message.hpp>
 
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/error.hpp>
-#include <boost/beast/http/parser.hpp>
 #include <boost/system/error_code.hpp>
 
 #include <algorithm>
@@ -125,7 +125,7 @@ private:
         return errc::bad_response;
     }
 
-    std::optional<boost::beast::http::response_parser<response::body_type>> parser_{};
+    std::optional<field_parser<false>> parser_{};
     response_limits limits_{};
     bool body_follows_ = true;
     bool begun_ = false;

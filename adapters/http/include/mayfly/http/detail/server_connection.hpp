@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <mayfly/http/detail/field_parser.hpp>
 #include <mayfly/http/detail/http_date.hpp>
 #include <mayfly/http/message.hpp>
 #include <mayfly/http/server_options.hpp>
@@ -22,7 +23,6 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/error.hpp>
-#include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/serializer.hpp>
 #include <boost/beast/http/write.hpp>
@@ -58,7 +58,8 @@ using server_handler =
     using error = boost::beast::http::error;
     if (ec == error::header_limit || ec == error::buffer_overflow)
         return plain_answer(status::request_header_fields_too_large,
-            "The head of the request has more than " + std::to_string(o.header_limit) + " bytes, the limit here.");
+            "The head of the request has more than " + std::to_string(o.header_limit) +
+                " bytes, the limit here, or a field with more than 65533.");
     if (ec == error::body_limit)
         return plain_answer(status::payload_too_large,
             "The body of the request has more than " + std::to_string(o.body_limit) + " bytes, the limit here.");
@@ -230,7 +231,7 @@ private:
     boost::asio::awaitable<bool> serve_one()
     {
         namespace beast_http = boost::beast::http;
-        beast_http::request_parser<beast_http::string_body> parser;
+        field_parser<true> parser(options_->skip_long_fields);
         parser.header_limit(static_cast<std::uint32_t>(options_->header_limit));
         parser.body_limit(options_->body_limit);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <mayfly/http/detail/field_parser.hpp>
 #include <mayfly/http/message.hpp>
 #include <mayfly/http/spawn.hpp>
 #include <mayfly/lambda_runtime/error.hpp>
@@ -18,7 +19,6 @@
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/error.hpp>
-#include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/system/error_code.hpp>
 
@@ -101,7 +101,7 @@ public:
             co_await boost::asio::async_write(
                 socket_, request, boost::asio::redirect_error(boost::asio::use_awaitable, sent));
 
-            boost::beast::http::response_parser<boost::beast::http::string_body> parser;
+            http::detail::field_parser<false> parser;
             parser.header_limit(header_limit);
             parser.body_limit(body_limit);
             error_code ec = sent;

@@ -170,7 +170,8 @@ public:
         http::server_options o;
         o.address = core->options_.address;
         o.port = core->options_.port;
-        o.header_limit = 2 * 1024 * 1024;  // an error's cause for X-Ray may have a megabyte
+        o.header_limit = 2 * 1024 * 1024;  // an error's cause for X-Ray may have a megabyte; nobody reads it here
+        o.skip_long_fields = true;
         o.body_limit = response_limit;
         o.idle_timeout = o.request_timeout = o.write_timeout = long_time;
         o.too_large = [core](const http::request& head) { return core->refuse_large(head); };
