@@ -309,6 +309,23 @@ TEST_CASE("a cache may go at any time")
     io.reset();
 }
 
+TEST_CASE("who waits for a cache may be the last to hold it, when the context goes")
+{
+    auto io = std::make_unique<asio::io_context>();
+    auto from = std::make_unique<source>(*io);
+    auto cache = std::make_shared<credential_cache>(io->get_executor(), from->fetch());
+    const auto wait = [](std::shared_ptr<credential_cache> held) -> asio::awaitable<void> {
+        auto asked = held->keys()(nullptr);
+        co_await std::move(asked);
+    };
+    asio::co_spawn(*io, wait(std::move(cache)), asio::detached);
+    io->poll();
+    CHECK(from->begun == 1);
+    from.reset();
+    // The address sanitizer sees if the cache wakes somebody who is no more.
+    io.reset();
+}
+
 TEST_CASE("any completion token")
 {
     fixture f;

@@ -77,13 +77,12 @@ public:
             co_return signing_keys{nullptr, self->failed_with_};
 
         const std::shared_ptr<renewal> shared = self->renew();
-        boost::asio::steady_timer turn(self->executor_, std::chrono::steady_clock::time_point::max());
-        shared->waiting.push_back(&turn);
+        waiter turn(self->executor_, *shared);
         error_code ec;
-        co_await turn.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, ec));
+        co_await turn.timer.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, ec));
         if (shared->done)
             co_return shared->result;
-        std::erase(shared->waiting, &turn);
+        turn.leave();
         if (shared->waiting.empty() && !shared->in_background)
             self->abandon(shared);
         co_return aborted();
@@ -96,8 +95,7 @@ public:
         closed_ = true;
         if (!renewal_)
             return;
-        for (boost::asio::steady_timer* const turn : renewal_->waiting)
-            turn->cancel();
+        renewal_->wake();
         abandon(std::shared_ptr(renewal_));
     }
 
@@ -109,6 +107,29 @@ private:
         bool in_background = false;  // goes on though nobody waits
         bool done = false;
         signing_keys result;
+
+        void wake()
+        {
+            for (boost::asio::steady_timer* const turn : std::exchange(waiting, {}))
+                turn->cancel();
+        }
+    };
+
+    /// A place among those who wait. It is given up also by a coroutine that is destroyed while it waits.
+    struct waiter {
+        waiter(const boost::asio::any_io_executor& executor, renewal& of)
+            : timer(executor, std::chrono::steady_clock::time_point::max()), at(of)
+        {
+            at.waiting.push_back(&timer);
+        }
+        waiter(const waiter&) = delete;
+        waiter& operator=(const waiter&) = delete;
+        ~waiter() { leave(); }
+
+        void leave() { std::erase(at.waiting, &timer); }
+
+        boost::asio::steady_timer timer;
+        renewal& at;
     };
 
     static signing_keys aborted()
@@ -158,8 +179,7 @@ private:
                 of->result.why = failed_with_;
         }
         of->done = true;
-        for (boost::asio::steady_timer* const turn : of->waiting)
-            turn->cancel();
+        of->wake();
     }
 
     void abandon(const std::shared_ptr<renewal>& of)
