@@ -117,6 +117,11 @@ TEST_CASE("files are read; one that is not there is empty, one that cannot be re
     const config d = config::read(variables);
     REQUIRE(d.problems().size() == 1);
     CHECK(d.problems()[0].remedy.starts_with("cannot be read: "));
+    // A folder can be opened, and not read.
+    variables.variables["AWS_SHARED_CREDENTIALS_FILE"] = folder;
+    const config e = config::read(variables);
+    REQUIRE(e.problems().size() == 1);
+    CHECK(e.problems()[0].remedy == "cannot be read: Is a directory");
     std::filesystem::remove_all(folder);
 }
 

@@ -4,11 +4,12 @@
 #include <mayfly/aws/ini.hpp>
 #include <mayfly/environment.hpp>
 
+#include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
 #include <fstream>
-#include <iterator>
+#include <ios>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,6 +18,29 @@
 // Settings that AWS tools share: environment variables over profiles in two files. Each value knows where it came from.
 
 namespace mayfly::aws {
+
+namespace detail {
+
+/// What a file holds; or the system's error, and perhaps the beginning of it.
+struct file_text {
+    std::string text{};
+    int error = 0;
+};
+
+[[nodiscard]] inline file_text read_file(const std::string& path)
+{
+    file_text out;
+    errno = 0;
+    std::ifstream in(path, std::ios::binary);
+    // `read` alone does not throw where the system says no: a folder can be opened like a file.
+    for (std::array<char, 4096> part{}; in; out.text.append(part.data(), static_cast<std::size_t>(in.gcount())))
+        in.read(part.data(), static_cast<std::streamsize>(part.size()));
+    if (!in.is_open() || in.bad())
+        out.error = errno != 0 ? errno : EIO;
+    return out;
+}
+
+}  // namespace detail
 
 /// A value and the place it was found in, for people: `AWS_REGION` or `/home/me/.aws/config:12`.
 struct setting {
@@ -187,16 +211,13 @@ private:
     {
         if (path.empty())
             return {};
-        errno = 0;
-        std::ifstream in(path, std::ios::binary);
-        const int why = errno;
-        if (!in) {
-            ini_file out{.path = path};
-            if (why != ENOENT && why != ENOTDIR)
-                out.problems.push_back({path, "", std::string{"cannot be read: "} + std::strerror(why)});
-            return out;
-        }
-        return read_ini(path, std::string(std::istreambuf_iterator<char>(in), {}));
+        const detail::file_text file = detail::read_file(path);
+        if (file.error == 0)
+            return read_ini(path, file.text);
+        ini_file out{.path = path};
+        if (file.error != ENOENT && file.error != ENOTDIR)
+            out.problems.push_back({path, "", std::string{"cannot be read: "} + std::strerror(file.error)});
+        return out;
     }
 };
 

@@ -23,8 +23,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -181,11 +179,10 @@ private:
 
     static std::optional<std::string> read_token(const std::string& path, bool trim = true)
     {
-        std::ifstream in(path, std::ios::binary);
-        if (!in)
+        file_text file = read_file(path);
+        if (file.error != 0)
             return std::nullopt;
-        std::string text(std::istreambuf_iterator<char>(in), {});
-        return trim ? std::string{trimmed(text)} : text;
+        return trim ? std::string{trimmed(file.text)} : std::move(file.text);
     }
 
     config config_;
