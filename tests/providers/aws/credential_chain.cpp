@@ -304,6 +304,7 @@ TEST_CASE("machines without credentials")
             "HTTP 200"},
         {"no role", folder, {404, ""}, credential_errc::none_found, "no role"},
         {"an empty list", folder, {200, ""}, credential_errc::none_found, "no role"},
+        {"silent, once it gave a token", folder, {0, ""}, credential_errc::source_failed, "does not answer"},
         {"trouble", folder, {500, ""}, credential_errc::source_failed, "HTTP 500"},
         {"a role that cannot be assumed", "GET /latest/meta-data/iam/security-credentials/worker",
             {200, R"({"Code":"Failed","Message":"because"})"}, credential_errc::source_refused, "because"},
@@ -380,6 +381,8 @@ TEST_CASE("a web identity's token is read each time, and once more when it has j
     CHECK(f.await(fetch).why.ec == aws::errc::expired_credentials);
     CHECK(f.assumed.size() == 5);
     std::filesystem::remove(token.path);
+    CHECK(f.await(fetch).why.ec == credential_errc::source_refused);
+    std::filesystem::create_directory(token.path);
     CHECK(f.await(fetch).why.ec == credential_errc::source_refused);
 }
 

@@ -93,6 +93,9 @@ private:
             http::request r{http::verb::get, settings_.path_prefix + path, 11};
             r.set("X-aws-ec2-metadata-token", token_);
             answer got = co_await send(std::move(r));
+            // There is such a service: it gave the token.
+            if (got.why.ec == credential_errc::none_found)
+                got.why.ec = credential_errc::source_failed;
             if (got.status != 401 || again != 0)
                 co_return got;
             token_.clear();  // Another process or a restart of the service made it stale.
