@@ -53,7 +53,11 @@ TEST_CASE("the details of a function: what is wrong, and what to do about it")
         {"too short", {{"arn", function}, {"role", role}, {"role_external_id", "x"}}, false,
             "details.role_external_id is not shown: give 2 to 1224 letters, digits and _+=,.@:/-"},
         {"a typo", {{"arn", function}, {"rolle", role}}, false,
-            "details.rolle is \"" + role + "\": unknown; the settings are arn, role, role_external_id"},
+            "details.rolle is not shown: unknown; the settings are arn, role, role_external_id"},
+        {"an id under another name", {{"arn", function}, {"external_id", "shared-with-us"}}, false,
+            "details.external_id is not shown: unknown; the settings are arn, role, role_external_id"},
+        {"an id that is a number", {{"arn", function}, {"role", role}, {"role_external_id", std::int64_t{4711}}}, false,
+            "details.role_external_id is not shown: give text"},
     };
     for (const row& r : rows) {
         CAPTURE(r.why);

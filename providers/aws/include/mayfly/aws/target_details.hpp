@@ -43,6 +43,8 @@ struct ecs_details : role_details {
 
 namespace detail {
 
+inline constexpr const char* not_shown = "not shown";
+
 inline void read_role(settings_reader& from, role_details& into, bool required)
 {
     if (required) {
@@ -76,6 +78,17 @@ inline void read_texts(settings_reader& from, ecs_details& d)
     const auto service = parse_arn(d.service);
     from.require(
         !service || service->region == d.region, {"service", "cluster"}, "give a service of the cluster's region");
+}
+
+/// Others' external ids are nobody else's business. One can stand under a key that was mistyped too.
+inline void hide_values(const std::string& where, problems& wrong)
+{
+    constexpr std::array<std::string_view, 5> shown{"arn", "role", "cluster", "service", "region"};
+    for (problem& p : wrong) {
+        const auto key = std::string_view{p.field}.substr(where.empty() ? 0 : where.size() + 1);
+        if (!p.value.empty() && std::find(shown.begin(), shown.end(), key) == shown.end())
+            p.value = not_shown;
+    }
 }
 
 /// Looks at what the texts say, and gathers what is wrong with it.
@@ -120,15 +133,14 @@ private:
             if (role && !partition.empty() && role->partition != partition)
                 wrong("role", '"' + d.role + '"', "give a role of the partition " + std::string{partition});
         }
-        // Others' external ids are nobody else's business, so they are not shown.
         const std::string& id = d.role_external_id;
         const auto fits = [](char c) {
             return is_word(std::string_view{&c, 1}, 1) || std::string_view{"+=,.@:/"}.find(c) != std::string_view::npos;
         };
         if (!id.empty() && (id.size() < 2 || id.size() > 1224 || !std::all_of(id.begin(), id.end(), fits)))
-            wrong("role_external_id", "not shown", "give 2 to 1224 letters, digits and _+=,.@:/-");
+            wrong("role_external_id", not_shown, "give 2 to 1224 letters, digits and _+=,.@:/-");
         if (!id.empty() && d.role.empty())
-            wrong("role_external_id", "not shown", "give the role too that asks for it, or remove it");
+            wrong("role_external_id", not_shown, "give the role too that asks for it, or remove it");
     }
 
     void named(const std::string& text, std::string_view field, std::string_view kind, std::string_view form)
@@ -156,6 +168,7 @@ template <class Details>
     detail::read_texts(reader, out);
     detail::read_role(reader, out, role_required);
     problems wrong = reader.finish();
+    detail::hide_values(where, wrong);
     detail::details_check{where, wrong}(out);
     if (!wrong.empty())
         return wrong;
