@@ -128,6 +128,11 @@ void put_little(std::string& out, Number n)
             wrong.push_back({"name", '"' + name + '"', std::move(remedy)});
         if (i != 0 && entries[i - 1].name == name)
             wrong.push_back({"name", '"' + name + '"', "give it once; two entries cannot have one name"});
+        for (auto at = name.find('/'); at != name.npos; at = name.find('/', at + 1))
+            if (const auto folder = name.substr(0, at);
+                std::ranges::binary_search(entries, folder, {}, &zip_entry::name))
+                wrong.push_back(
+                    {"name", '"' + name + '"', '"' + folder + "\" is a file already, and cannot be a folder too"});
         sum += entries[i].content.size() + 2 * name.size() + 128;
     }
     if (sum > detail::zip_largest)
