@@ -172,7 +172,7 @@ TEST_CASE("ECS: requests and answers")
     const service_description missing = read_described_service(
         answer(200, R"({"services":[],"failures":[{"arn":"x","reason":"MISSING","detail":"gone"}]})"));
     CHECK(missing.failed.ec == errc::not_found);
-    CHECK(to_string(missing.failed) == "MISSING: gone (HTTP 200)");
+    CHECK(to_string(missing.failed) == "MISSING: gone (HTTP 200, request id r1)");
     for (const char* const body : {"", "[]", "{}", R"({"services":[]})", R"({"service":[]})"}) {
         CHECK(read_described_service(answer(200, body)).failed.ec == errc::answer_not_understood);
         CHECK(read_updated_service(answer(200, body)).failed.ec == errc::answer_not_understood);

@@ -106,6 +106,7 @@ namespace detail {
         out.failed = {.ec = errc::not_found,
             .code = detail::text_of(first, "reason"),
             .message = detail::text_of(first, "detail"),
+            .request_id = detail::header(r, "x-amzn-RequestId"),
             .http_status = r.result_int()};
         return out;
     }
