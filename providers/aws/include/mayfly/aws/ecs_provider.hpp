@@ -56,8 +56,8 @@ public:
     template <class Token>
     auto async_validate(settings details, validation_options options, Token&& token)
     {
-        return async_validate_ecs(
-            session_, std::move(details), {}, options, options_.role_required, std::forward<Token>(token));
+        return aws::async_validate<ecs_details>(
+            session_, std::move(details), options, options_.role_required, std::forward<Token>(token));
     }
 
 private:

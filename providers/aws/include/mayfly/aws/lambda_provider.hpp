@@ -76,8 +76,8 @@ public:
     template <class Token>
     auto async_validate(settings details, validation_options options, Token&& token)
     {
-        return async_validate_lambda(state_->session, std::move(details), {}, options, state_->options.role_required,
-            std::forward<Token>(token));
+        return aws::async_validate<lambda_details>(
+            state_->session, std::move(details), options, state_->options.role_required, std::forward<Token>(token));
     }
 
 private:

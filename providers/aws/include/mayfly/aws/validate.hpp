@@ -82,7 +82,7 @@ boost::asio::awaitable<explored_way> explore(
 
 template <DeadlineClock C>
 boost::asio::awaitable<findings> examine(
-    std::shared_ptr<basic_session<C>> session, lambda_details d, std::string where, validation_options options)
+    std::shared_ptr<basic_session<C>> session, lambda_details d, validation_options options)
 {
     const auto function = read_function_arn(d.arn, "arn");
     auto way = explore(session, role_details{d}, function->region, options.external_id);
@@ -97,12 +97,12 @@ boost::asio::awaitable<findings> examine(
             facts.events = co_await std::move(configured);
         }
     }
-    co_return evaluate(d, facts, options, where);
+    co_return evaluate(d, facts, options);
 }
 
 template <DeadlineClock C>
 boost::asio::awaitable<findings> examine(
-    std::shared_ptr<basic_session<C>> session, ecs_details d, std::string where, validation_options options)
+    std::shared_ptr<basic_session<C>> session, ecs_details d, validation_options options)
 {
     auto way = explore(session, role_details{d}, d.region, options.external_id);
     explored_way explored = co_await std::move(way);
@@ -112,21 +112,21 @@ boost::asio::awaitable<findings> examine(
         auto described = basic_ecs_api<C>::describe(api, d);
         facts.service = co_await std::move(described);
     }
-    co_return evaluate(d, facts, options, where);
+    co_return evaluate(d, facts, options);
 }
 
 template <class Details, DeadlineClock C>
-boost::asio::awaitable<http::outcome<findings>> validated(std::shared_ptr<basic_session<C>> session, settings given,
-    std::string where, validation_options options, bool role_required)
+boost::asio::awaitable<http::outcome<findings>> validated(
+    std::shared_ptr<basic_session<C>> session, settings given, validation_options options, bool role_required)
 {
     http::outcome<findings> out;
-    const auto details = details_from<Details>(given, where, role_required);
+    const auto details = details_from<Details>(given, {}, role_required);
     if (!details) {
         out.value.errors = details.problems();
         co_return out;
     }
     co_await boost::asio::this_coro::throw_if_cancelled(false);
-    auto examined = examine(std::move(session), *details, std::move(where), options);
+    auto examined = examine(std::move(session), *details, options);
     out.value = co_await std::move(examined);
     const auto state = co_await boost::asio::this_coro::cancellation_state;
     if (state.cancelled() != boost::asio::cancellation_type::none)
@@ -136,38 +136,22 @@ boost::asio::awaitable<http::outcome<findings>> validated(std::shared_ptr<basic_
 
 }  // namespace detail
 
-/** Finds out whether a function is fit to run workers: `void(error_code, findings)`, with everything that is wrong and
-   not the first thing alone. Field names begin with `where`. Wrong settings are findings too; then nobody is asked.
+/** Finds out whether a target is fit to run workers: `void(error_code, findings)`, with everything that is wrong and
+   not the first thing alone. Wrong settings are findings too; then nobody is asked.
 
     Cancelled (terminal, partial or total): `operation_aborted`, without findings.
-*/
-template <DeadlineClock C, class Token>
-auto async_validate_lambda(std::shared_ptr<basic_session<C>> session, settings details, std::string where,
-    validation_options options, bool role_required, Token&& token)
-{
-    auto executor = session->get_executor();
-    return http::spawn<findings>(
-        executor,
-        [session = std::move(session), details = std::move(details), where = std::move(where), options,
-            role_required]() mutable {
-            return detail::validated<lambda_details>(
-                std::move(session), std::move(details), std::move(where), options, role_required);
-        },
-        std::forward<Token>(token));
-}
 
-/// The same for a service of ECS.
-template <DeadlineClock C, class Token>
-auto async_validate_ecs(std::shared_ptr<basic_session<C>> session, settings details, std::string where,
-    validation_options options, bool role_required, Token&& token)
+    @tparam Details `lambda_details` or `ecs_details`
+*/
+template <class Details, DeadlineClock C, class Token>
+auto async_validate(std::shared_ptr<basic_session<C>> session, settings details, validation_options options,
+    bool role_required, Token&& token)
 {
     auto executor = session->get_executor();
     return http::spawn<findings>(
         executor,
-        [session = std::move(session), details = std::move(details), where = std::move(where), options,
-            role_required]() mutable {
-            return detail::validated<ecs_details>(
-                std::move(session), std::move(details), std::move(where), options, role_required);
+        [session = std::move(session), details = std::move(details), options, role_required]() mutable {
+            return detail::validated<Details>(std::move(session), std::move(details), options, role_required);
         },
         std::forward<Token>(token));
 }
