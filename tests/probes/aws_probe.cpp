@@ -8,24 +8,30 @@
 // environment, as AWS tools read it.
 
 #include <mayfly/aws/config.hpp>
+#include <mayfly/aws/credential_chain.hpp>
+#include <mayfly/aws/endpoint.hpp>
 #include <mayfly/aws/lambda_api.hpp>
 #include <mayfly/aws/lambda_messages.hpp>
 #include <mayfly/aws/lambda_provider.hpp>
 #include <mayfly/aws/session.hpp>
 #include <mayfly/detail/json_write.hpp>
 #include <mayfly/environment.hpp>
+#include <mayfly/http/client.hpp>
 #include <mayfly/settings.hpp>
 
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -46,17 +52,23 @@ void print(const std::string& line)
     std::fputc('\n', stdout);
 }
 
-/// A run with one session. Silent calls are as long as a function may run.
+// Who waits for a function waits as long as it may run. All else is answered soon.
+constexpr mayfly::http::call_options while_it_runs{.response = std::chrono::minutes{16}};
+constexpr mayfly::http::call_options soon{.response = std::chrono::seconds{10}};
+
+/// A run with one session.
 struct probe {
     boost::asio::io_context io{1};
     std::shared_ptr<aws::default_session> session{};
 
-    [[nodiscard]] int open()
+    /// `anywhere`: what is called says itself in which region it is.
+    [[nodiscard]] int open(bool anywhere)
     {
-        const auto config = aws::config::read(mayfly::environment::of_process());
+        auto config = aws::config::read(mayfly::environment::of_process());
+        if (!anywhere && !configured_region(config))
+            locate(config);
         auto transport = aws::http_options_of(config);
         transport.connections_per_origin = 64;
-        transport.limits.response = std::chrono::minutes{16};
         // However many there are, each waits for its turn.
         transport.waiting_requests = 1'000'000;
         transport.limits.wait = {};
@@ -65,6 +77,20 @@ struct probe {
             return fail(to_string(opened.problems()));
         session = *opened;
         return 0;
+    }
+
+    /// The machine may know what nobody said.
+    void locate(aws::config& config)
+    {
+        auto direct = std::make_shared<mayfly::http::client>(io.get_executor());
+        boost::asio::co_spawn(io, aws::find_region(config, direct), [&](std::exception_ptr thrown, std::string region) {
+            if (thrown)
+                std::rethrow_exception(thrown);
+            config.variables.variables["AWS_REGION"] = std::move(region);
+            direct->close();
+        });
+        io.run();
+        io.restart();
     }
 
     int whoami()
@@ -86,14 +112,15 @@ struct probe {
         return 0;
     }
 
-    int invoke(const char* function, std::string_view type, const char* payload)
+    int invoke(const std::string& function, std::string_view type, const std::string& payload)
     {
         const auto known = aws::invocation_type_of(type);
         if (!known)
             return fail("TYPE is \"" + std::string{type} + "\": give RequestResponse, Event or DryRun");
         std::optional<aws::invoke_result> got;
         lambda_api{session->service(), session->own()}.async_invoke(
-            {.function = function, .type = *known, .payload = payload}, {},
+            {.function = function, .type = *known, .payload = payload},
+            *known == aws::invocation_type::request_response ? while_it_runs : soon,
             [&](error_code, aws::invoke_result r) { got = std::move(r); });
         io.run();
         if (got->failed)
@@ -101,7 +128,8 @@ struct probe {
         if (!got->payload.empty())
             print(got->payload);
         if (!got->function_error.empty())
-            return fail("the function failed: " + got->function_error + " (request id " + got->request_id + ')');
+            return fail("the function failed: " + got->function_error +
+                        (got->request_id.empty() ? "" : " (request id " + got->request_id + ')'));
         return 0;
     }
 
@@ -120,7 +148,7 @@ struct probe {
             return [](const lambda_api& of, const std::string& name, std::set<std::string>& seen, std::uint32_t& good,
                        std::string& failure) -> boost::asio::awaitable<void> {
                 auto asked = lambda_api::invoke(
-                    of, {.function = name, .type = aws::invocation_type::event, .payload = "{}"}, {});
+                    of, {.function = name, .type = aws::invocation_type::event, .payload = "{}"}, soon);
                 const aws::invoke_result got = co_await std::move(asked);
                 good += got.failed ? 0U : 1U;
                 if (!got.failed && !got.request_id.empty())
@@ -163,15 +191,17 @@ int run(const std::vector<std::string>& args)
             stderr);
         return 2;
     }
+    std::string function = mayfly::environment::of_process().get("AWS_LAMBDA_FUNCTION_NAME").value_or("echo");
+    if (verb == "invoke")
+        function = args[1];
+    else if (args.size() == 3)
+        function = args[2];
     probe p;
-    if (const int wrong = p.open(); wrong != 0)
+    if (const int wrong = p.open(verb != "whoami" && function.starts_with("arn:")); wrong != 0)
         return wrong;
     if (verb == "whoami")
         return p.whoami();
-    if (verb == "invoke")
-        return p.invoke(args[1].c_str(), args[2], args[3].c_str());
-    const auto named = mayfly::environment::of_process().get("AWS_LAMBDA_FUNCTION_NAME");
-    return p.burst(args[1], args.size() == 3 ? args[2] : named.value_or("echo"));
+    return verb == "invoke" ? p.invoke(function, args[2], args[3]) : p.burst(args[1], function);
 }
 
 }  // namespace
