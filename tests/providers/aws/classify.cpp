@@ -143,6 +143,9 @@ TEST_CASE("a failure in one line")
           "TooManyRequestsException (CallerRateLimitExceeded): Rate exceeded (HTTP 429, request id 8476a536, "
           "3 attempts)");
     CHECK(to_string(read_failure({503, "", "", ""})) == "the service failed (HTTP 503)");
+    CHECK(to_string(
+              read_failure({403, "", "", R"({"__type":"x\ny","Message":"\u001b[31mred\u0000\u007f caf\u00e9"})"})) ==
+          "x y:  [31mred   caf\xc3\xa9 (HTTP 403)");
     failure own;
     own.ec = errc::bad_settings;
     CHECK(to_string(own) == "the settings are not valid");
@@ -196,4 +199,17 @@ TEST_CASE("as much of XML as is needed")
     };
     for (const row& r : rows)
         CHECK_MESSAGE(xml_text(r.document, "Code") == r.text, r.why);
+}
+
+TEST_CASE("an answer that is nothing but trouble takes no longer than any other of its size")
+{
+    // What takes the square of that time does not end today.
+    const std::size_t size = std::size_t{8} << 20U;
+    const std::string ampersands(size, '&');
+    CHECK(xml_decoded(ampersands) == ampersands);
+    std::string signatures;
+    while (signatures.size() < size)
+        signatures += "Signature=0123";
+    CHECK(without_signatures(signatures).starts_with("Signature=***Signature=***"));
+    CHECK(redacted(signatures, "Signature").starts_with("***=0123***=0123"));
 }

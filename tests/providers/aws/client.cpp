@@ -261,6 +261,15 @@ TEST_CASE("an expired session is refreshed once")
     }
 }
 
+TEST_CASE("a request without keys has none to refresh")
+{
+    service_bench b{{once(response("400 Bad Request", "", "<Error><Code>ExpiredTokenException</Code></Error>"))}};
+    service_call call = hello(b);
+    call.keys = {};
+    CHECK(made(b, std::move(call)).failed.ec == errc::expired_credentials);
+    CHECK(b.server.requests().size() == 1);
+}
+
 TEST_CASE("without credentials nothing is sent")
 {
     service_bench b{{once(good)}};
@@ -318,6 +327,19 @@ TEST_CASE("a cancelled call leaves nothing behind")
             CHECK(b.at_rest());
         }
     }
+}
+
+TEST_CASE("a service that answers with megabytes is not quoted whole")
+{
+    std::string words(std::size_t{1} << 20U, 'x');
+    words.replace(8185, 4, "hide");
+    words.replace(8187, test_keys.session_token.size(), test_keys.session_token);
+    service_bench b{{once(response("403 Forbidden", "", R"({"message":")" + words + R"(","code":"Odd"})"))}};
+    const failure got = made(b, hello(b)).failed;
+    CHECK(got.code == "Odd");
+    CHECK(got.message.size() == 8195);
+    // What is left of a secret at the end is not shown either.
+    CHECK(got.message.ends_with("xhi***xx..."));
 }
 
 TEST_CASE("a secret that the service quotes does not reach the error's text")

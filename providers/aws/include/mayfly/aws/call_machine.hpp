@@ -21,7 +21,8 @@ struct attempt_end {
     wall_time at{};                       ///< When it came, by the local clock.
     std::chrono::milliseconds offset{0};  ///< Which the request was signed with.
     retry_hint hint{};
-    double u = 0;  ///< Uniform in [0, 1).
+    double u = 0;           ///< Uniform in [0, 1).
+    bool with_keys = true;  ///< It was signed, so that other credentials can make a difference.
 };
 
 /// What a call does next.
@@ -61,7 +62,7 @@ public:
             corrected_ = true;
             return {resend};
         }
-        if (!refreshed_ && end.failed->ec == errc::expired_credentials) {
+        if (!refreshed_ && end.with_keys && end.failed->ec == errc::expired_credentials) {
             refreshed_ = true;
             return {refresh};
         }

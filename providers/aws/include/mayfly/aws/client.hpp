@@ -269,7 +269,8 @@ public:
                 .at = options_.now(),
                 .offset = offset,
                 .hint = {detail::field_of(response, "x-amz-retry-after"), detail::field_of(response, "Retry-After")},
-                .u = answer.failed ? options_.uniform() : 0};
+                .u = answer.failed ? options_.uniform() : 0,
+                .with_keys = with.keys != nullptr};
             const call_step step = machine.next(end);
             switch (step.what) {
             case call_step::kind::done: answer.response = std::move(response); co_return answer;
@@ -354,7 +355,10 @@ private:
         }
         for (const std::string& secret : call.hidden)
             from_all(secret);
-        f.message = without_signatures(std::move(f.message));
+        f.message = without_signatures(f.message);
+        // Last, for the beginning of a secret is not found any more.
+        for (std::string* text : {&f.message, &f.code, &f.reason, &f.request_id})
+            *text = shortened(std::move(*text));
     }
 
     struct known_endpoint {

@@ -114,11 +114,7 @@ struct failure {
     std::string out = f.code;
     if (!f.reason.empty())
         out.append(" (").append(f.reason).append(")");
-    // A message can be the canonical request that the service computed, which has many lines.
-    std::string words = f.message.empty() && f.ec ? f.ec.message() : f.message;
-    for (char& c : words)
-        if (c == '\n' || c == '\r')
-            c = ' ';
+    const std::string words = f.message.empty() && f.ec ? f.ec.message() : f.message;
     out.append(out.empty() || words.empty() ? "" : ": ").append(words);
     std::string about;
     const auto add = [&about](const std::string& what) { about += (about.empty() ? "" : ", ") + what; };
@@ -128,29 +124,49 @@ struct failure {
         add("request id " + f.request_id);
     if (f.attempts > 1)
         add(std::to_string(f.attempts) + " attempts");
-    return about.empty() ? out : out + " (" + about + ')';
+    if (!about.empty())
+        out += " (" + about + ')';
+    // A message can be the canonical request that the service computed, which has many lines; and no service shall
+    // write control codes to a terminal.
+    std::ranges::replace_if(
+        out, [](char c) { return (c >= '\0' && c < ' ') || c == '\x7F'; }, ' ');
+    return out;
 }
 
 /// The text with each occurrence of a secret replaced by `***`: a service may quote the request that it refuses.
 [[nodiscard]] inline std::string redacted(std::string text, std::string_view secret)
 {
     // What is this short stands in a text by chance, and is no secret.
-    if (secret.size() < 4)
+    if (secret.size() < 4 || text.find(secret) == text.npos)
         return text;
-    for (auto at = text.find(secret); at != text.npos; at = text.find(secret, at + 3))
-        text.replace(at, secret.size(), "***");
-    return text;
+    std::string out;
+    std::size_t from = 0;
+    for (auto at = text.find(secret); at != text.npos; at = text.find(secret, from)) {
+        out.append(text, from, at - from).append("***");
+        from = at + secret.size();
+    }
+    return out.append(text, from);
 }
 
 /// The text with the end of each `Signature=...` replaced: a service may quote the header that it cannot read.
-[[nodiscard]] inline std::string without_signatures(std::string text)
+[[nodiscard]] inline std::string without_signatures(std::string_view text)
 {
     constexpr std::string_view name = "Signature=";
-    for (auto at = text.find(name); at != text.npos; at = text.find(name, at + 1)) {
+    std::string out;
+    for (auto at = text.find(name); at != text.npos; at = text.find(name)) {
         const auto begin = at + name.size();
-        const auto end = std::min(text.find_first_not_of("0123456789abcdef", begin), text.size());
-        text.replace(begin, end - begin, "***");
+        out.append(text.substr(0, begin)).append("***");
+        text.remove_prefix(std::min(text.find_first_not_of("0123456789abcdef", begin), text.size()));
     }
+    return out.append(text);
+}
+
+/// The text, or its beginning: who answers with megabytes has nothing to say.
+[[nodiscard]] inline std::string shortened(std::string text)
+{
+    constexpr std::size_t most = 8192;  // The canonical request is among what is worth reading.
+    if (text.size() > most)
+        text.replace(most, text.npos, "...");
     return text;
 }
 

@@ -47,7 +47,8 @@ namespace mayfly::aws {
         if (amp == text.npos)
             break;
         text.remove_prefix(amp);
-        const auto end = text.find(';');
+        constexpr std::size_t longest = 16;
+        const auto end = text.substr(0, longest).find(';');
         const std::string_view name = end == text.npos ? std::string_view{} : text.substr(1, end - 1);
         std::uint32_t point = name == "amp"    ? '&'
                               : name == "lt"   ? '<'
