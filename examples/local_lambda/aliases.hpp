@@ -78,8 +78,10 @@ using named_alias = std::pair<const std::string, alias_record>;
     alias_record made;
     const std::string name = fields.text("Name", 128).value_or("");
     if (!fields.problem() && !is_alias_name(name))
-        return invalid_value(
-            constraint(name, "name", "Member must satisfy regular expression pattern: (?!^[0-9]+$)([a-zA-Z0-9-_]+)"));
+        return invalid_field(
+            name, "name", "Member must satisfy regular expression pattern: (?!^[0-9]+$)([a-zA-Z0-9-_]+)");
+    if (!fields.problem() && fields.find("FunctionVersion") == nullptr)
+        return missing_field("functionVersion");
     if (auto wrong = detail::read_alias(where, ref, f, fields, made))
         return *wrong;
     if (f.aliases.contains(name))

@@ -42,6 +42,20 @@ using answer = boost::system::result<T, refusal>;
            "' failed to satisfy constraint: " + std::string(rule);
 }
 
+/// The same as Lambda puts it.
+[[nodiscard]] inline refusal invalid_field(std::string_view value, std::string_view field, std::string_view rule)
+{
+    return {400, "ValidationException", constraint(value, field, rule), {}};
+}
+
+[[nodiscard]] inline refusal missing_field(std::string_view field)
+{
+    return {400, "ValidationException",
+        "1 validation error detected: Value null at '" + std::string(field) +
+            "' failed to satisfy constraint: Member must not be null",
+        {}};
+}
+
 [[nodiscard]] inline mayfly::http::response plain_answer(
     unsigned status, std::string_view content_type, std::string body, const std::string& request_id)
 {
@@ -68,12 +82,15 @@ using answer = boost::system::result<T, refusal>;
     json.begin_object();
     if (!why.reason.empty())
         json.member("Reason", why.reason);
-    // What a front door says has no type, and a name in lower case.
-    const bool at_the_door = why.status == 403 || why.code == "IncompleteSignatureException";
+    // What a front door says has no type.
+    const bool at_the_door = why.status == 403 || why.code == "IncompleteSignatureException" ||
+                             why.code == "ValidationException" || why.code == "UnknownOperationException";
     if (!at_the_door)
         json.member("Type", why.status < 500 ? "User" : "Service");
-    const bool lower = (at_the_door && why.code != "AccessDeniedException") || why.status == 429;
-    json.member(lower ? "message" : "Message", why.message).end_object();
+    // Tools read the message by the name that the service's model has for it, and it has two.
+    const bool capital = why.code == "ResourceNotFoundException" || why.code == "ServiceException" ||
+                         why.code == "AccessDeniedException";
+    json.member(capital ? "Message" : "message", why.message).end_object();
 
     auto out = json_answer(why.status, std::move(body), request_id);
     out.set("x-amzn-ErrorType", why.code);

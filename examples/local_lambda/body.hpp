@@ -84,7 +84,7 @@ public:
         if (!field.empty() && field.front() >= 'A' && field.front() <= 'Z')
             field.front() = static_cast<char>(field.front() + ('a' - 'A'));
         if (!problem_)
-            problem_ = invalid_value(constraint(v.text, field, rule));
+            problem_ = invalid_field(v.text, field, rule);
         return std::nullopt;
     }
 

@@ -86,6 +86,9 @@ namespace detail {
         next.destinations = detail::destinations_text(*destinations);
     if (fields.problem())
         return *fields.problem();
+    if (!fields.find("MaximumRetryAttempts") && !fields.find("MaximumEventAgeInSeconds") &&
+        !fields.find("DestinationConfig"))
+        return invalid_value("You must specify at least one of error handling or destination setting.");
     const auto& [qualifier, kept] = *f.events.insert_or_assign(qualifier_of(ref), std::move(next)).first;
     return reply{200, describe_events(kept, detail::event_arn(where, ref, qualifier))};
 }

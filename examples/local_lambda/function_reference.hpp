@@ -31,10 +31,10 @@ struct function_reference {
 {
     const auto read = mayfly::aws::read_function(written, "functionName");
     if (!read)
-        return invalid_value(constraint(written, "functionName",
+        return invalid_field(written, "functionName",
             "Member must satisfy regular expression pattern: "
             "(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?"
-            "(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST(\\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"));
+            "(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST(\\.PUBLISHED)?|[a-zA-Z0-9-_]+))?");
     if (read->is_arn() && read->region != here.region)
         return not_found(
             "Functions from '" + read->region + "' are not reachable in this region ('" + here.region + "')");
@@ -42,8 +42,8 @@ struct function_reference {
     function_reference out{read->name, read->qualifier, read->account.empty() ? here.account : read->account};
     if (qualifier && !qualifier->empty()) {
         if (!mayfly::aws::kind_of_qualifier(*qualifier))
-            return invalid_value(constraint(
-                *qualifier, "qualifier", "Member must satisfy regular expression pattern: (|[a-zA-Z0-9$_-]+)"));
+            return invalid_field(
+                *qualifier, "qualifier", "Member must satisfy regular expression pattern: (|[a-zA-Z0-9$_-]+)");
         if (!out.qualifier.empty() && out.qualifier != *qualifier)
             return invalid_value(
                 "The derived qualifier from the function name does not match the specified qualifier.");

@@ -58,12 +58,12 @@ struct invocation {
     else if (type == "DryRun")
         out.type = invocation_type::dry_run;
     else if (!type.empty() && type != "RequestResponse")
-        return invalid_value(
-            constraint(type, "invocationType", "Member must satisfy enum value set: [Event, RequestResponse, DryRun]"));
+        return invalid_field(
+            type, "invocationType", "Member must satisfy enum value set: [Event, RequestResponse, DryRun]");
 
     const std::string_view log = detail::header(r, "X-Amz-Log-Type");
     if (!log.empty() && log != "None" && log != "Tail")
-        return invalid_value(constraint(log, "logType", "Member must satisfy enum value set: [Tail, None]"));
+        return invalid_field(log, "logType", "Member must satisfy enum value set: [Tail, None]");
     out.log_tail = log == "Tail";
 
     const bool event = out.type == invocation_type::event;

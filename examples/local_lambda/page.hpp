@@ -58,7 +58,7 @@ using named_texts = std::vector<std::pair<std::string, std::string>>;
     if (const auto text = query.get("MaxItems"); text && !text->empty()) {
         if (!mayfly::aws::detail::is_digits(*text) || text->size() > 5 || std::stoul(*text) < 1 ||
             std::stoul(*text) > 10'000)
-            return invalid_value(constraint(*text, "maxItems", "Member must have value between 1 and 10000"));
+            return invalid_field(*text, "maxItems", "Member must have value between 1 and 10000");
         most = std::min<std::size_t>(most, std::stoul(*text));
     }
     if (const auto marker = query.get("Marker"); marker && !marker->empty()) {

@@ -153,7 +153,7 @@ inline void append_versions(const platform& on, const std::string& name, const f
     if (fields.problem())
         return *fields.problem();
     if (!wanted)
-        return invalid_value(constraint("null", "reservedConcurrentExecutions", "Member must not be null"));
+        return missing_field("reservedConcurrentExecutions");
     if (!ref.qualifier.empty())
         return invalid_value(
             "This operation is permitted on Lambda functions only. Aliases and versions do not support this operation. "

@@ -167,6 +167,10 @@ def refusal(call, *arguments, **named):
         meta = e.response["ResponseMetadata"]
         check("date" in meta["HTTPHeaders"], f"no Date in {e.response}")
         check(meta.get("RequestId"), f"no request id in {e.response}")
+        model = call.__self__.meta.service_model
+        if model.service_name == "lambda" and e.response["Error"]["Code"] in model.shape_names:
+            members = {"Type", "message", "Message"} & set(model.shape_for(e.response["Error"]["Code"]).members)
+            check(members <= set(e.response), f"not as the model names it, {members}: {e.response}")
         return meta["HTTPStatusCode"], e.response["Error"]["Code"], e.response["Error"]["Message"], e.response
     failures.append(f"{named}: not refused: {done}")
     return 0, "", "", {}
@@ -565,7 +569,8 @@ def refuses_invocations_as_lambda_does(folder):
         event = json.dumps({"note": str(note)})
         mib = 1024 * 1024
         nothing = {"status": 404, "code": "ResourceNotFoundException"}
-        invalid = {"status": 400, "code": "InvalidParameterValueException"}
+        invalid = {"status": 400, "code": "ValidationException"}
+        two = {"status": 400, "code": "InvalidParameterValueException", "says": "qualifier"}
         content = {"status": 400, "code": "InvalidRequestContentException"}
         large = {"status": 413, "code": "RequestTooLargeException"}
         rows = [
@@ -575,7 +580,7 @@ def refuses_invocations_as_lambda_does(folder):
             ("another region", {"FunctionName": ARN.replace(REGION, "us-east-1")}, nothing | {"says": "not reachable"}),
             ("another account", {"FunctionName": ARN.replace(ACCOUNT, "123456789012")},
              {"status": 403, "code": "AccessDeniedException"}),
-            ("two qualifiers", {"FunctionName": "orders:1", "Qualifier": "7"}, invalid | {"says": "qualifier"}),
+            ("two qualifiers", {"FunctionName": "orders:1", "Qualifier": "7"}, two),
             ("no name", {"FunctionName": "a b"}, invalid | {"says": "functionName"}),
             ("no qualifier", {"FunctionName": "orders", "Qualifier": "a b"}, invalid | {"says": "qualifier"}),
             ("no type", {"FunctionName": "orders", "InvocationType": "Later"}, invalid | {"says": "invocationType"}),
@@ -758,7 +763,7 @@ def shows_functions_and_versions(folder):
         modes = [invoke(client, name=f"orders:{v}")["body"]["environment"]["MODE"] for v in ("7", "8")]
         check(modes == ["test", "other"], f"a published version changed: {modes}")
         refused("a timeout of 901 s", client.update_function_configuration, FunctionName="orders", Timeout=901,
-                status=400, code="InvalidParameterValueException", says="timeout")
+                status=400, code="ValidationException", says="timeout")
 
         reserved = client.put_function_concurrency(FunctionName="orders", ReservedConcurrentExecutions=5)
         check(reserved["ReservedConcurrentExecutions"] == 5, f"{reserved}")
@@ -783,7 +788,9 @@ def keeps_aliases_and_event_configs(folder):
         refused("no version", client.create_alias, **here, Name="X", FunctionVersion="3", status=404,
                 code="ResourceNotFoundException")
         refused("a number", client.create_alias, **here, Name="12", FunctionVersion="1", status=400,
-                code="InvalidParameterValueException")
+                code="ValidationException")
+        refused("of nothing", client.create_alias, **here, Name="X", status=400, code="ValidationException",
+                says="null at 'functionVersion'")
         refused("no such", client.get_alias, **here, Name="TEST", status=404, code="ResourceNotFoundException",
                 says="Cannot find alias arn: " + ARN + ":TEST")
         check(invoke(client, name="orders:PROD")["ExecutedVersion"] == "7", "through the alias")
@@ -814,7 +821,9 @@ def keeps_aliases_and_event_configs(folder):
         check({c["FunctionArn"] for c in listed} == {ARN + ":$LATEST", ARN + ":A"}, f"{listed}")
         for wrong in ({"MaximumRetryAttempts": 3}, {"MaximumEventAgeInSeconds": 59}):
             refused(wrong, client.put_function_event_invoke_config, **here, **wrong, status=400,
-                    code="InvalidParameterValueException")
+                    code="ValidationException")
+        refused("nothing", client.put_function_event_invoke_config, **here, status=400,
+                code="InvalidParameterValueException", says="at least one")
         client.delete_function_event_invoke_config(**here, Qualifier="A")
         refused("deleted", client.delete_function_event_invoke_config, **here, Qualifier="A", status=404,
                 code="ResourceNotFoundException")
