@@ -126,11 +126,9 @@ struct outcome {
     std::string body{};
 };
 
-http::request request_of(http::verb method, std::size_t body)
+std::shared_ptr<const http::request> request_of(http::verb method, std::size_t body)
 {
-    http::request r{method, "/", 11};
-    r.body().assign(body, 'q');
-    return r;
+    return std::make_shared<const http::request>(method, "/", 11, std::string(body, 'q'));
 }
 
 outcome ask(peer server, http::verb method, std::size_t body)

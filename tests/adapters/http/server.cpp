@@ -162,6 +162,18 @@ TEST_CASE("what comes back for a request, byte for byte sent")
         {"too long a body, in chunks",
             "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n65\r\n" + std::string(101, 'x') + "\r\n0\r\n\r\n",
             "HTTP/1.1 413 Payload Too Large", {"100 bytes, the limit"}},
+        {"trailers without end",
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nT: " + std::string(2000, 'x'),
+            "HTTP/1.1 431 Request Header Fields Too Large", {"1000 bytes"}},
+        {"a chunk's extension without end",
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;" + std::string(2000, 'x'),
+            "HTTP/1.1 431 Request Header Fields Too Large", {"1000 bytes"}},
+        {"a coding that does not tell where the body ends, which would be taken for a request",
+            "POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\nGET /smuggled HTTP/1.1\r\n\r\n",
+            "HTTP/1.1 400 Bad Request", {"Connection: close\r\n"}},
+        {"chunks that are not the last coding",
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n", "HTTP/1.1 400 Bad Request",
+            {"Connection: close\r\n"}},
     };
     for (const row& r : rows) {
         INFO(std::string(r.why));
@@ -229,6 +241,8 @@ TEST_CASE("a request may come one byte at a time")
     raw_client client(f.io, f.served.port());
     client.trickle("POST /b HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nxy\r\n0\r\n\r\n");
     CHECK(has(client.read_to("POST /b [xy]"), "200 OK"));
+    client.trickle("POST /c HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
+    CHECK(has(client.read_to("POST /c []"), "200 OK"));
 }
 
 TEST_CASE("who expects to be told to continue is told so, and who would send too much is told that")

@@ -133,6 +133,16 @@ TEST_CASE("what comes back for a call for work, and what is made of it")
             {read_request(), send_bytes("HTTP/1.1 200 OK\r\n" + event_head +
                                         "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n")},
             {}, ""},
+        {"no body, in a chunk that comes in pieces",
+            {read_request(), send_bytes("HTTP/1.1 200 OK\r\n" + event_head + "Transfer-Encoding: chunked\r\n\r\n"),
+                send_bytes("0\r\n"), send_bytes("\r\n")},
+            {}, ""},
+        {"trailers without end",
+            {read_request(),
+                send_bytes("HTTP/1.1 200 OK\r\n" + event_head +
+                           "Transfer-Encoding: chunked\r\n\r\n0\r\nT: " + std::string(1'100'000, 'x')),
+                hang()},
+            errc::broken, "did not answer in HTTP"},
         {"until the end", {read_request(), send_bytes("HTTP/1.1 200 OK\r\n" + event_head + "\r\n{}")}, {}, ""},
         {"no id", {read_request(), send_bytes(ok_response("{}"))}, errc::bad_invocation, "Request-Id is missing"},
         {"no deadline", {read_request(), send_bytes(ok_response("{}", "Lambda-Runtime-Aws-Request-Id: a\r\n"))},

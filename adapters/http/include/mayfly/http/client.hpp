@@ -55,8 +55,17 @@ public:
     template <class Token>
     auto async_request(const origin& to, request message, call_options own, Token&& token)
     {
+        return async_request(to, std::make_shared<const request>(std::move(message)), own, std::forward<Token>(token));
+    }
+
+    /// The same with a message that others hold too, to send it again perhaps. Nobody changes it before the call is
+    /// over.
+    template <class Token>
+    auto async_request(const origin& to, std::shared_ptr<const request> message, call_options own, Token&& token)
+    {
         return boost::asio::async_initiate<Token, void(boost::system::error_code, response)>(
-            [](auto handler, detail::client_core* core, origin where, request r, call_options with) {
+            [](auto handler, detail::client_core* core, origin where, std::shared_ptr<const request> r,
+                call_options with) {
                 using call_type = detail::call_of<decltype(handler)>;
                 auto c = std::make_unique<call_type>(std::move(handler), core->executor());
                 c->to = std::move(where);

@@ -16,6 +16,7 @@
 #include <boost/system/system_error.hpp>
 
 #include <exception>
+#include <memory>
 #include <type_traits>
 #include <utility>
 
@@ -64,23 +65,26 @@ template <class T, class Body, class Token>
 auto spawn(boost::asio::any_io_executor executor, Body body, Token&& token)
 {
     namespace asio = boost::asio;
+    using held = std::unique_ptr<outcome<T>>;  // Asio moves what a coroutine returns many times.
     return asio::async_initiate<Token, void(boost::system::error_code, T)>(
         [](auto handler, asio::any_io_executor ex, Body run) {
             auto slot = asio::get_associated_cancellation_slot(handler);
             auto runs_on = asio::get_associated_executor(handler, ex);
-            auto deliver = [handler = std::move(handler)](std::exception_ptr failure, outcome<T> o) mutable {
+            auto deliver = [handler = std::move(handler)](std::exception_ptr failure, held o) mutable {
                 if (failure && !detail::is_cancellation(failure))
                     std::rethrow_exception(failure);
                 if (failure)
-                    o.ec = asio::error::operation_aborted;
-                std::move(handler)(o.ec, std::move(o.value));
+                    std::move(handler)(boost::system::error_code(asio::error::operation_aborted), T{});
+                else
+                    std::move(handler)(o->ec, std::move(o->value));
             };
             // The coroutine is spawned through a lambda of its own, which keeps `run` and its captures alive.
             asio::co_spawn(
                 ex,
-                [run = std::move(run)]() mutable -> asio::awaitable<outcome<T>> {
+                [run = std::move(run)]() mutable -> asio::awaitable<held> {
                     co_await asio::this_coro::reset_cancellation_state(detail::any_as_terminal{});
-                    co_return co_await run();
+                    auto made = co_await run();
+                    co_return std::make_unique<outcome<T>>(std::move(made));
                 },
                 asio::bind_cancellation_slot(slot, asio::bind_executor(runs_on, std::move(deliver))));
         },

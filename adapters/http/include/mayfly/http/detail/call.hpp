@@ -28,7 +28,7 @@ using steady_time = std::chrono::steady_clock::time_point;
 class call : public boost::intrusive::list_base_hook<> {
 public:
     http::origin to{};
-    request message{};  ///< While no connection has it.
+    std::shared_ptr<const request> message{};
     time_limits limits{};
     response_limits response_bounds{};
     steady_time total_at = steady_time::max();
@@ -66,12 +66,14 @@ public:
     void deliver(boost::system::error_code ec, response r, delivery when) override
     {
         const auto executor = work_.get_executor();
-        auto hand_over = [self = std::unique_ptr<call_of>(this), ec, r = std::move(r)]() mutable {
+        answer_ = std::move(r);  // rather than in what is handed from one to the next
+        auto hand_over = [self = std::unique_ptr<call_of>(this), ec]() mutable {
             if (auto cancellation = self->slot(); cancellation.is_connected())
                 cancellation.clear();
             Handler handler = std::move(self->handler_);
+            response answer = std::move(self->answer_);
             self.reset();
-            std::move(handler)(ec, std::move(r));
+            std::move(handler)(ec, std::move(answer));
         };
         if (when == delivery::now)
             boost::asio::dispatch(executor, std::move(hand_over));
@@ -84,6 +86,7 @@ private:
 
     boost::asio::executor_work_guard<executor_type> work_;
     Handler handler_;
+    response answer_{};
 };
 
 /// The calls under way; those left when it goes are destroyed unheard.

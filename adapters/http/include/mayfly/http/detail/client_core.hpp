@@ -57,7 +57,7 @@ public:
         call& c = *taken;
         if (closed_)
             return refuse(std::move(taken), errc::closed);
-        if (!is_writable(c.message))
+        if (!is_writable(*c.message))
             return refuse(std::move(taken), errc::bad_request);
 
         const auto now = clock::now();
@@ -141,7 +141,7 @@ private:
         if (!idle)
             ++opened_;
         c.on = idle ? *std::move(idle) : std::make_shared<connection>(executor_, c.to, options_, tls_);
-        c.on->serve(*this, c, {std::move(c.message), c.response_bounds, c.limits.connect});
+        c.on->serve(*this, c, {c.message, c.response_bounds, c.limits.connect});
     }
 
     void grant(std::optional<pool_type::grant> g)
@@ -164,7 +164,6 @@ private:
         if (died_idle && !c.retried) {
             c.retried = true;
             ++retried_;
-            c.message = on.take_request();
             const auto dead = std::move(c.on);
             dead->abandon();
             pool_.replaced();

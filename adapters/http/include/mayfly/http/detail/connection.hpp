@@ -50,7 +50,7 @@ public:
 
     /// What is asked of it once.
     struct task {
-        request message{};
+        std::shared_ptr<const request> message{};
         response_limits limits{};
         std::chrono::milliseconds connect_limit{};  ///< For all addresses together; zero for none.
     };
@@ -99,12 +99,15 @@ public:
     }
 
     /// Nobody uses it now; it stays open.
-    void rest() noexcept { user_ = nullptr; }
+    void rest() noexcept
+    {
+        user_ = nullptr;
+        exchange_.forget();
+    }
 
     [[nodiscard]] bool is_quiet() { return stream_.is_quiet(); }
     [[nodiscard]] bool reusable() const { return exchange_.reusable(); }
     [[nodiscard]] bool response_begun() const { return exchange_.reader().begun(); }
-    [[nodiscard]] request take_request() { return exchange_.take_request(); }
     [[nodiscard]] response take_response() { return exchange_.take_response(); }
 
     /// What went wrong on the way to where it stands.
@@ -195,7 +198,7 @@ private:
 
     void open_tunnel()
     {
-        request message(verb::connect, authority(origin_), 11);
+        auto message = std::make_shared<const request>(verb::connect, authority(origin_), 11);
         request_form form;
         const std::string host = authority(origin_);
         form.host = host;
@@ -248,7 +251,6 @@ private:
             form.absolute = true;
             form.proxy_authorization = proxy_->authorization;
         }
-        user_->entered(*this, phase::send);
         exchange_.start(shared_from_this(), std::move(t.message), form, t.limits);
     }
 

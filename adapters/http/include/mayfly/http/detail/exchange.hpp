@@ -45,27 +45,28 @@ public:
 
     explicit exchange(Stream& stream) : stream_(stream) {}
 
-    /// The request is kept until `take_request` or the next start.
+    /// The request is kept until `forget` or the next start.
     template <class Owner>
-    void start(const std::shared_ptr<Owner>& owner, request message, const request_form& form, response_limits limits)
+    void start(const std::shared_ptr<Owner>& owner, std::shared_ptr<const request> message, const request_form& form,
+        response_limits limits)
     {
         request_ = std::move(message);
-        const verb method = request_.method();
+        const verb method = request_->method();
         reader_.start(method != verb::head && method != verb::connect, limits);
-        last_ = !request_.keep_alive();
+        last_ = !request_->keep_alive();
         head_.clear();
-        write_head(head_, request_, form);
+        write_head(head_, *request_, form);
         // One small write, rather than a gathering one.
-        joined_ = request_.body().size() <= small_body;
+        joined_ = request_->body().size() <= small_body;
         if (joined_)
-            head_ += request_.body();
+            head_ += request_->body();
         written_ = 0;
         sent_ = reading_ = ended_ = false;
         write_error_ = {};
         write(owner);
     }
 
-    [[nodiscard]] request take_request() { return std::move(request_); }
+    void forget() noexcept { request_.reset(); }
     [[nodiscard]] response take_response() { return reader_.release(); }
     [[nodiscard]] std::size_t unread() const noexcept { return in_.size(); }  ///< What came after the response.
     [[nodiscard]] const response_reader& reader() const noexcept { return reader_; }
@@ -77,7 +78,7 @@ private:
     static constexpr std::size_t small_body = 16 * 1024;
     static constexpr std::size_t read_size = 16 * 1024;
 
-    [[nodiscard]] std::size_t size() const { return head_.size() + (joined_ ? 0 : request_.body().size()); }
+    [[nodiscard]] std::size_t size() const { return head_.size() + (joined_ ? 0 : request_->body().size()); }
 
     /// Calls `f` with what is still to be written, as one buffer where it is one.
     template <class F>
@@ -86,7 +87,7 @@ private:
         const auto head = boost::asio::const_buffer(head_.data(), head_.size()) + written_;
         if (joined_)
             return f(head);
-        const auto body = boost::asio::const_buffer(request_.body().data(), request_.body().size());
+        const auto body = boost::asio::const_buffer(request_->body().data(), request_->body().size());
         const std::array<boost::asio::const_buffer, 2> both{head, body + (written_ - (head_.size() - head.size()))};
         return head.size() == 0 ? f(both[1]) : f(both);
     }
@@ -150,7 +151,7 @@ private:
         if (!problem && !reader_.done()) {
             if (ec)
                 problem = meaning(ec);
-            else if (in_.size() > most_unread)
+            else if (in_.size() > reader_.most_unread())  // bounds what stands between chunks and behind them
                 problem = errc::header_too_large;
             else {
                 if (reader_.header_done())
@@ -173,11 +174,8 @@ private:
         return write_error_ ? errc::send_failed : errc::connection_lost;
     }
 
-    // Fields and lines between chunks, which the parser takes only whole, are bounded by this alone.
-    static constexpr std::size_t most_unread = 1024 * 1024;
-
     Stream& stream_;
-    request request_{};
+    std::shared_ptr<const request> request_{};
     std::string head_{};
     boost::beast::flat_buffer in_{};
     response_reader reader_{};

@@ -5,29 +5,38 @@
 #include <mayfly/http/url.hpp>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <string>
 #include <string_view>
 
 namespace mayfly::http::detail {
 
+inline constexpr std::array<bool, 256> ends_word = [] {
+    std::array<bool, 256> out{};
+    for (const char c : {' ', '\t', '\r', '\n', '\0', '\x7f'})
+        out[static_cast<unsigned char>(c)] = true;
+    return out;
+}();
+
 /// Whether a request can be written as it is: nothing in it ends a line or a word too early, or says that the body
 /// comes in chunks.
 inline bool is_writable(const request& r)
 {
-    // One search for each octet. `find_first_of` makes one for each octet of the text, and tokens are long.
-    const auto has_any = [](std::string_view text, std::string_view of) {
-        return std::any_of(of.begin(), of.end(), [text](char c) { return text.find(c) != text.npos; });
+    const auto is_word = [](std::string_view text) {
+        return !text.empty() &&
+               std::none_of(text.begin(), text.end(), [](char c) { return ends_word[static_cast<unsigned char>(c)]; });
     };
-    const auto is_word = [&](std::string_view text) {
-        return !text.empty() && !has_any(text, std::string_view(" \t\r\n\0\x7f", 6));
+    // One search for each octet: tokens are long.
+    const auto is_line = [](std::string_view text) {
+        return text.find('\r') == text.npos && text.find('\n') == text.npos && text.find('\0') == text.npos;
     };
     if (!is_word(r.method_string()) || !is_word(r.target()))
         return false;
     return std::all_of(r.begin(), r.end(), [&](const fields::value_type& f) {
         const std::string_view name = f.name_string();
         return f.name() != field::transfer_encoding && is_word(name) && name.find(':') == name.npos &&
-               !has_any(f.value(), std::string_view("\r\n\0", 3));
+               is_line(f.value());
     });
 }
 

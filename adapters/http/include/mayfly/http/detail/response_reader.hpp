@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <mayfly/http/detail/feed.hpp>
 #include <mayfly/http/detail/field_parser.hpp>
 #include <mayfly/http/error.hpp>
 #include <mayfly/http/message.hpp>
@@ -53,19 +54,15 @@ public:
 
         std::size_t taken = 0;
         while (taken < bytes.size() && !parser_->is_done()) {
-            // Beast before Boost 1.86 asserts that an empty body's only chunk has come as a whole. Nothing that is in
-            // chunks ends sooner than five octets from here.
-            if (parser_->is_header_done() && parser_->chunked() && bytes.size() - taken < 5)
-                break;
             error_code problem;
-            const std::size_t n = parser_->put(bytes + taken, problem);
+            const std::size_t n = feed(*parser_, bytes + taken, problem);
             taken += n;
-            if (problem == beast_error::need_more)
-                break;
             if (problem) {
                 ec = meaning(problem);
                 return taken;
             }
+            if (n == 0)
+                break;
             if (parser_->is_header_done() && is_interim())
                 renew();
         }
@@ -82,6 +79,9 @@ public:
             parser_->put_eof(problem);
         return problem || !parser_->is_done() ? errc::truncated : error_code{};
     }
+
+    /// How much may be kept of what `put` leaves.
+    [[nodiscard]] std::size_t most_unread() const noexcept { return limits_.header; }
 
     [[nodiscard]] bool begun() const noexcept { return begun_; }  ///< A byte has come.
     [[nodiscard]] bool header_done() const { return parser_->is_header_done(); }

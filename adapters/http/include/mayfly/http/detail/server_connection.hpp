@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <mayfly/http/detail/feed.hpp>
 #include <mayfly/http/detail/field_parser.hpp>
 #include <mayfly/http/detail/http_date.hpp>
 #include <mayfly/http/message.hpp>
@@ -23,7 +24,6 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/error.hpp>
-#include <boost/beast/http/read.hpp>
 #include <boost/beast/http/serializer.hpp>
 #include <boost/beast/http/write.hpp>
 
@@ -269,18 +269,46 @@ private:
     {
         error_code ec;
         begin(options_->request_timeout);
-        co_await boost::beast::http::async_read_header(
-            stream_, buffer_, parser, boost::asio::redirect_error(stoppable(), ec));
+        ec = co_await read_until(parser, false);
         if (!ec && !parser.is_done() && boost::beast::iequals(parser.get()[field::expect], "100-continue")) {
             static constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
             co_await boost::asio::async_write(
                 stream_, boost::asio::buffer(go_on), boost::asio::redirect_error(stoppable(), ec));
         }
         if (!ec && !parser.is_done())
-            co_await boost::beast::http::async_read(
-                stream_, buffer_, parser, boost::asio::redirect_error(stoppable(), ec));
+            ec = co_await read_until(parser, true);
         end();
         co_return ec;
+    }
+
+    /// Until the head is there, or the whole of the message.
+    template <class Parser>
+    boost::asio::awaitable<error_code> read_until(Parser& parser, bool whole)
+    {
+        parser.eager(whole);
+        for (;;) {
+            error_code ec;
+            const std::size_t taken = feed(parser, buffer_.data(), ec);
+            buffer_.consume(taken);
+            if (!ec && parser.is_header_done() && !parser.chunked() &&
+                parser.get().count(field::transfer_encoding) != 0)
+                ec = boost::beast::http::error::bad_transfer_encoding;  // where such a body ends, nobody can tell
+            if (ec || (whole ? parser.is_done() : parser.is_header_done()))
+                co_return ec;
+            if (taken != 0)
+                continue;
+            // This also bounds what stands between chunks and behind them.
+            if (buffer_.size() > options_->header_limit)
+                co_return boost::beast::http::error::header_limit;
+            // A limit that was reached while a part was on its way to us has nothing left to stop.
+            if (timed_out_ || aborted_)
+                co_return boost::asio::error::operation_aborted;
+            const std::size_t n = co_await stream_.async_read_some(
+                buffer_.prepare(whole ? body_read_size : read_size), boost::asio::redirect_error(stoppable(), ec));
+            buffer_.commit(n);
+            if (ec)
+                co_return ec;
+        }
     }
 
     /// Runs the handler, and watches the connection meanwhile: a client that goes takes the handler with it.
@@ -354,6 +382,7 @@ private:
     }
 
     static constexpr std::size_t read_size = 4096;
+    static constexpr std::size_t body_read_size = 64 * 1024;
     static constexpr std::chrono::milliseconds linger{2000};
     static constexpr std::chrono::milliseconds last_word{200};
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <mayfly/http/detail/field_parser.hpp>
+#include <mayfly/http/detail/response_reader.hpp>
+#include <mayfly/http/error.hpp>
 #include <mayfly/http/message.hpp>
 #include <mayfly/http/spawn.hpp>
 #include <mayfly/lambda_runtime/error.hpp>
@@ -18,13 +19,12 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http/error.hpp>
-#include <boost/beast/http/read.hpp>
 #include <boost/system/error_code.hpp>
 
 #include <array>
 #include <charconv>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -101,29 +101,26 @@ public:
             co_await boost::asio::async_write(
                 socket_, request, boost::asio::redirect_error(boost::asio::use_awaitable, sent));
 
-            http::detail::field_parser<false> parser;
-            parser.header_limit(header_limit);
-            parser.body_limit(body_limit);
+            http::detail::response_reader reader;
+            reader.start(true, {header_limit, body_limit});
             error_code ec = sent;
             // The answer may be there although the request did not go out whole: one that says why.
             if (ec != boost::asio::error::operation_aborted)
-                co_await boost::beast::http::async_read(
-                    socket_, buffer_, parser, boost::asio::redirect_error(boost::asio::use_awaitable, ec));
+                ec = co_await read(reader);
             if (!ec) {
-                if (sent || !parser.keep_alive())
+                if (sent || !reader.keep_alive() || buffer_.size() != 0)
                     close();
-                out.value = parser.release();
+                out.value = reader.release();
                 co_return out;
             }
-            const bool silent = !parser.got_some() && buffer_.size() == 0;
+            const bool silent = !reader.begun() && buffer_.size() == 0;
             close();
             if (kept && silent && ec != boost::asio::error::operation_aborted)
                 continue;
             out.ec = ec;
             if (ec != boost::asio::error::operation_aborted) {
-                const bool garbled =
-                    ec.category() == make_error_code(boost::beast::http::error::body_limit).category() &&
-                    ec != boost::beast::http::error::end_of_stream && ec != boost::beast::http::error::partial_message;
+                const bool garbled = ec == http::errc::bad_response || ec == http::errc::header_too_large ||
+                                     ec == http::errc::body_too_large;
                 out.ec = garbled ? errc::broken : errc::not_reached;
                 detail_ = (garbled ? "the Runtime API at " + address_ + " did not answer in HTTP: "
                                    : "the connection to the Runtime API at " + address_ + " broke: ") +
@@ -149,6 +146,7 @@ public:
 
 private:
     static constexpr std::uint32_t header_limit = 1024 * 1024;
+    static constexpr std::size_t read_size = 64 * 1024;
     static constexpr std::uint64_t body_limit = 64 * 1024 * 1024;
     static constexpr std::chrono::seconds connect_limit{1};
 
@@ -158,6 +156,27 @@ private:
         co_await boost::asio::this_coro::throw_if_cancelled(false);
         const auto state = co_await boost::asio::this_coro::cancellation_state;
         co_return state.cancelled() != boost::asio::cancellation_type::none;
+    }
+
+    boost::asio::awaitable<error_code> read(http::detail::response_reader& reader)
+    {
+        while (!reader.done()) {
+            if (co_await is_cancelled())
+                co_return boost::asio::error::operation_aborted;
+            error_code ec;
+            const std::size_t n = co_await socket_.async_read_some(
+                buffer_.prepare(read_size), boost::asio::redirect_error(boost::asio::use_awaitable, ec));
+            buffer_.commit(n);
+            error_code problem;
+            buffer_.consume(reader.put(buffer_.data(), problem));
+            if (!problem && !reader.done() && ec)
+                problem = ec == boost::asio::error::eof ? reader.put_eof() : ec;
+            else if (!problem && !reader.done() && buffer_.size() > reader.most_unread())
+                problem = http::errc::header_too_large;
+            if (problem)
+                co_return problem;
+        }
+        co_return error_code();
     }
 
     void close() noexcept
