@@ -415,6 +415,19 @@ TEST_CASE("who uses more memory than it may is killed")
     CHECK(std::stol(p.log.back().substr(at + 17)) >= 200);
 }
 
+TEST_CASE("who is done before anybody looks at its memory is killed all the same")
+{
+    platform_fixture p({.memory_look = std::chrono::hours{1}});
+    REQUIRE(p.platform->set(p.function()).empty());
+    REQUIRE_FALSE(p.invoke(R"({"sleep_ms":50})").ec);  // the one early look is over
+    const auto r = p.invoke(R"({"allocate_mib":200})");
+    REQUIRE_FALSE(r.ec);
+    CHECK(r.error_type() == "Runtime.ExitError");
+    CHECK(r["errorMessage"].ends_with("Runtime exited with error: signal: killed"));
+    CHECK(p.log.back().find("Error Type: Runtime.OutOfMemory") != std::string::npos);
+    CHECK(p.invoke("{}")["count"] == "1");
+}
+
 TEST_CASE("a family is counted together, and goes together")
 {
     platform_fixture p;

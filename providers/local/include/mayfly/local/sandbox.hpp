@@ -363,6 +363,13 @@ private:
         if (life->child)
             life->child->read_output();
 
+        // The looks at all processes know the whole group, the process itself its peak between them.
+        if (const pid_t id = process_id(); id != 0)
+            note_memory(peak_of(id));
+        if (out_of_memory_) {
+            co_await wait_until(clock::time_point::max(), [&life] { return life->exit.has_value(); });
+            co_return finish(exit_failure(request_id_, *life->exit));
+        }
         if (life->answer)
             co_return answered(*life);
         if (stopping_ && !life->exit)
@@ -425,9 +432,6 @@ private:
     void report(std::string_view status, std::string_view error_type)
     {
         constexpr std::uint64_t mib = 1024 * 1024;
-        // The samples know the whole group, the process itself its peak between them.
-        if (const pid_t id = process_id(); id != 0)
-            peak_ = std::max(peak_, peak_of(id));
         numbers_.duration = since(invoked_at_);
         if (status == "timeout")
             numbers_.duration = std::max<std::chrono::microseconds>(numbers_.duration, function_->timeout);
