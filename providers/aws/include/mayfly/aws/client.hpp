@@ -8,6 +8,7 @@
 #include <mayfly/aws/credentials.hpp>
 #include <mayfly/aws/endpoint.hpp>
 #include <mayfly/aws/error.hpp>
+#include <mayfly/aws/invocation_id.hpp>
 #include <mayfly/aws/retry.hpp>
 #include <mayfly/aws/signing_keys.hpp>
 #include <mayfly/aws/sigv4_http.hpp>
@@ -29,12 +30,8 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include <openssl/rand.h>
-
 #include <algorithm>
-#include <array>
 #include <chrono>
-#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <list>
@@ -103,24 +100,6 @@ struct service_answer {
 };
 
 namespace detail {
-
-[[nodiscard]] inline std::string random_uuid()
-{
-    std::array<unsigned char, 16> bytes{};
-    // Without entropy the ids are all alike, which hurts nobody but who reads the service's log.
-    static_cast<void>(RAND_bytes(bytes.data(), static_cast<int>(bytes.size())));
-    bytes[6] = static_cast<unsigned char>((bytes[6] & 0x0FU) | 0x40U);
-    bytes[8] = static_cast<unsigned char>((bytes[8] & 0x3FU) | 0x80U);
-    constexpr std::string_view digits = "0123456789abcdef";
-    std::string out;
-    for (std::size_t i = 0; i < bytes.size(); ++i) {
-        if (i == 4 || i == 6 || i == 8 || i == 10)
-            out += '-';
-        out += digits[bytes[i] >> 4U];
-        out += digits[bytes[i] & 0xFU];
-    }
-    return out;
-}
 
 [[nodiscard]] inline std::string_view field_of(const http::response& r, std::string_view name)
 {
@@ -225,8 +204,9 @@ public:
         namespace asio = boost::asio;
         co_await asio::this_coro::throw_if_cancelled(false);
         prepare(call);
-        const std::string id = detail::random_uuid();
-        const hex_digest payload = hex(sha256_of(call.request.body()));
+        const auto request = std::make_shared<http::request>(std::move(call.request));
+        const invocation_id id = ids_.next();
+        const hex_digest payload = hex(sha256_of(request->body()));
         clock_offset& clock = clocks_[call.to.origin];
         call_machine machine{
             options_.retry, quotas_.try_emplace(call.to.service, options_.retry.quota).first->second, clock};
@@ -250,27 +230,31 @@ public:
                 co_return answer;
             }
             const auto offset = clock.offset();
-            http::request request =
-                attempt_of(call, with.keys.get(), clock.corrected(options_.now()), payload, id, attempt);
+            sign(*request, call.to, with.keys.get(), amz_time{clock.corrected(options_.now())}, payload);
+            name_attempt(*request, id, attempt);
+            std::shared_ptr<const http::request> message = request;
             auto sent = http_->async_request(
-                call.to.origin, std::move(request), call.limits, asio::as_tuple(asio::use_awaitable));
+                call.to.origin, std::move(message), call.limits, asio::as_tuple(asio::use_awaitable));
             auto [ec, response] = co_await std::move(sent);
             if (ec == asio::error::operation_aborted) {
                 answer.failed.ec = ec;
                 co_return answer;
             }
+            attempt_end end;
             answer.failed = failure_of(ec, response);
             answer.failed.attempts = attempt;
-            hide(answer.failed, call, with.keys.get());
-
-            const attempt_end end{.failed = answer.failed ? &answer.failed : nullptr,
-                .worth = worth(answer.failed),
-                .date = ec ? std::string_view{} : detail::field_of(response, "Date"),
-                .at = options_.now(),
-                .offset = offset,
-                .hint = {detail::field_of(response, "x-amz-retry-after"), detail::field_of(response, "Retry-After")},
-                .u = answer.failed ? options_.uniform() : 0,
-                .with_keys = with.keys != nullptr};
+            if (answer.failed) {
+                hide(answer.failed, call, with.keys.get());
+                end = {.failed = &answer.failed,
+                    .worth = worth(answer.failed),
+                    .date = ec ? std::string_view{} : detail::field_of(response, "Date"),
+                    .at = options_.now(),
+                    .offset = offset,
+                    .hint = {detail::field_of(response, "x-amz-retry-after"),
+                        detail::field_of(response, "Retry-After")},
+                    .u = options_.uniform(),
+                    .with_keys = with.keys != nullptr};
+            }
             const call_step step = machine.next(end);
             switch (step.what) {
             case call_step::kind::done: answer.response = std::move(response); co_return answer;
@@ -310,17 +294,21 @@ private:
         or_own(call.limits.body_limit, options_.limits.body_limit);
     }
 
-    [[nodiscard]] http::request attempt_of(const service_call& call, const credentials* keys, wall_time at,
-        const hex_digest& payload, const std::string& id, unsigned attempt)
+    void sign(
+        http::request& r, const endpoint& to, const credentials* keys, const amz_time& at, const hex_digest& payload)
     {
-        http::request out = call.request;
+        r.erase(id_field);
+        r.erase(attempt_field);
         if (keys != nullptr)
-            signer_.sign(out, *keys, {call.to.region, call.to.service}, amz_time{at}, view(payload));
-        // As the SDKs do it, these two are added behind the signature.
-        out.set("amz-sdk-invocation-id", id);
-        out.set("amz-sdk-request", "attempt=" + std::to_string(attempt) +
-                                       "; max=" + std::to_string(std::max(attempt, options_.retry.max_attempts)));
-        return out;
+            signer_.sign(r, *keys, {to.region, to.service}, at, view(payload));
+    }
+
+    /// As the SDKs do it, behind the signature.
+    void name_attempt(http::request& r, const invocation_id& id, unsigned attempt) const
+    {
+        r.insert(id_field, boost::beast::string_view{id.data(), id.size()});
+        r.insert(attempt_field, "attempt=" + std::to_string(attempt) +
+                                    "; max=" + std::to_string(std::max(attempt, options_.retry.max_attempts)));
     }
 
     [[nodiscard]] static failure failure_of(const boost::system::error_code& ec, const http::response& r)
@@ -361,6 +349,9 @@ private:
             *text = shortened(std::move(*text));
     }
 
+    static constexpr const char* id_field = "amz-sdk-invocation-id";
+    static constexpr const char* attempt_field = "amz-sdk-request";
+
     struct known_endpoint {
         std::string service;
         std::string region;
@@ -372,6 +363,7 @@ private:
     service_options options_;
     std::list<known_endpoint> endpoints_{};
     request_signer signer_{};
+    invocation_ids ids_{};
     std::map<std::string, retry_quota, std::less<>> quotas_{};
     std::map<http::origin, clock_offset> clocks_{};
 };
