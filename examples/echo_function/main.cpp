@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 
-// A Lambda function in C++: it answers with its event. Linked statically and named `bootstrap`, it is the whole package.
+// A Lambda function in C++: it answers with its event. Linked statically and named `bootstrap`, it is all there is to
+// pack.
 
 #include <mayfly/lambda_runtime/run.hpp>
 
