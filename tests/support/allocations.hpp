@@ -29,6 +29,16 @@ inline std::uint64_t bytes = 0;  // in use, as the allocator rounds them
     return p;
 }
 
+// The library's own would ask its own allocator, and the memory would come back here.
+[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept
+{
+    try {
+        return operator new(size);
+    } catch (const std::bad_alloc&) {
+        return nullptr;
+    }
+}
+
 [[gnu::noinline]] void operator delete(void* p) noexcept
 {
     if (p != nullptr)

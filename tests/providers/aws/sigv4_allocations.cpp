@@ -1,39 +1,15 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <mayfly/aws/sigv4.hpp>
 
+#include "allocations.hpp"
+
 #include <doctest/doctest.h>
 
-#include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <new>
 #include <string>
 
 using namespace mayfly;
 using namespace mayfly::aws;
-
-namespace {
-
-std::uint64_t allocations = 0;
-
-}  // namespace
-
-// For this whole program. Not inlined: GCC would see `free` where it expects an `operator delete`.
-[[gnu::noinline]] void* operator new(std::size_t size)
-{
-    ++allocations;
-    if (void* const p = std::malloc(size == 0 ? 1 : size))
-        return p;
-    throw std::bad_alloc{};
-}
-[[gnu::noinline]] void operator delete(void* p) noexcept
-{
-    std::free(p);
-}
-[[gnu::noinline]] void operator delete(void* p, std::size_t) noexcept
-{
-    std::free(p);
-}
 
 TEST_CASE("a signer that has seen such a request allocates nothing")
 {
@@ -51,14 +27,14 @@ TEST_CASE("a signer that has seen such a request allocates nothing")
     signer sign;
     const std::string first{sign.sign(r, keys, {"eu-west-1", "lambda"}, at).value};
 
-    const std::uint64_t before = allocations;
+    const std::uint64_t before = allocations::count;
     bool same = true;
     for (int i = 0; i < 10; ++i)
         same = same && sign.sign(r, keys, {"eu-west-1", "lambda"}, at).value == first;
-    const std::uint64_t after = allocations;
+    const std::uint64_t after = allocations::count;
     CHECK(same);
     CHECK(after - before == 0);
     // The counter counts: another day needs another key, which is kept in strings.
     sign.sign(r, {"ASIATESTKEY000000001", std::string(50, 's'), token}, {"eu-west-1", "lambda"}, at);
-    CHECK(allocations > after);
+    CHECK(allocations::count > after);
 }
