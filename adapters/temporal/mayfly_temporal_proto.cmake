@@ -27,9 +27,10 @@ if(NOT TARGET mayfly_temporal_proto)
     set(mayfly_proto_headers ${mayfly_proto_sources})
     list(TRANSFORM mayfly_proto_headers REPLACE "\\.cc$" ".h")
 
+    file(MAKE_DIRECTORY "${mayfly_proto_output}")
+
     # The files import one another by the path that their headers have.
     add_custom_command(OUTPUT ${mayfly_proto_sources} ${mayfly_proto_headers}
-        COMMAND ${CMAKE_COMMAND} -E make_directory "${mayfly_proto_output}"
         COMMAND protobuf::protoc "-Imayfly/temporal/proto=${mayfly_proto_dir}" "--cpp_out=${mayfly_proto_output}"
             ${mayfly_proto_names}
         DEPENDS ${mayfly_protos} protobuf::protoc
@@ -41,9 +42,11 @@ if(NOT TARGET mayfly_temporal_proto)
     target_compile_features(mayfly_temporal_proto PUBLIC cxx_std_20)
     target_include_directories(mayfly_temporal_proto SYSTEM PUBLIC "${mayfly_proto_output}")
     target_link_libraries(mayfly_temporal_proto PUBLIC protobuf::libprotobuf-lite)
-    # In sections of their own, so that a program linked with --gc-sections has the messages that it uses.
+    # In sections of their own, so that a program linked with --gc-sections has only the messages that it uses. GCC would
+    # register a destructor for each message's default instance, though it is empty, and so refer to them all.
     target_compile_options(mayfly_temporal_proto PRIVATE
-        $<$<CXX_COMPILER_ID:GNU,Clang,AppleClang>:-w;-ffunction-sections;-fdata-sections>)
+        $<$<CXX_COMPILER_ID:GNU,Clang,AppleClang>:-w;-ffunction-sections;-fdata-sections>
+        $<$<CXX_COMPILER_ID:GNU>:-fno-use-cxa-atexit>)
     set_target_properties(mayfly_temporal_proto PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_CLANG_TIDY "")
 endif()
 
@@ -51,5 +54,8 @@ endif()
 if(TARGET mayfly_temporal)
     target_link_libraries(mayfly_temporal INTERFACE $<BUILD_INTERFACE:mayfly_temporal_proto>)
 else()
-    target_link_libraries(mayfly::temporal INTERFACE mayfly_temporal_proto)
+    get_target_property(mayfly_temporal_links mayfly::temporal INTERFACE_LINK_LIBRARIES)
+    if(NOT mayfly_temporal_proto IN_LIST mayfly_temporal_links)
+        target_link_libraries(mayfly::temporal INTERFACE mayfly_temporal_proto)
+    endif()
 endif()
