@@ -42,10 +42,11 @@ if(NOT TARGET mayfly_temporal_proto)
     target_compile_features(mayfly_temporal_proto PUBLIC cxx_std_20)
     target_include_directories(mayfly_temporal_proto SYSTEM PUBLIC "${mayfly_proto_output}")
     target_link_libraries(mayfly_temporal_proto PUBLIC protobuf::libprotobuf-lite)
+    # Without debug information, which would be most of it, of code that nobody wrote.
     # In sections of their own, so that a program linked with --gc-sections has only the messages that it uses. GCC would
     # register a destructor for each message's default instance, though it is empty, and so refer to them all.
     target_compile_options(mayfly_temporal_proto PRIVATE
-        $<$<CXX_COMPILER_ID:GNU,Clang,AppleClang>:-w;-ffunction-sections;-fdata-sections>
+        $<$<CXX_COMPILER_ID:GNU,Clang,AppleClang>:-w;-g0;-ffunction-sections;-fdata-sections>
         $<$<CXX_COMPILER_ID:GNU>:-fno-use-cxa-atexit>)
     set_target_properties(mayfly_temporal_proto PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_CLANG_TIDY "")
 endif()

@@ -3,7 +3,6 @@
 #include <mayfly/temporal/proto/failure.pb.h>
 #include <mayfly/temporal/proto/update.pb.h>
 #include <mayfly/temporal/proto/wire.pb.h>
-#include <mayfly/temporal/proto/workflowservice.pb.h>
 
 #include <doctest/doctest.h>
 
