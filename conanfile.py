@@ -23,6 +23,7 @@ class Mayfly(ConanFile):
     modules = {
         "http": (["core"], ["openssl::ssl", "openssl::crypto"]),
         "lambda_runtime": (["http"], []),
+        "temporal": (["core"], ["protobuf::libprotobuf-lite"]),
         "aws": (["http"], []),
         "local": (["lambda_runtime"], []),
         "mock": (["core"], []),
@@ -46,6 +47,9 @@ class Mayfly(ConanFile):
         self.requires("boost/[>=1.81 <2]", transitive_headers=True, options={"header_only": True})
         if self.options.with_http:
             self.requires("openssl/[>=3 <4]", transitive_headers=True, transitive_libs=True)
+        if self.options.with_temporal:
+            self.requires("protobuf/[>=3.21 <7]", transitive_headers=True, transitive_libs=True,
+                          options={"lite": True})
 
     def validate(self):
         check_min_cppstd(self, 20)
@@ -82,9 +86,11 @@ class Mayfly(ConanFile):
         for name, (stands_on, others) in self.modules.items():
             if self.options.get_safe(f"with_{name}"):
                 self.component(name, stands_on + others)
-        if self.options.with_lambda_runtime:
-            script = os.path.join("lib", "cmake", "mayfly", "mayfly_add_bootstrap.cmake")
-            self.cpp_info.set_property("cmake_build_modules", [script])
+        scripts = [f"{script}.cmake" for module, script in [("lambda_runtime", "mayfly_add_bootstrap"),
+                                                            ("temporal", "mayfly_temporal_proto")]
+                   if self.options.get_safe(f"with_{module}")]
+        self.cpp_info.set_property("cmake_build_modules",
+                                   [os.path.join("lib", "cmake", "mayfly", script) for script in scripts])
 
     def component(self, name, requires):
         part = self.cpp_info.components[name]
