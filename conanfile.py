@@ -23,6 +23,7 @@ class Mayfly(ConanFile):
     modules = {
         "http": (["core"], ["openssl::ssl", "openssl::crypto"]),
         "lambda_runtime": (["http"], []),
+        "config": (["core"], ["tomlplusplus::tomlplusplus"]),
         "aws": (["http"], []),
         "local": (["lambda_runtime"], []),
         "mock": (["core"], []),
@@ -46,6 +47,8 @@ class Mayfly(ConanFile):
         self.requires("boost/[>=1.81 <2]", transitive_headers=True, options={"header_only": True})
         if self.options.with_http:
             self.requires("openssl/[>=3 <4]", transitive_headers=True, transitive_libs=True)
+        if self.options.with_config:
+            self.requires("tomlplusplus/[>=3 <4]", transitive_headers=True)
 
     def validate(self):
         check_min_cppstd(self, 20)
