@@ -6,6 +6,7 @@
 #include <mayfly/config/detail/toml.hpp>
 #include <mayfly/problem.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <functional>
 #include <map>
@@ -48,7 +49,7 @@ public:
     {
         const parsed_toml parsed = parse_toml(text);
         if (!parsed.wrong.empty()) {
-            out_.wrong.push_back({place(parsed.line), "", parsed.wrong});
+            wrong_.push_back({parsed.line, {place(parsed.line), "", parsed.wrong}});
             return;
         }
         out_.parsed = true;
@@ -60,25 +61,48 @@ public:
         }
     }
 
-    [[nodiscard]] file_values result() && { return std::move(out_); }
+    [[nodiscard]] file_values result() &&
+    {
+        out_.wrong = by_line(std::move(wrong_));
+        out_.unknown = by_line(std::move(unknown_));
+        return std::move(out_);
+    }
 
 private:
+    struct found {
+        std::size_t line = 0;
+        problem what{};
+    };
+
+    /// Tables are read in the order of their names, and people read from top to bottom.
+    [[nodiscard]] static problems by_line(std::vector<found> all)
+    {
+        std::stable_sort(all.begin(), all.end(), [](const found& a, const found& b) { return a.line < b.line; });
+        problems out;
+        for (found& f : all)
+            out.push_back(std::move(f.what));
+        return out;
+    }
+
+    [[nodiscard]] static std::size_t line_of(const toml::node& node) { return node.source().begin.line; }
+
     [[nodiscard]] std::string place(std::size_t line) const
     {
         return line == 0 ? path_ : path_ + ':' + std::to_string(line);
     }
 
-    [[nodiscard]] std::string place(const toml::node& node) const { return place(node.source().begin.line); }
+    [[nodiscard]] std::string place(const toml::node& node) const { return place(line_of(node)); }
 
     void wrong(const toml::node& node, const std::string& key, std::string value, std::string remedy)
     {
-        out_.wrong.push_back({place(node) + ": " + key, std::move(value), std::move(remedy)});
+        wrong_.push_back({line_of(node), {place(node) + ": " + key, std::move(value), std::move(remedy)}});
     }
 
     /// Without the value: it may be a secret below a misspelt name.
     void unknown(const toml::node& node, const std::string& key, std::string remedy)
     {
-        out_.unknown.push_back({place(node) + ": " + key, "", "there is no such key; " + std::move(remedy)});
+        unknown_.push_back(
+            {line_of(node), {place(node) + ": " + key, "", "there is no such key; " + std::move(remedy)}});
     }
 
     const toml::table* table(const toml::node& node, const std::string& key, std::string_view remedy)
@@ -188,6 +212,8 @@ private:
     const std::string& path_;
     std::string_view profile_;
     file_values out_;
+    std::vector<found> wrong_;
+    std::vector<found> unknown_;
 };
 
 }  // namespace mayfly::config::detail
