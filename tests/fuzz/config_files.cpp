@@ -3,6 +3,7 @@
 
 #include <mayfly/config/read.hpp>
 
+#include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -51,8 +52,8 @@ void check_problems(const problems& all)
 /// What holds of whatever was read.
 void check_settings(const connection_settings& s)
 {
-    MUST("an address has its parts",
-        s.endpoint.port != 0 && !s.endpoint.host.empty() && parse_host_port(s.address.value));
+    MUST("an address has its parts", s.endpoint.port != (fuzz::planted() == 7 ? 2 : 0) && !s.endpoint.host.empty() &&
+                                         parse_host_port(s.address.value));
     MUST("a certificate has its key", s.tls.client_cert.value.empty() == s.tls.client_key.value.empty());
     MUST("without TLS there is nothing of it", s.tls.on.value || s.tls == tls_settings{.on = s.tls.on});
     for (const auto& [name, value] : s.grpc_meta)
@@ -64,16 +65,16 @@ void check_settings(const connection_settings& s)
 /// Any text at all as a file, with a secret wherever the input says so.
 void check_text(std::string_view input, bool strict)
 {
+    constexpr std::array<std::string_view, 32> words{"SECRETMARKER", "\n[profile.default]\n", "\napi_key = \"",
+        "\naddress = \"a:1\"\n", "\n[profile.default.tls]\n", "\n[profile.default.grpc_meta]\n",
+        "\nnamespace = \"n\"\n", "\ntls.client_key_data = ", "\ntls.server_name = \"x\"\n", "\nadress = 1\n",
+        "\ndisabled = true\n", "\"\"\"", "'''", "[[", "]]", " = {", "}", "\"", "'", "\\u00e9", "\n", "\r\n", "#", ",",
+        ".", "1979-05-27T07:32:00Z", "-0x1f", "inf", "1e5", "\n[profile.other]\n", "\xEF\xBB\xBF", "\xE2\x80\xA8"};
     std::string text;
     for (const char c : input) {
-        if (c == '\x01')
-            text += marker;
-        else if (c == '\x02')
-            text += "\n[profile.default]\n";
-        else if (c == '\x03')
-            text += "\napi_key = \"";
-        else if (c == '\x04')
-            text += "\ntls.client_key_data = \"";
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte >= 0xC0)
+            text += words[byte % words.size()];
         else
             text += c;
     }

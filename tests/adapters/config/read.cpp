@@ -326,6 +326,20 @@ TEST_CASE("unknown keys are warnings, or errors to who is strict")
     CHECK_MESSAGE(broken.read().problems().size() == 2, "with errors, unknown keys are told too: one may be the cause");
 }
 
+TEST_CASE("what is TOML is read, whatever there is in it beside profiles")
+{
+    const std::string text = "\xEF\xBB\xBF# \xE2\x80\xA8 [[[\r\n"
+                             "a = [ [ [1] ],\n[],\n[[ {b = [\"]}\"]} ]] ] # ]\r\n"
+                             "[[list]]\n[[ list ]]\n[ \"q\" . 'r' ]\n"
+                             "text = \"\"\"\n[[[\n\\\"\"\"}\"\"\"\"\"\n"
+                             "raw = '''}\\'''''\n"
+                             "short = '\\'\n"
+                             "dots = \"" +
+                             std::string(200, '.') + "\" # " + std::string(200, '.') +
+                             "\n[profile.default]\naddress = \"a:1\"\n";
+    CHECK(with_file(text).settings().warnings.size() == 3);
+}
+
 TEST_CASE("variables that another tool knows are warned of")
 {
     const connection_settings s = world{
@@ -361,6 +375,11 @@ TEST_CASE("what is wrong, each with its place and its remedy")
         {"a profile is a table", "[profile]\ndefault = 5\n", {},
             "temporal.toml:2: profile.default: this is no table; write [profile.default]"},
         {"a section is a table", p + "tls = true\n", {}, "temporal.toml:2: profile.default.tls: this is no table"},
+        {"a header without a name", "\n [[[a]]]\n", {}, "temporal.toml:2: this is not TOML: a table has a name"},
+        {"nor after a mark of UTF-8", "\xEF\xBB\xBF[\x01", {}, "temporal.toml:1: this is not TOML: a table has a name"},
+        {"a brace in an array", "x = [1, }]\n", {}, "temporal.toml:1: this is not TOML: a bracket closes"},
+        {"a line break of other scripts", "x = [\n\xE2\x80\xA8]\n", {},
+            "temporal.toml:2: this is not TOML: without quotes"},
         {"a number for text", p + "namespace = 5\n", {},
             "temporal.toml:2: profile.default.namespace is 5: give text in quotes"},
         {"text for a flag", tls + "disabled = \"no\"\n", {},

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <mayfly/config/detail/toml_guard.hpp>
+
 #include <toml++/toml.h>
 
 #include <cstddef>
@@ -19,32 +21,6 @@ struct parsed_toml {
     std::size_t line = 0;  ///< Of what is wrong; zero: nowhere in particular.
 };
 
-/// The first line with more dots than any key has levels; zero if there is none. Each dot of a key is a table within a
-/// table, and these are destroyed within each other.
-[[nodiscard]] constexpr std::size_t line_too_deep(std::string_view text) noexcept
-{
-    constexpr std::size_t most = 64;
-    std::size_t line = 1;
-    std::size_t dots = 0;
-    bool plain_comment = false;
-    bool begun = false;
-    for (const char c : text) {
-        if (c == '\n') {
-            ++line;
-            dots = 0;
-            begun = plain_comment = false;
-        } else if (!begun && c != ' ' && c != '\t') {
-            begun = true;
-            plain_comment = c == '#';
-        }
-        if (c == '"' || c == '\'')  // Within a text of several lines, what looks like a comment is none.
-            plain_comment = false;
-        if (c == '.' && ++dots > most && !plain_comment)
-            return line;
-    }
-    return 0;
-}
-
 /// Of `Error while parsing string: expected ..., saw ...` the `string` alone: the rest may quote the text.
 [[nodiscard]] inline std::string safe_reason(std::string_view description)
 {
@@ -59,9 +35,9 @@ struct parsed_toml {
 [[nodiscard]] inline parsed_toml parse_toml(std::string_view text)
 {
     parsed_toml out;
-    if (const std::size_t line = line_too_deep(text)) {
-        out.wrong = "there are too many dots in this line for a key; shorten it";
-        out.line = line;
+    if (const toml_guard guard{text}; !guard.refusal().empty()) {
+        out.wrong = guard.refusal();
+        out.line = guard.line();
         return out;
     }
     const auto refuse = [&out](const toml::parse_error& e) {
