@@ -23,6 +23,7 @@ class Mayfly(ConanFile):
     modules = {
         "http": (["core"], ["openssl::ssl", "openssl::crypto"]),
         "lambda_runtime": (["http"], []),
+        "config": (["core"], ["tomlplusplus::tomlplusplus"]),
         "temporal": (["core"], ["protobuf::libprotobuf-lite"]),
         "aws": (["http"], []),
         "local": (["lambda_runtime"], []),
@@ -47,6 +48,8 @@ class Mayfly(ConanFile):
         self.requires("boost/[>=1.81 <2]", transitive_headers=True, options={"header_only": True})
         if self.options.with_http:
             self.requires("openssl/[>=3 <4]", transitive_headers=True, transitive_libs=True)
+        if self.options.with_config:
+            self.requires("tomlplusplus/[>=3 <4]", transitive_headers=True)
         if self.options.with_temporal:
             self.requires("protobuf/[>=3.21 <7]", transitive_headers=True, transitive_libs=True,
                           options={"lite": True})

@@ -7,6 +7,7 @@
 #include <mayfly/aws/lambda_provider.hpp>
 #include <mayfly/aws/package.hpp>
 #include <mayfly/aws/validate.hpp>
+#include <mayfly/config/read.hpp>
 #include <mayfly/http/client.hpp>
 #include <mayfly/http/server.hpp>
 #include <mayfly/lambda_runtime/run.hpp>
