@@ -22,6 +22,7 @@ class Mayfly(ConanFile):
     # Each module: what it stands on of mayfly's, and of others'.
     modules = {
         "http": (["core"], ["openssl::ssl", "openssl::crypto"]),
+        "grpc": (["http"], ["libnghttp2::nghttp2"]),
         "lambda_runtime": (["http"], []),
         "aws": (["http"], []),
         "local": (["lambda_runtime"], []),
@@ -46,6 +47,9 @@ class Mayfly(ConanFile):
         self.requires("boost/[>=1.81 <2]", transitive_headers=True, options={"header_only": True})
         if self.options.with_http:
             self.requires("openssl/[>=3 <4]", transitive_headers=True, transitive_libs=True)
+
+        if self.options.with_grpc:
+            self.requires("libnghttp2/[>=1.43 <2]", transitive_headers=True, transitive_libs=True)
 
     def validate(self):
         check_min_cppstd(self, 20)
