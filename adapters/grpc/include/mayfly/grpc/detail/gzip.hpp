@@ -7,7 +7,6 @@
 #include <boost/crc.hpp>
 #include <boost/system/error_code.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -43,8 +42,8 @@ enum class gzip_verdict { good, bad, too_large };
     return at <= in.size() - 8 ? at : 0;
 }
 
-/** Inflates one gzip member, which is all of `in`, into `out`. It stops where `out` would become longer than `limit`, so
-    that a small message cannot become a large one.
+/** Inflates one gzip member, which is all of `in`, into `out`. One that says it becomes longer than `limit` is not begun,
+    and one that becomes longer than it said is stopped, so that a small message cannot become a large one.
 */
 [[nodiscard]] inline gzip_verdict inflate_gzip(std::string_view in, std::size_t limit, std::string& out)
 {
@@ -53,44 +52,32 @@ enum class gzip_verdict { good, bad, too_large };
     const std::size_t head = gzip_head(in);
     if (head == 0)
         return gzip_verdict::bad;
-    const std::string_view body = in.substr(head);
+    const auto number = [tail = in.substr(in.size() - 8)](std::size_t i) {
+        std::uint32_t n = 0;
+        for (std::size_t k = 4; k-- > 0;)
+            n = n << 8U | static_cast<unsigned char>(tail[i + k]);
+        return n;
+    };
+    const std::size_t size = number(4);
+    if (size > limit)
+        return gzip_verdict::too_large;
 
+    // In one go, with a byte to spare: Beast's inflater loses count of its input if it runs out of room at the very end.
+    out.resize(size + 1);
     zlib::inflate_stream inflater;
     zlib::z_params z;
-    z.next_in = body.data();
-    z.avail_in = body.size();
+    z.next_in = in.data() + head;
+    z.avail_in = in.size() - head;
+    z.next_out = out.data();
+    z.avail_out = out.size();
     boost::system::error_code ec;
-    for (std::size_t room = std::max<std::size_t>(256, in.size() * 3); ec != zlib::error::end_of_stream; room *= 2) {
-        const std::size_t had = out.size();
-        // One byte more than allowed tells an end at the limit from one beyond it.
-        out.resize(std::min(had + room, limit + 1));
-        if (out.size() == had)
-            return gzip_verdict::too_large;
-        z.next_out = out.data() + had;
-        z.avail_out = out.size() - had;
-        inflater.write(z, zlib::Flush::sync, ec);
-        const bool full = z.avail_out == 0;
-        out.resize(out.size() - z.avail_out);
-        if (ec == zlib::error::end_of_stream)
-            break;
-        if ((ec && ec != zlib::error::need_buffers) || !full)
-            return gzip_verdict::bad;
-        ec = {};
-    }
-    if (out.size() > limit)
-        return gzip_verdict::too_large;
-    if (z.avail_in != 8)
+    inflater.write(z, zlib::Flush::sync, ec);
+    if (ec != zlib::error::end_of_stream || z.avail_in != 8 || z.avail_out != 1)
         return gzip_verdict::bad;
-
-    const auto* const tail = static_cast<const unsigned char*>(z.next_in);
-    const auto number = [tail](std::size_t i) {
-        return std::uint32_t{tail[i]} | std::uint32_t{tail[i + 1]} << 8U | std::uint32_t{tail[i + 2]} << 16U |
-               std::uint32_t{tail[i + 3]} << 24U;
-    };
+    out.pop_back();
     boost::crc_32_type crc;
     crc.process_bytes(out.data(), out.size());
-    const bool good = crc.checksum() == number(0) && static_cast<std::uint32_t>(out.size()) == number(4);
-    return good ? gzip_verdict::good : gzip_verdict::bad;
+    return crc.checksum() == number(0) ? gzip_verdict::good : gzip_verdict::bad;
 }
 
 }  // namespace mayfly::grpc::detail
