@@ -45,10 +45,10 @@ public:
 
     /** Makes a call: `void(error_code, reply)`.
 
-        Without an error the reply's status is OK. Else the error is the status's code, and the status says in words what
-        happened; but where the server could not be reached the error is that of `http::errc` (and the status UNAVAILABLE), and if
-        cancelled (`terminal`, `partial` or `total`) it is `operation_aborted` (and CANCELLED). What is given up is reset,
-        so that the server hears of it.
+        Without an error the reply's status is OK. Else the error is the status's code, and the status says in words
+       what happened; but where the server could not be reached the error is that of `http::errc` (and the status
+       UNAVAILABLE), and if cancelled (`terminal`, `partial` or `total`) it is `operation_aborted` (and CANCELLED). What
+       is given up is reset, so that the server hears of it.
     */
     template <class Token>
     auto async_call(request what, call_options own, Token&& token)

@@ -43,16 +43,16 @@ struct channel_options {
     std::chrono::milliseconds keepalive_interval{30'000};  ///< Silence after which the server is pinged; zero: never.
     std::chrono::milliseconds keepalive_timeout{15'000};   ///< For its answer. Then the connection is given up.
 
-    std::size_t send_limit = 4 * 1024 * 1024;     ///< Bytes of a request's message. Beyond: RESOURCE_EXHAUSTED.
-    std::size_t receive_limit = 4 * 1024 * 1024;  ///< Bytes of a reply's message. Beyond: RESOURCE_EXHAUSTED.
-    std::uint32_t header_limit = 64 * 1024;       ///< Bytes of a reply's header fields.
+    std::size_t send_limit = 4 * 1024 * 1024;            ///< Bytes of a request's message. Beyond: RESOURCE_EXHAUSTED.
+    std::size_t receive_limit = 4 * 1024 * 1024;         ///< Bytes of a reply's message. Beyond: RESOURCE_EXHAUSTED.
+    std::uint32_t header_limit = 64 * 1024;              ///< Bytes of a reply's header fields.
     std::uint32_t stream_window = 4 * 1024 * 1024;       ///< Bytes under way to us on one stream.
     std::uint32_t connection_window = 16 * 1024 * 1024;  ///< And on all of them. Both below 2 GiB.
     std::uint32_t waiting_calls = 10'000;  ///< Without a stream; one more is refused with RESOURCE_EXHAUSTED.
 
     retry_policy retry{};
-    http::resolve_function resolve{};    ///< If empty, the system's resolver.
-    std::function<double()> draw{};      ///< Uniform in [0, 1), for jitter. If empty, a generator of the channel's own.
+    http::resolve_function resolve{};  ///< If empty, the system's resolver.
+    std::function<double()> draw{};    ///< Uniform in [0, 1), for jitter. If empty, a generator of the channel's own.
     std::function<void(const call_record&)> on_call{};  ///< Once a call, before its handler.
 };
 
@@ -64,12 +64,12 @@ struct call_options {
 };
 
 struct channel_stats {
-    std::uint64_t connects = 0;   ///< Connections made, or tried.
-    std::uint64_t resent = 0;     ///< Streams opened again because the server had not looked at the first.
-    std::uint64_t retried = 0;    ///< Attempts after one that failed.
-    std::uint32_t streams = 0;    ///< Open now.
-    std::uint32_t waiting = 0;    ///< Calls without a stream.
-    bool connected = false;       ///< The server has said that it speaks HTTP/2, and wants more calls.
+    std::uint64_t connects = 0;  ///< Connections made, or tried.
+    std::uint64_t resent = 0;    ///< Streams opened again because the server had not looked at the first.
+    std::uint64_t retried = 0;   ///< Attempts after one that failed.
+    std::uint32_t streams = 0;   ///< Open now.
+    std::uint32_t waiting = 0;   ///< Calls without a stream.
+    bool connected = false;      ///< The server has said that it speaks HTTP/2, and wants more calls.
 
     friend bool operator==(const channel_stats&, const channel_stats&) = default;
 };

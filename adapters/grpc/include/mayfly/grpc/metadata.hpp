@@ -88,7 +88,8 @@ constexpr bool is_reserved(std::string_view name) noexcept
         if (is_binary(name))
             continue;
         if (!std::all_of(value.begin(), value.end(), [](char c) { return c >= ' ' && c <= '~'; }))
-            return "metadata \"" + name + "\": the value is not printable ASCII; bytes go under a name that ends in -bin";
+            return "metadata \"" + name +
+                   "\": the value is not printable ASCII; bytes go under a name that ends in -bin";
         if (value.starts_with(' ') || value.ends_with(' '))
             return "metadata \"" + name + "\": the value begins or ends with a space, which would be lost";
     }

@@ -85,9 +85,10 @@ struct retry_policy {
 [[nodiscard]] constexpr bool is_message_too_large(status_code code, std::string_view message) noexcept
 {
     constexpr std::string_view openings[] = {"grpc: received message larger than max",
-        "grpc: message after decompression larger than max", "grpc: received message after decompression larger than max",
-        "grpc: trying to send message larger than max", "trying to send message larger than max",
-        "grpc: message too large", "Received message larger than max", "Sent message larger than max"};
+        "grpc: message after decompression larger than max",
+        "grpc: received message after decompression larger than max", "grpc: trying to send message larger than max",
+        "trying to send message larger than max", "grpc: message too large", "Received message larger than max",
+        "Sent message larger than max"};
     return code == status_code::resource_exhausted &&
            std::any_of(std::begin(openings), std::end(openings), [&](auto o) { return message.starts_with(o); });
 }

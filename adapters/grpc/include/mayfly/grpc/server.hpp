@@ -23,10 +23,10 @@ namespace mayfly::grpc {
 
 /** Serves unary calls: a port, and a coroutine for each method.
 
-    A handler is `awaitable<reply>(server_call)`. It runs once a call, on the server's executor, any number of them at the
-    same time. One that throws is answered for with INTERNAL. When the client gives the call up or goes away, when the
-    deadline passes (which the server answers then) or the server is closed, the handler is cancelled (`terminal`), and
-    its reply goes nowhere. Messages may come gzipped; replies are not compressed.
+    A handler is `awaitable<reply>(server_call)`. It runs once a call, on the server's executor, any number of them at
+   the same time. One that throws is answered for with INTERNAL. When the client gives the call up or goes away, when
+   the deadline passes (which the server answers then) or the server is closed, the handler is cancelled (`terminal`),
+   and its reply goes nowhere. Messages may come gzipped; replies are not compressed.
 
     Used from one thread or strand, which its executor is. It may go at any time: what runs is then closed.
 */

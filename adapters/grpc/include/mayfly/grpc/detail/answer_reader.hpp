@@ -52,7 +52,8 @@ namespace mayfly::grpc::detail {
 [[nodiscard]] inline bool is_grpc_content(std::string_view type) noexcept
 {
     constexpr std::string_view ours = "application/grpc";
-    return type.starts_with(ours) && (type.size() == ours.size() || type[ours.size()] == '+' || type[ours.size()] == ';');
+    return type.starts_with(ours) &&
+           (type.size() == ours.size() || type[ours.size()] == '+' || type[ours.size()] == ';');
 }
 
 /// What a peer said, fit to be shown: not too long, and printable.
@@ -187,7 +188,8 @@ private:
         if (is_foreign())
             return fail_foreign();
         if (!number_)
-            return fail(status_of_http(http_), "the answer has no grpc-status (HTTP status " + std::to_string(http_) + ')');
+            return fail(
+                status_of_http(http_), "the answer has no grpc-status (HTTP status " + std::to_string(http_) + ')');
         if (*number_ != 0) {
             said_.code = *number_ == 0xffff'ffffU ? status_code::unknown : to_status_code(*number_);
             if (*number_ >= status_names.size() && said_.message.empty())
@@ -200,10 +202,10 @@ private:
         if (!message_.complete())
             return fail(status_code::internal, "the answer's message is truncated");
         if (message_.compressed())
-            return fail(status_code::internal, encoding_.empty() || encoding_ == "identity"
-                                                   ? "the answer's message is compressed, and does not say how"
-                                                   : "the answer's message is compressed (" + encoding_ +
-                                                         "), which was not asked for");
+            return fail(status_code::internal,
+                encoding_.empty() || encoding_ == "identity"
+                    ? "the answer's message is compressed, and does not say how"
+                    : "the answer's message is compressed (" + encoding_ + "), which was not asked for");
         out_.status.message = std::move(said_.message);
     }
 

@@ -136,8 +136,8 @@ private:
             if (ec)
                 return self->close(ec, self->link_->stream().words());
             if (protocol != "h2")
-                return self->close(http::errc::handshake_failed,
-                    "the server did not agree on \"h2\" by ALPN; is it a gRPC server?");
+                return self->close(
+                    http::errc::handshake_failed, "the server did not agree on \"h2\" by ALPN; is it a gRPC server?");
             self->run();
         });
     }
@@ -191,8 +191,7 @@ private:
         if (at_ == step::settings)
             return close(http::errc::connect_timeout, "the server sent no HTTP/2 settings; is it a gRPC server?");
         const std::string words = dialer_ ? dialer_->words() : std::string();
-        close(at_ == step::resolving ? http::errc::resolve_timeout : http::errc::connect_timeout,
-            words);
+        close(at_ == step::resolving ? http::errc::resolve_timeout : http::errc::connect_timeout, words);
     }
 
     void keep_alive()

@@ -48,9 +48,7 @@ struct client_head {
 /// A client's side of a connection: calls become frames, and frames replies.
 class client_session final : public session {
 public:
-    client_session(const session_settings& own, answer_limits limits)
-        : session(side::client, own), limits_(limits)
-    {}
+    client_session(const session_settings& own, answer_limits limits) : session(side::client, own), limits_(limits) {}
 
     /// Whether another stream may be opened now.
     [[nodiscard]] bool can_start() const
@@ -220,8 +218,8 @@ private:
     {
         if (f.hd.type != NGHTTP2_HEADERS)
             return;
-        const auto at = std::find_if(
-            open_.begin(), open_.end(), [&f](const client_stream* s) { return s->id == f.hd.stream_id; });
+        const auto at =
+            std::find_if(open_.begin(), open_.end(), [&f](const client_stream* s) { return s->id == f.hd.stream_id; });
         if (at != open_.end())
             end(**at, NGHTTP2_REFUSED_STREAM, false);
     }

@@ -42,8 +42,8 @@ enum class gzip_verdict { good, bad, too_large };
     return at <= in.size() - 8 ? at : 0;
 }
 
-/** Inflates one gzip member, which is all of `in`, into `out`. One that says it becomes longer than `limit` is not begun,
-    and one that becomes longer than it said is stopped, so that a small message cannot become a large one.
+/** Inflates one gzip member, which is all of `in`, into `out`. One that says it becomes longer than `limit` is not
+   begun, and one that becomes longer than it said is stopped, so that a small message cannot become a large one.
 */
 [[nodiscard]] inline gzip_verdict inflate_gzip(std::string_view in, std::size_t limit, std::string& out)
 {
@@ -62,7 +62,6 @@ enum class gzip_verdict { good, bad, too_large };
     if (size > limit)
         return gzip_verdict::too_large;
 
-    // In one go, with a byte to spare: Beast's inflater loses count of its input if it runs out of room at the very end.
     out.resize(size + 1);
     zlib::inflate_stream inflater;
     zlib::z_params z;
@@ -72,7 +71,8 @@ enum class gzip_verdict { good, bad, too_large };
     z.avail_out = out.size();
     boost::system::error_code ec;
     inflater.write(z, zlib::Flush::sync, ec);
-    if (ec != zlib::error::end_of_stream || z.avail_in != 8 || z.avail_out != 1)
+    // What is left of the input says nothing: near the end of its output Beast's inflater takes more than it needs.
+    if (ec != zlib::error::end_of_stream || z.avail_out != 1)
         return gzip_verdict::bad;
     out.pop_back();
     boost::crc_32_type crc;

@@ -142,8 +142,9 @@ private:
         if (running_.size() >= shared_->options.max_streams)
             return session_.refuse(call.id);  // clients that reset their calls do not get more handlers that way
         const auto at = shared_->handlers.find(call.request.path);
-        const server_handler* const handler =
-            at != shared_->handlers.end() ? &at->second : shared_->any ? &shared_->any : nullptr;
+        const server_handler* const handler = at != shared_->handlers.end() ? &at->second
+                                              : shared_->any                ? &shared_->any
+                                                                            : nullptr;
         if (!handler)
             return answer(call.id, status_code::unimplemented, "there is no method " + shown(call.request.path));
         if (call.timeout && call.timeout->count() <= 0)
@@ -154,7 +155,8 @@ private:
         server_call c{std::move(call.request), std::move(call.authority), std::nullopt, peer_};
         if (call.timeout) {
             const auto now = clock::now();
-            r.deadline = *call.timeout < clock::time_point::max() - now ? now + *call.timeout : clock::time_point::max();
+            r.deadline =
+                *call.timeout < clock::time_point::max() - now ? now + *call.timeout : clock::time_point::max();
             c.deadline = r.deadline;
         }
         const std::uint64_t key = ++last_key_;

@@ -270,7 +270,8 @@ private:
         s.request.message = s.message.take();
         if (compressed) {
             if (s.encoding != "gzip")
-                return fail(id, s, status_code::internal, "the message is compressed, and grpc-encoding does not say how");
+                return fail(
+                    id, s, status_code::internal, "the message is compressed, and grpc-encoding does not say how");
             std::string whole;
             switch (inflate_gzip(s.request.message, limits_.message, whole)) {
             case gzip_verdict::good: s.request.message = std::move(whole); break;

@@ -19,9 +19,9 @@ struct nghttp2_free {
 
 /// What a side tells the other about itself when a connection begins.
 struct session_settings {
-    std::uint32_t max_streams = 0;                        ///< A server's; zero for a client.
-    std::uint32_t stream_window = 4 * 1024 * 1024;        ///< Bytes that may be under way to us on one stream,
-    std::uint32_t connection_window = 16 * 1024 * 1024;   ///< and on all of them.
+    std::uint32_t max_streams = 0;                       ///< A server's; zero for a client.
+    std::uint32_t stream_window = 4 * 1024 * 1024;       ///< Bytes that may be under way to us on one stream,
+    std::uint32_t connection_window = 16 * 1024 * 1024;  ///< and on all of them.
     std::uint32_t header_list = 64 * 1024;
 };
 
@@ -45,8 +45,8 @@ public:
     /// Bytes from the peer. False if they are no HTTP/2, and the connection is to be given up: after what `pull` says.
     bool feed(std::string_view bytes)
     {
-        const auto n = nghttp2_session_mem_recv(
-            native_.get(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+        const auto n =
+            nghttp2_session_mem_recv(native_.get(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
         if (n >= 0)
             return true;
         words_ = nghttp2_strerror(static_cast<int>(n));
@@ -146,8 +146,9 @@ private:
                 const bool goes_on = of(user).on_field(f->hd.stream_id, text(name, name_size), text(value, value_size));
                 return goes_on ? 0 : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
             });
-        nghttp2_session_callbacks_set_on_data_chunk_recv_callback(c,
-            [](nghttp2_session*, std::uint8_t, std::int32_t id, const std::uint8_t* data, std::size_t size, void* user) {
+        nghttp2_session_callbacks_set_on_data_chunk_recv_callback(
+            c, [](nghttp2_session*, std::uint8_t, std::int32_t id, const std::uint8_t* data, std::size_t size,
+                   void* user) {
                 of(user).on_data(id, text(data, size));
                 return 0;
             });

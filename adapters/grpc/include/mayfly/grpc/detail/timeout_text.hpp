@@ -13,16 +13,15 @@
 
 namespace mayfly::grpc::detail {
 
-/// As `grpc-timeout` is written: in milliseconds, or in a coarser unit where eight digits are not enough. Rounded up, so
-/// that the peer is never the first to give up; at least one millisecond.
+/// As `grpc-timeout` is written: in milliseconds, or in a coarser unit where eight digits are not enough. Rounded up,
+/// so that the peer is never the first to give up; at least one millisecond.
 [[nodiscard]] inline std::string to_timeout_text(std::chrono::nanoseconds t)
 {
     struct unit {
         std::int64_t nanoseconds;
         char name;
     };
-    constexpr unit units[] = {
-        {1'000'000, 'm'}, {1'000'000'000, 'S'}, {60'000'000'000, 'M'}, {3'600'000'000'000, 'H'}};
+    constexpr unit units[] = {{1'000'000, 'm'}, {1'000'000'000, 'S'}, {60'000'000'000, 'M'}, {3'600'000'000'000, 'H'}};
     for (const auto& [each, name] : units) {
         const std::int64_t n = std::max<std::int64_t>(1, t.count() / each + (t.count() % each > 0 ? 1 : 0));
         if (n <= 99'999'999)

@@ -141,7 +141,8 @@ private:
     void resolve(const std::string& host, std::uint16_t port)
     {
         dialer_ = std::make_shared<dialer>(executor_);
-        dialer_->start({.host = host, .port = port, .limit = task_.connect_limit, .resolve = options_.resolve},
+        dialer_->start(
+            {.host = host, .port = port, .limit = task_.connect_limit, .resolve = options_.resolve},
             [self = shared_from_this()](dialer::step s) {
                 if (self->attached())
                     self->user_->entered(*self, s == dialer::step::resolving ? phase::resolve : phase::connect);

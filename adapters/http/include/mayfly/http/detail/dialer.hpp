@@ -92,7 +92,8 @@ private:
             [self = shared_from_this()](const error_code& ec, socket s, std::string words) {
                 self->connector_.reset();
                 if (self->done_)
-                    self->end(ec ? make_error_code(errc::connect_failed) : error_code(), std::move(s), std::move(words));
+                    self->end(
+                        ec ? make_error_code(errc::connect_failed) : error_code(), std::move(s), std::move(words));
             });
     }
 

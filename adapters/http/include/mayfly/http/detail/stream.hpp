@@ -97,8 +97,8 @@ public:
         shake(owner, std::move(done));
     }
 
-    /// What has come, up to the buffer's size: `would_block` if that is nothing, and `blocked_on` tells what to wait for
-    /// then. Not beside `async_read_some`.
+    /// What has come, up to the buffer's size: `would_block` if that is nothing, and `blocked_on` tells what to wait
+    /// for then. Not beside `async_read_some`.
     std::size_t read_now(boost::asio::mutable_buffer to, error_code& ec)
     {
         if (tls_)
