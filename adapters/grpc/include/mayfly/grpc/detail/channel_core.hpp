@@ -264,7 +264,7 @@ private:
         if (untouched && c.resent < most_resent) {
             send_again(c);
         } else {
-            const error_code ec = r.status.code;
+            const error_code ec = r.status.ok() ? error_code() : make_error_code(r.status.code);
             judge(c, ec, std::move(r), call::delivery::now);
         }
         pump();

@@ -26,6 +26,8 @@ class link_user {
 public:
     /// Bytes for the session, which is what they are to be fed to. False: they made no sense.
     virtual bool came(std::string_view bytes) = 0;
+    /// Everything that there was to say has been written.
+    virtual void wrote() {}
     /// The link is of no use any more, and is heard no more. Without an error, both sides had said all.
     virtual void lost(boost::system::error_code, std::string words) = 0;
 
@@ -159,7 +161,9 @@ private:
         if (out_.capacity() > kept)
             out_ = {};
         if (user_ && session_->over())
-            lose({});
+            return lose({});
+        if (user_)
+            user_->wrote();
     }
 
     void await_writable()

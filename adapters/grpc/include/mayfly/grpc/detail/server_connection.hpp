@@ -135,6 +135,8 @@ private:
         return sense;
     }
 
+    void wrote() override { note_idle(); }
+
     void lost(error_code, std::string) override { close(); }
 
     void serve(arrived_call call)

@@ -230,6 +230,16 @@ private:
         }
     }
 
+    /// Once the answer is out, the rest of what the client sends is not wanted. Not before: nghttp2 forgets an answer
+    /// whose stream is to be reset.
+    void on_sent(const nghttp2_frame& f) override
+    {
+        if (f.hd.type != NGHTTP2_HEADERS || (f.hd.flags & NGHTTP2_FLAG_END_STREAM) == 0)
+            return;
+        if (const stream* const s = find(f.hd.stream_id); s && !s->ended)
+            nghttp2_submit_rst_stream(native(), NGHTTP2_FLAG_NONE, f.hd.stream_id, NGHTTP2_NO_ERROR);
+    }
+
     void on_closed(std::int32_t id, std::uint32_t) override
     {
         const auto at = streams_.find(id);
@@ -305,14 +315,6 @@ private:
         s.answered = true;
         const nghttp2_nv fields[] = {field_of(":status", code)};
         nghttp2_submit_response(native(), id, fields, 1, nullptr);
-        end_early(id, s);
-    }
-
-    /// The rest of what the client sends is not wanted.
-    void end_early(std::int32_t id, const stream& s)
-    {
-        if (!s.ended)
-            nghttp2_submit_rst_stream(native(), NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR);
     }
 
     void reset(std::int32_t id, std::uint32_t code)
@@ -333,7 +335,7 @@ private:
             put_status(s.out);
             nghttp2_submit_response(native(), id, fields_.data(), fields_.size(), nullptr);
             s.out = {};
-            return end_early(id, s);
+            return;
         }
         nghttp2_data_provider body{};
         body.read_callback = &server_session::read_body;
