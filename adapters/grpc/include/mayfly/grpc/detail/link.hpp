@@ -140,7 +140,9 @@ private:
 
     void flush()
     {
-        while (user_ && !writing_) {
+        if (writing_)
+            return;  // what the peer has not taken yet goes first
+        while (user_) {
             if (at_ == out_.size()) {
                 at_ = 0;
                 out_.clear();
