@@ -22,6 +22,7 @@ class Mayfly(ConanFile):
     # Each module: what it stands on of mayfly's, and of others'.
     modules = {
         "http": (["core"], ["openssl::ssl", "openssl::crypto"]),
+        "grpc": (["http"], ["libnghttp2::nghttp2"]),
         "lambda_runtime": (["http"], []),
         "config": (["core"], ["tomlplusplus::tomlplusplus"]),
         "temporal": (["core"], ["protobuf::libprotobuf-lite"]),
@@ -53,6 +54,9 @@ class Mayfly(ConanFile):
         if self.options.with_temporal:
             self.requires("protobuf/[>=3.21 <7]", transitive_headers=True, transitive_libs=True,
                           options={"lite": True})
+
+        if self.options.with_grpc:
+            self.requires("libnghttp2/[>=1.43 <2]", transitive_headers=True, transitive_libs=True)
 
     def validate(self):
         check_min_cppstd(self, 20)

@@ -36,6 +36,7 @@ enum class errc {
     certificate_expired,            ///< No longer valid.
     certificate_not_yet_valid,      ///< Valid from a later day on.
     certificate_rejected,           ///< Not acceptable for another reason.
+    bad_identity,                   ///< Our own certificate or its key cannot be used.
     send_timeout,                   ///< The peer stopped taking the request.
     send_failed,                    ///< The connection broke while the request was sent.
     response_timeout,               ///< The head of the response did not come in time.
@@ -84,6 +85,8 @@ public:
         case errc::certificate_expired: return "the server's certificate has expired";
         case errc::certificate_not_yet_valid: return "the server's certificate is not yet valid; is our clock right?";
         case errc::certificate_rejected: return "the server's certificate is not acceptable";
+        case errc::bad_identity:
+            return "our own certificate cannot be used; give both tls_options::certificate and key, as PEM";
         case errc::send_timeout: return "timed out sending the request";
         case errc::send_failed: return "the connection broke while the request was sent";
         case errc::response_timeout: return "timed out waiting for the response";
@@ -136,6 +139,7 @@ inline boost::system::error_condition detail::http_category::default_error_condi
     case errc::certificate_expired:
     case errc::certificate_not_yet_valid:
     case errc::certificate_rejected:
+    case errc::bad_identity:
     case errc::header_too_large:
     case errc::body_too_large: return condition::permanent;
     case errc::too_many_waiting:

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <mayfly/http/client_options.hpp>
-#include <mayfly/http/detail/connector.hpp>
+#include <mayfly/http/detail/dialer.hpp>
 #include <mayfly/http/detail/exchange.hpp>
 #include <mayfly/http/detail/phase.hpp>
 #include <mayfly/http/detail/stream.hpp>
@@ -16,7 +16,6 @@
 #include <boost/asio/post.hpp>
 #include <boost/system/error_code.hpp>
 
-#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -91,10 +90,9 @@ public:
     void abandon()
     {
         user_ = nullptr;
-        if (connector_)
-            connector_->cancel();
-        connector_.reset();
-        resolver_.reset();
+        if (dialer_)
+            dialer_->cancel();
+        dialer_.reset();
         stream_.close();
     }
 
@@ -111,7 +109,7 @@ public:
     [[nodiscard]] response take_response() { return exchange_.take_response(); }
 
     /// What went wrong on the way to where it stands.
-    [[nodiscard]] std::string words() const { return connector_ ? connector_->words() : std::string(); }
+    [[nodiscard]] std::string words() const { return dialer_ ? dialer_->words() : std::string(); }
 
     // For `exchange` alone.
     using exchange_type = detail::exchange<stream>;
@@ -145,42 +143,19 @@ private:
 
     void resolve(const std::string& host, std::uint16_t port)
     {
-        if (const auto address = parse_address(host))
-            return connect({{*address, port}});
-
-        user_->entered(*this, phase::resolve);
-        resolving_ = true;
-        const auto resolved = [self = shared_from_this()](const error_code& ec, endpoints found) {
-            if (!std::exchange(self->resolving_, false) || !self->attached())
-                return;
-            self->resolver_.reset();
-            if (ec || found.empty())
-                return self->fail(errc::resolve_failed, ec ? ec.message() : "no address");
-            self->connect(std::move(found));
-        };
-        if (options_.resolve)
-            return options_.resolve(host, port, resolved);
-        resolver_.emplace(executor_);
-        resolver_->async_resolve(host, std::to_string(port), boost::asio::ip::resolver_base::numeric_service,
-            [resolved](const error_code& ec, const boost::asio::ip::tcp::resolver::results_type& found) {
-                resolved(ec, endpoints(found.begin(), found.end()));
-            });
-    }
-
-    void connect(endpoints to)
-    {
-        constexpr std::chrono::milliseconds patience{250};
-        const auto limit = task_.connect_limit;
-        const auto share = limit / static_cast<std::chrono::milliseconds::rep>(to.size());
-        user_->entered(*this, phase::connect);
-        connector_ = std::make_shared<connector>(executor_);
-        connector_->start(std::move(to), limit.count() > 0 ? std::min(patience, share) : patience,
-            [self = shared_from_this()](const error_code& ec, connector::socket s, std::string words) {
+        dialer_ = std::make_shared<dialer>(executor_);
+        dialer_->start(
+            {.host = host, .port = port, .limit = task_.connect_limit, .resolve = options_.resolve},
+            [self = shared_from_this()](dialer::step s) {
+                if (self->attached())
+                    self->user_->entered(*self, s == dialer::step::resolving ? phase::resolve : phase::connect);
+            },
+            [self = shared_from_this()](const error_code& ec, dialer::socket s, std::string words) {
                 if (!self->attached())
                     return;
-                self->connector_.reset();
+                self->dialer_.reset();
                 if (ec)
-                    return self->fail(errc::connect_failed, std::move(words));
+                    return self->fail(ec, std::move(words));
                 prepare_socket(s, self->options_.tcp_keep_alive);
                 self->stream_.lowest() = std::move(s);
                 self->connected();
@@ -273,12 +248,10 @@ private:
     call* call_ = nullptr;
     task task_{};
     std::optional<proxy> proxy_{};
-    std::optional<boost::asio::ip::tcp::resolver> resolver_{};
-    std::shared_ptr<connector> connector_{};
+    std::shared_ptr<dialer> dialer_{};
     stream stream_;
     exchange_type exchange_;
     std::uint64_t served_ = 0;
-    bool resolving_ = false;
     bool at_proxy_ = false;
     bool ready_ = false;
 };

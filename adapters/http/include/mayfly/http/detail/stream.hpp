@@ -23,13 +23,14 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <sys/socket.h>
 
 namespace mayfly::http::detail {
 
-/** A TCP connection, with TLS on it once `async_handshake` has gone well. As `exchange` wants it.
+/** A TCP connection, with TLS on it once `async_handshake` or `async_accept` has gone well. As `exchange` wants it.
 
     OpenSSL reads and writes the socket itself, which is waited for where it has to: no byte is copied on the way, and
     a small request is one call.
@@ -51,6 +52,16 @@ public:
 
     /// Whether this connection continues a session of an earlier one.
     [[nodiscard]] bool resumed() const { return tls_ && SSL_session_reused(tls_.get()) == 1; }
+
+    /// What both sides agreed on by ALPN; empty if they did not.
+    [[nodiscard]] std::string_view protocol() const
+    {
+        const unsigned char* name = nullptr;
+        unsigned size = 0;
+        if (tls_)
+            SSL_get0_alpn_selected(tls_.get(), &name, &size);
+        return {reinterpret_cast<const char*>(name), size};
+    }
 
     /// Nothing has come on it, not even its end.
     [[nodiscard]] bool is_quiet() { return !(tls_ && SSL_has_pending(tls_.get())) && detail::is_quiet(lowest()); }
@@ -77,11 +88,40 @@ public:
         shake(owner, std::move(done));
     }
 
+    /// The server's side of a handshake. `context` lives as long as this.
+    template <class Owner, class Handler>
+    void async_accept(const std::shared_ptr<Owner>& owner, SSL_CTX* context, Handler done)
+    {
+        put_tls_on(context);
+        SSL_set_accept_state(tls_.get());
+        shake(owner, std::move(done));
+    }
+
+    /// What has come, up to the buffer's size: `would_block` if that is nothing, and `blocked_on` tells what to wait
+    /// for then. Not beside `async_read_some`.
+    std::size_t read_now(boost::asio::mutable_buffer to, error_code& ec)
+    {
+        if (tls_)
+            return read_records(to, ec);
+        waits_for_ = socket::wait_read;
+        if (!lowest().non_blocking())
+            lowest().non_blocking(true, ec);
+        return lowest().read_some(to, ec);
+    }
+
+    /// Something is there that `read_now` would find without asking the system.
+    [[nodiscard]] bool holds_input() const { return tls_ && SSL_has_pending(tls_.get()) == 1; }
+
+    /// What the last `read_now` or `write_now` waits for, if it ended with `would_block`.
+    [[nodiscard]] socket::wait_type blocked_on() const noexcept { return waits_for_; }
+
     template <class Buffers>
     std::size_t write_now(const Buffers& buffers, error_code& ec)
     {
-        if (!tls_)
+        if (!tls_) {
+            waits_for_ = socket::wait_write;
             return plain_.write_now(buffers, ec);
+        }
         ec = {};
         std::size_t total = 0;
         const auto end = boost::asio::buffer_sequence_end(buffers);
@@ -165,17 +205,26 @@ private:
         });
     }
 
-    void begin_tls()
+    void put_tls_on(SSL_CTX* context)
     {
-        tls_.reset(SSL_new(context_->native()));
+        tls_.reset(SSL_new(context));
         SSL* const s = tls_.get();
         SSL_set_ex_data(s, 0, this);
         BIO* const bio = BIO_new(socket_bio());
         BIO_set_data(bio, this);
         BIO_set_init(bio, 1);
         SSL_set_bio(s, bio, bio);
+        error_code ignored;
+        lowest().non_blocking(true, ignored);
+    }
+
+    void begin_tls()
+    {
+        put_tls_on(context_->native());
+        SSL* const s = tls_.get();
         SSL_set_connect_state(s);
-        SSL_set_verify(s, SSL_VERIFY_PEER, &stream::verified);
+        if (context_->verifies())
+            SSL_set_verify(s, SSL_VERIFY_PEER, &stream::verified);
 
         const std::string name = to_.host.substr(0, to_.host.size() - (to_.host.ends_with('.') ? 1 : 0));
         boost::system::error_code no_address;
@@ -190,7 +239,6 @@ private:
         SSL_CTX_sess_set_new_cb(context_->native(), &stream::session_made);
         if (SSL_SESSION* const before = context_->session(to_))
             SSL_set_session(s, before);
-        lowest().non_blocking(true, no_address);
     }
 
     std::size_t write_record(boost::asio::const_buffer from, error_code& ec)
@@ -246,7 +294,7 @@ private:
         const long verdict = SSL_get_verify_result(tls_.get());
         const auto reason = ERR_GET_REASON(ERR_peek_last_error());
         const std::string text = take_openssl_reason();
-        if (verdict != X509_V_OK)
+        if (verdict != X509_V_OK && SSL_get_verify_mode(tls_.get()) != SSL_VERIFY_NONE && !SSL_is_server(tls_.get()))
             return certificate_error(verdict);
         switch (reason) {
         case SSL_R_UNSUPPORTED_PROTOCOL:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <mayfly/http/detail/pem.hpp>
 #include <mayfly/http/error.hpp>
 #include <mayfly/http/tls.hpp>
 #include <mayfly/http/url.hpp>
@@ -43,8 +44,9 @@ inline std::string take_openssl_reason()
 /// What all TLS connections of a client share: whom to trust, and the sessions that can be resumed.
 class tls_context {
 public:
-    /// Reads the trust store. Check `error()` before anything else is done with it.
-    explicit tls_context(const tls_options& options)
+    /// Reads the trust store. Check `error()` before anything else is done with it. `protocol` is the one that is
+    /// offered by ALPN.
+    explicit tls_context(const tls_options& options, const std::string& protocol = "http/1.1")
         : store_(find_trust_store(options,
               [](const std::string& path) {
                   std::error_code ignored;
@@ -56,7 +58,7 @@ public:
         if (!context_)
             fail(errc::handshake_failed, take_openssl_reason());
         else
-            set_up();
+            set_up(protocol);
     }
 
     tls_context(const tls_context&) = delete;
@@ -67,7 +69,15 @@ public:
     [[nodiscard]] SSL_CTX* native() const noexcept { return context_.get(); }
 
     /// Where the trusted authorities come from, for people.
-    [[nodiscard]] std::string trusted() const { return store_.ca_file.empty() ? store_.ca_directory : store_.ca_file; }
+    [[nodiscard]] std::string trusted() const
+    {
+        if (!store_.ca_file.empty())
+            return store_.ca_file;
+        return store_.ca_directory.empty() ? "tls_options::ca" : store_.ca_directory;
+    }
+
+    /// Whether a server's certificate matters.
+    [[nodiscard]] bool verifies() const noexcept { return !store_.dangerously_accept_any_certificate; }
 
     /// A session to resume; may be null. It stays ours.
     [[nodiscard]] SSL_SESSION* session(const origin& to) const
@@ -86,23 +96,46 @@ public:
 private:
     static constexpr std::size_t most_sessions = 256;
 
-    void set_up()
+    void set_up(const std::string& protocol)
     {
         SSL_CTX* const c = context_.get();
         SSL_CTX_set_min_proto_version(c, TLS1_2_VERSION);
         SSL_CTX_set_mode(c, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
         SSL_CTX_set_read_ahead(c, 1);  // one read for a record's head and its content
-        SSL_CTX_set_verify(c, SSL_VERIFY_PEER, nullptr);
+        SSL_CTX_set_verify(c, verifies() ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
         SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
-        constexpr unsigned char protocols[] = "\x08http/1.1";
-        SSL_CTX_set_alpn_protos(c, protocols, sizeof protocols - 1);
+        const std::string offered = static_cast<char>(protocol.size()) + protocol;
+        SSL_CTX_set_alpn_protos(
+            c, reinterpret_cast<const unsigned char*>(offered.data()), static_cast<unsigned>(offered.size()));
+        if (!store_.certificate.empty() || !store_.key.empty())
+            identify();
+        if (verifies() && !error_)
+            read_store();
+    }
 
+    void identify()
+    {
+        const auto chain = read_pem(store_.certificate);
+        const auto key = read_pem(store_.key);
+        if (!chain)
+            fail(errc::bad_identity, "tls_options::certificate cannot be read");
+        else if (!key)
+            fail(errc::bad_identity, "tls_options::key cannot be read");
+        else if (!use_identity(context_.get(), *chain, *key))
+            fail(errc::bad_identity, "they are no PEM, or do not belong together");
+    }
+
+    void read_store()
+    {
+        SSL_CTX* const c = context_.get();
         if (store_.empty())
             fail(errc::no_trust_store, "none of the usual places has one");
         else if (!store_.ca_file.empty() && SSL_CTX_load_verify_file(c, store_.ca_file.c_str()) != 1)
             fail(errc::no_trust_store, store_.ca_file + ": " + take_openssl_reason());
         else if (!store_.ca_directory.empty() && SSL_CTX_load_verify_dir(c, store_.ca_directory.c_str()) != 1)
             fail(errc::no_trust_store, store_.ca_directory + ": " + take_openssl_reason());
+        else if (!store_.ca.empty() && !trust(c, store_.ca))
+            fail(errc::no_trust_store, "there is no certificate in tls_options::ca");
     }
 
     void fail(errc e, std::string words)
@@ -121,17 +154,20 @@ private:
 /// Makes a client's context when the first connection needs it. One that could not be made is tried again.
 class tls_source {
 public:
-    explicit tls_source(tls_options options) : options_(std::move(options)) {}
+    explicit tls_source(tls_options options, std::string protocol = "http/1.1")
+        : options_(std::move(options)), protocol_(std::move(protocol))
+    {}
 
     [[nodiscard]] std::shared_ptr<tls_context> get()
     {
         if (!context_ || context_->error())
-            context_ = std::make_shared<tls_context>(options_);
+            context_ = std::make_shared<tls_context>(options_, protocol_);
         return context_;
     }
 
 private:
     tls_options options_;
+    std::string protocol_;
     std::shared_ptr<tls_context> context_{};
 };
 
