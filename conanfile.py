@@ -54,7 +54,6 @@ class Mayfly(ConanFile):
         if self.options.with_temporal:
             self.requires("protobuf/[>=3.21 <7]", transitive_headers=True, transitive_libs=True,
                           options={"lite": True})
-
         if self.options.with_grpc:
             self.requires("libnghttp2/[>=1.43 <2]", transitive_headers=True, transitive_libs=True)
 
