@@ -25,7 +25,7 @@ class Mayfly(ConanFile):
         "grpc": (["http"], ["libnghttp2::nghttp2"]),
         "lambda_runtime": (["http"], []),
         "config": (["core"], ["tomlplusplus::tomlplusplus"]),
-        "temporal": (["core"], ["protobuf::libprotobuf-lite"]),
+        "temporal": (["grpc", "config", "lambda_runtime"], ["protobuf::libprotobuf-lite"]),
         "aws": (["http"], []),
         "local": (["lambda_runtime"], []),
         "mock": (["core"], []),

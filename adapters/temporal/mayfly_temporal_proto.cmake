@@ -2,7 +2,7 @@
 
 # mayfly::temporal_proto: the messages of Temporal's API as C++, <mayfly/temporal/proto/common.pb.h> and so on.
 #
-# A static library, the only thing of mayfly that is not headers. Generated code fits one version of protobuf, so none is
+# With them Boost.JSON's one source file. A static library, the only thing of mayfly that is not headers. Generated code fits one version of protobuf, so none is
 # installed: it is made from the .proto files in each build that uses mayfly::temporal, by that build's protoc and with
 # its flags. For cross compiling, Protobuf_PROTOC_EXECUTABLE names a protoc that runs here.
 if(DEFINED Protobuf_VERSION AND Protobuf_VERSION VERSION_LESS 3.21)
@@ -29,6 +29,10 @@ if(NOT TARGET mayfly_temporal_proto)
 
     file(MAKE_DIRECTORY "${mayfly_proto_output}")
 
+    # Boost.JSON is headers and one source file, which so has a home: nothing of Boost has to be linked.
+    set(mayfly_json_source "${mayfly_proto_output}/boost_json.cpp")
+    file(CONFIGURE OUTPUT "${mayfly_json_source}" CONTENT "#include <boost/json/src.hpp>\n")
+
     # The files import one another by the path that their headers have.
     add_custom_command(OUTPUT ${mayfly_proto_sources} ${mayfly_proto_headers}
         COMMAND protobuf::protoc "-Imayfly/temporal/proto=${mayfly_proto_dir}" "--cpp_out=${mayfly_proto_output}"
@@ -37,11 +41,12 @@ if(NOT TARGET mayfly_temporal_proto)
         COMMENT "Generating Temporal's messages"
         VERBATIM)
 
-    add_library(mayfly_temporal_proto STATIC EXCLUDE_FROM_ALL ${mayfly_proto_sources} ${mayfly_proto_headers})
+    add_library(mayfly_temporal_proto STATIC EXCLUDE_FROM_ALL
+        ${mayfly_proto_sources} ${mayfly_proto_headers} "${mayfly_json_source}")
     add_library(mayfly::temporal_proto ALIAS mayfly_temporal_proto)
     target_compile_features(mayfly_temporal_proto PUBLIC cxx_std_20)
     target_include_directories(mayfly_temporal_proto SYSTEM PUBLIC "${mayfly_proto_output}")
-    target_link_libraries(mayfly_temporal_proto PUBLIC protobuf::libprotobuf-lite)
+    target_link_libraries(mayfly_temporal_proto PUBLIC protobuf::libprotobuf-lite Boost::headers)
     # Without debug information, which would be most of it, of code that nobody wrote.
     # In sections of their own, so that a program linked with --gc-sections has only the messages that it uses. GCC would
     # register a destructor for each message's default instance, though it is empty, and so refer to them all.
