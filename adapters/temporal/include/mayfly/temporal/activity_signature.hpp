@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+
+#include <functional>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+namespace mayfly::temporal {
+
+class activity_context;
+
+namespace detail {
+
+template <class... T>
+struct types {};
+
+// A callable as `result(parameters...)`, without the object of a member.
+
+template <class F>
+struct call_shape : call_shape<decltype(&F::operator())> {};
+
+template <class R, class... A>
+struct call_shape<R(A...)> {
+    using result = R;
+    using parameters = types<A...>;
+};
+template <class R, class... A>
+struct call_shape<R(A...) noexcept> : call_shape<R(A...)> {};
+template <class R, class... A>
+struct call_shape<R (*)(A...)> : call_shape<R(A...)> {};
+template <class R, class... A>
+struct call_shape<R (*)(A...) noexcept> : call_shape<R(A...)> {};
+template <class R, class C, class... A>
+struct call_shape<R (C::*)(A...)> : call_shape<R(A...)> {};
+template <class R, class C, class... A>
+struct call_shape<R (C::*)(A...) noexcept> : call_shape<R(A...)> {};
+template <class R, class C, class... A>
+struct call_shape<R (C::*)(A...) const> : call_shape<R(A...)> {};
+template <class R, class C, class... A>
+struct call_shape<R (C::*)(A...) const noexcept> : call_shape<R(A...)> {};
+
+template <class P>
+inline constexpr bool is_output = std::is_lvalue_reference_v<P> && !std::is_const_v<std::remove_reference_t<P>>;
+
+template <class Parameters>
+struct arguments_of {
+    static constexpr bool takes_context = false;
+};
+template <class... A>
+struct arguments_of<types<A...>> {
+    static constexpr bool takes_context = false;
+    static constexpr bool are_values = !(is_output<A> || ...);
+    using type = std::tuple<std::remove_cvref_t<A>...>;
+};
+template <class... A>
+struct arguments_of<types<activity_context&, A...>> : arguments_of<types<A...>> {
+    static constexpr bool takes_context = true;
+};
+
+template <class R>
+struct result_of {
+    static constexpr bool is_awaitable = false;
+    using type = std::remove_cvref_t<R>;
+};
+template <class R, class E>
+struct result_of<boost::asio::awaitable<R, E>> {
+    static constexpr bool is_awaitable = true;
+    using type = std::remove_cvref_t<R>;
+};
+
+}  // namespace detail
+
+/** What a function is as an activity, for its registration and for callers that are typed by it.
+
+    `result`         what it returns, from within `awaitable` too; `void` for nothing
+    `arguments`      a tuple of what it takes, by value; without the context
+    `takes_context`  its first parameter is `activity_context&`
+    `is_awaitable`   it returns `awaitable<result>`
+*/
+template <class F>
+struct activity_signature {
+private:
+    using shape = detail::call_shape<std::remove_cvref_t<F>>;
+    using taken = detail::arguments_of<typename shape::parameters>;
+    using given = detail::result_of<typename shape::result>;
+    static_assert(taken::are_values,
+        "an activity takes its arguments by value or by reference to const, after an optional activity_context&");
+
+public:
+    using result = typename given::type;
+    using arguments = typename taken::type;
+    static constexpr bool takes_context = taken::takes_context;
+    static constexpr bool is_awaitable = given::is_awaitable;
+};
+
+}  // namespace mayfly::temporal

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <mayfly/deployment.hpp>
+#include <mayfly/temporal/activity_registry.hpp>
+#include <mayfly/temporal/data_converter.hpp>
+#include <mayfly/temporal/log.hpp>
+#include <mayfly/worker_options.hpp>
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+namespace mayfly::temporal {
+
+/// How a worker behaves in time. The defaults are those of the other Temporal workers.
+struct worker_timing {
+    std::chrono::nanoseconds heartbeat_without_timeout =
+        std::chrono::seconds{30};                                           ///< Between an activity's heartbeats.
+    std::chrono::nanoseconds longest_heartbeat = std::chrono::seconds{60};  ///< The same, whatever its timeout.
+    std::chrono::nanoseconds timeout_margin =
+        std::chrono::seconds{5};  ///< After a timeout; then the attempt is given up.
+    std::chrono::nanoseconds doubtful_polls = std::chrono::seconds{60};  ///< How long polls may be refused as invalid.
+    std::chrono::nanoseconds worker_heartbeat = std::chrono::seconds{60};
+    std::chrono::nanoseconds leave_patience = std::chrono::seconds{2};  ///< For the answer to "this worker leaves".
+    std::chrono::nanoseconds last_polls =
+        std::chrono::seconds{5};  ///< For the server to end polls, where it does that.
+};
+
+/// What a worker is made of.
+struct worker_config {
+    /// Outlives the worker, and is not changed after it was made.
+    const activity_registry* activities = nullptr;
+    /// What has to do with workflows and Nexus is not used. An empty identity is the connection's.
+    worker_settings settings{};
+    /// With one, the worker is versioned.
+    std::optional<deployment_version> version{};
+    data_converter converter{};
+    temporal::logger logger{};
+    /// A limit for the whole queue, which the server keeps; the last worker to say one wins.
+    std::optional<double> queue_activities_per_second{};
+    worker_timing timing{};
+};
+
+}  // namespace mayfly::temporal
