@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <mayfly/temporal/embedded/types.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mayfly::temporal::embedded {
+
+class task_queue;
+
+/// Where an activity is. It is in exactly one of these.
+enum class place : std::uint8_t {
+    delayed,  ///< Waits for its start, or for its next attempt.
+    queued,   ///< In the backlog of its task queue.
+    started,  ///< With a worker.
+    closed,   ///< Has an outcome.
+};
+
+/// One run of an activity that no workflow started: what was asked for, and what became of it.
+struct execution {
+    // Who it is.
+    std::uint64_t order = 0;  ///< Counts up with every one that is accepted.
+    uptime alarm = never;     ///< Kept by `alarms`.
+    std::string run_id{};
+    api::StartActivityExecutionRequest request{};  ///< As accepted: what was left open is filled in.
+
+    // The same as times; zero is none.
+    uptime schedule_to_close{};
+    uptime schedule_to_start{};
+    uptime start_to_close{};
+    uptime heartbeat_timeout{};
+    uptime start_delay{};
+
+    // Where it is.
+    place where = place::delayed;
+    api::enums::ActivityExecutionStatus status = api::enums::ACTIVITY_EXECUTION_STATUS_RUNNING;
+    std::int32_t attempt = 1;
+    std::uint64_t stamp = 0;  ///< Of the attempt that a worker has.
+    moment scheduled{};
+    moment dispatch{};  ///< When this attempt was, or will be, added to the queue.
+    std::optional<moment> started{};
+    std::optional<moment> attempt_ended{};
+    std::optional<moment> closed{};
+    std::optional<uptime> retry_interval{};
+
+    // In the queue. Only the queue changes these.
+    task_queue* queue = nullptr;
+    std::optional<deployment_version> lane{};
+    std::uint64_t queue_order = 0;
+    uptime queued_at{};
+
+    // What a worker said.
+    std::string worker_identity{};
+    std::optional<deployment_version> worker_version{};
+    std::string sdk_name{};
+    std::string sdk_version{};
+    std::optional<moment> heartbeat{};
+    api::common::Payloads heartbeat_details{};
+    bool has_heartbeat_details = false;
+    std::int64_t heartbeats = 0;
+    std::optional<api::failure::Failure> last_failure{};
+
+    // What others said.
+    bool cancel_requested = false;
+    std::string cancel_identity{};
+    std::string cancel_request{};
+    std::string cancel_reason{};
+    std::string terminate_request{};
+
+    // How it ended.
+    std::optional<api::activity::ActivityExecutionOutcome> outcome{};
+
+    std::uint64_t changes = 0;      ///< Counts what a long poll for changes waits for.
+    std::size_t bytes = 0;          ///< As they were counted last.
+    std::vector<ticket> waiting{};  ///< Calls that wait for a change or for the outcome.
+
+    [[nodiscard]] const std::string& name_space() const noexcept { return request.namespace_(); }
+    [[nodiscard]] const std::string& id() const noexcept { return request.activity_id(); }
+    [[nodiscard]] bool open() const noexcept { return where != place::closed; }
+
+    [[nodiscard]] uptime close_deadline() const noexcept
+    {
+        return schedule_to_close == uptime::zero() ? never : later(later(scheduled.at, start_delay), schedule_to_close);
+    }
+
+    /// The soonest moment at which time alone changes something.
+    [[nodiscard]] uptime next_event() const noexcept
+    {
+        uptime soonest = close_deadline();
+        const auto within = [&soonest](uptime from, uptime limit) {
+            if (limit != uptime::zero())
+                soonest = std::min(soonest, later(from, limit));
+        };
+        switch (where) {
+        case place::delayed: soonest = std::min(soonest, dispatch.at); break;
+        case place::queued: within(dispatch.at, schedule_to_start); break;
+        case place::started:
+            within(started->at, start_to_close);
+            within(last_sign_of_life(), heartbeat_timeout);
+            break;
+        case place::closed: return never;
+        }
+        return soonest;
+    }
+
+    /// The worker's last heartbeat in this attempt, or the attempt's begin.
+    [[nodiscard]] uptime last_sign_of_life() const noexcept
+    {
+        return heartbeat ? std::max(heartbeat->at, started->at) : started->at;
+    }
+
+    /// How long to wait after this attempt by the retry policy alone.
+    [[nodiscard]] uptime backoff() const
+    {
+        const auto& policy = request.retry_policy();
+        const double first = static_cast<double>(read(policy.initial_interval()).count());
+        const double most = static_cast<double>(read(policy.maximum_interval()).count());
+        const double wait = first * std::pow(policy.backoff_coefficient(), attempt - 1);
+        if (most > 0 && !(wait <= most))
+            return read(policy.maximum_interval());
+        return wait < 9e15 ? uptime(static_cast<uptime::rep>(wait)) : uptime(std::chrono::hours(24 * 365));
+    }
+
+    [[nodiscard]] bool never_retried(std::string_view failure_type) const
+    {
+        const auto& types = request.retry_policy().non_retryable_error_types();
+        return std::find(types.begin(), types.end(), failure_type) != types.end();
+    }
+
+    /// Bytes that it holds, about.
+    [[nodiscard]] std::size_t size() const
+    {
+        return 512 + request.ByteSizeLong() + heartbeat_details.ByteSizeLong() +
+               (last_failure ? last_failure->ByteSizeLong() : 0) + (outcome ? outcome->ByteSizeLong() : 0);
+    }
+};
+
+}  // namespace mayfly::temporal::embedded
