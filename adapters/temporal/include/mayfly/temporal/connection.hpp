@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <mayfly/error.hpp>
+#include <mayfly/grpc/channel.hpp>
+#include <mayfly/http/error.hpp>
+#include <mayfly/temporal/connection_options.hpp>
+#include <mayfly/temporal/detail/rpc_policy.hpp>
+#include <mayfly/temporal/method.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/compose.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/system/error_code.hpp>
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace mayfly::temporal {
+
+/// How a call was answered.
+template <class Response>
+struct rpc_reply {
+    grpc::status status{};
+    Response value{};  ///< As it is by default, unless the status is OK.
+};
+
+/** A cluster, and a namespace of it: calls by method, each with the deadline, the retries and the metadata of its kind.
+
+    Held by `shared_ptr`; calls under way keep it. Used from one thread or strand, which its executor is. All calls
+   share one HTTP/2 connection, which comes with the first of them and comes again when it is lost; polls do not hinder
+   the others on it.
+*/
+class connection : public std::enable_shared_from_this<connection> {
+public:
+    using error_code = boost::system::error_code;
+
+    connection(boost::asio::any_io_executor executor, connection_options options)
+        : options_(std::move(options)),
+          metadata_(detail::client_metadata(options_)),
+          channel_(std::move(executor), options_.target, options_.channel)
+    {}
+
+    [[nodiscard]] boost::asio::any_io_executor get_executor() const { return channel_.get_executor(); }
+    [[nodiscard]] const connection_options& options() const noexcept { return options_; }
+    [[nodiscard]] grpc::channel_stats stats() const { return channel_.stats(); }
+
+    /// What the server said that it can do. All false before `async_connect`, and with servers that do not say.
+    [[nodiscard]] const api::GetSystemInfoResponse::Capabilities& capabilities() const noexcept
+    {
+        return capabilities_;
+    }
+
+    /** Makes a call: `void(error_code, rpc_reply<Response>)`.
+
+        Without an error the status is OK. Else the error is the status's code, or of `http::errc` where the server
+       could not be reached, or `operation_aborted` if cancelled (`terminal`, `partial` or `total`); the status has the
+        service's words. The request has to stay until this returns, not longer. It carries namespace and identity
+        itself; a request id is the same in all attempts.
+    */
+    template <class Request, class Response, class Token>
+    auto async_call(const method<Request, Response>& what, const Request& request, rpc_options own, Token&& token)
+    {
+        grpc::request raw{std::string(what.path), metadata_, {}};
+        if constexpr (requires { request.namespace_(); }) {
+            if (!request.namespace_().empty())
+                raw.metadata.add("temporal-namespace", request.namespace_());
+        }
+        request.SerializeToString(&raw.message);
+        return boost::asio::async_compose<Token, void(error_code, rpc_reply<Response>)>(
+            call<Response>{shared_from_this(), std::move(raw), detail::rpc_rounds(options_, what.kind, std::move(own))},
+            token, channel_.get_executor());
+    }
+    template <class Request, class Response, class Token>
+    auto async_call(const method<Request, Response>& what, const Request& request, Token&& token)
+    {
+        return async_call(what, request, rpc_options{}, std::forward<Token>(token));
+    }
+
+    /** Sees to a connection and asks the server what it can do: `void(error_code, rpc_reply<GetSystemInfoResponse>)`.
+
+        Tried until `within` is over, unless what went wrong will not pass. A server too old to be asked is one that can
+        nothing special.
+    */
+    template <class Token>
+    auto async_connect(std::chrono::milliseconds within, Token&& token)
+    {
+        return boost::asio::async_compose<Token, void(error_code, rpc_reply<api::GetSystemInfoResponse>)>(
+            handshake{shared_from_this(), std::chrono::steady_clock::now() + within}, token, channel_.get_executor());
+    }
+
+    /// Ends all calls under way with UNAVAILABLE, and all later ones.
+    void close() { channel_.close(); }
+
+private:
+    struct any_as_terminal {
+        constexpr boost::asio::cancellation_type operator()(boost::asio::cancellation_type type) const noexcept
+        {
+            using enum boost::asio::cancellation_type;
+            return type == none ? none : terminal;
+        }
+    };
+
+    /// Of what did not come from the server: whether it stays so.
+    static bool is_final(const error_code& ec)
+    {
+        return ec.category() != grpc::grpc_category() &&
+               (ec == boost::asio::error::operation_aborted || ec == http::errc::closed ||
+                   condition_of(ec) == condition::permanent);
+    }
+
+    /// One call, in as many rounds as its kind has.
+    template <class Response>
+    struct call {
+        std::shared_ptr<connection> on;
+        grpc::request raw;
+        detail::rpc_rounds rounds;
+        bool begun = false;
+
+        template <class Self>
+        void operator()(Self& self, error_code ec = {}, grpc::reply r = {})
+        {
+            if (!std::exchange(begun, true))
+                self.reset_cancellation_state(any_as_terminal{});
+            else if (!ec || is_final(ec) || self.cancelled() != boost::asio::cancellation_type::none)
+                return finish(self, ec, std::move(r));
+            const auto next = rounds.next(r.status, std::chrono::steady_clock::now());
+            if (!next)
+                return finish(self, ec, std::move(r));
+            auto& channel = on->channel_;
+            // The last round may have the request itself.
+            auto with = rounds.is_last() ? std::move(raw) : raw;
+            channel.async_call(std::move(with), *next, std::move(self));
+        }
+
+        template <class Self>
+        static void finish(Self& self, error_code ec, grpc::reply r)
+        {
+            rpc_reply<Response> out{std::move(r.status), {}};
+            if (!ec && !out.value.ParseFromString(r.message)) {
+                out.status = {grpc::status_code::internal, "the answer is not the message that it should be", {}};
+                out.value = {};
+                ec = make_error_code(out.status.code);
+            }
+            self.complete(ec, std::move(out));
+        }
+    };
+
+    struct handshake {
+        std::shared_ptr<connection> on;
+        std::chrono::steady_clock::time_point until;
+        int step = 0;
+
+        template <class Self>
+        void operator()(Self& self, error_code ec = {}, grpc::reply r = {})
+        {
+            using reply_type = rpc_reply<api::GetSystemInfoResponse>;
+            if (step++ == 0) {
+                self.reset_cancellation_state(any_as_terminal{});
+                auto& channel = on->channel_;
+                return channel.async_connect(left(), std::move(self));
+            }
+            if (ec)
+                return self.complete(ec, reply_type{std::move(r.status), {}});
+            auto& c = *on;
+            rpc_options own;
+            own.timeout = left();
+            c.async_call(methods::get_system_info, api::GetSystemInfoRequest{}, std::move(own), std::move(self));
+        }
+
+        template <class Self>
+        void operator()(Self& self, error_code ec, rpc_reply<api::GetSystemInfoResponse> r)
+        {
+            if (r.status.code == grpc::status_code::unimplemented) {
+                ec = {};
+                r = {};
+            }
+            if (!ec)
+                on->capabilities_ = r.value.capabilities();
+            self.complete(ec, std::move(r));
+        }
+
+        [[nodiscard]] std::chrono::milliseconds left() const
+        {
+            return std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+        }
+    };
+
+    connection_options options_;
+    grpc::metadata metadata_;
+    api::GetSystemInfoResponse::Capabilities capabilities_{};
+    grpc::channel channel_;
+};
+
+}  // namespace mayfly::temporal
