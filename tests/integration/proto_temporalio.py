@@ -23,6 +23,7 @@ from google.protobuf.descriptor import FieldDescriptor
 
 WIRE = "mayfly.temporal.wire."
 WELL_KNOWN = [module.DESCRIPTOR for module in (any_pb2, duration_pb2, field_mask_pb2, timestamp_pb2, wrappers_pb2)]
+OUR_OWN = ("stored.proto",)
 NOT_TEMPORALS = {WIRE + "HealthCheckRequest", WIRE + "HealthCheckResponse", WIRE + "HealthCheckResponse.ServingStatus"}
 
 
@@ -304,7 +305,7 @@ def main():
     options.add_argument("--seed", type=int, default=1)
     options = options.parse_args()
 
-    names = sorted(name for name in os.listdir(options.folder) if name.endswith(".proto"))
+    names = sorted(name for name in os.listdir(options.folder) if name.endswith(".proto") and name not in OUR_OWN)
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "descriptors")
         subprocess.run([options.protoc, f"-Imayfly/temporal/proto={options.folder}", f"--descriptor_set_out={path}",
