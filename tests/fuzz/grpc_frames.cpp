@@ -22,6 +22,7 @@ using namespace mayfly::grpc;
 using namespace mayfly::grpc::detail;
 
 constexpr std::size_t limit = 2'000;
+constexpr std::size_t held = 3 * limit;
 constexpr server_session::time_point t0{std::chrono::seconds{1000}};
 
 std::string frame(unsigned type, unsigned flags, std::uint32_t id, std::string_view payload)
@@ -119,13 +120,13 @@ std::size_t piece_of(std::size_t n, std::size_t total)
 
 seen as_server(std::string_view bytes, std::size_t piece, bool calm)
 {
-    server_session s({.max_streams = 4}, {.message = limit, .header_list = 500, .streams = 4});
+    server_session s({.max_streams = 4}, {.message = limit, .header_list = 500, .held = held});
     seen out;
     std::size_t taken = 0;
     const std::size_t step = piece_of(piece, bytes.size());
     for (std::size_t i = 0; i < bytes.size() && out.alive; i += step) {
         out.alive = s.feed(bytes.substr(i, step), t0);
-        MUST("what is kept has a bound", s.held() <= 4 * (limit + 5) && s.open() <= 100);
+        MUST("what is kept has a bound", s.coming() <= held && s.open() <= 100);
         while (auto call = s.next_arrived()) {
             MUST("no message is larger than its limit", call->request.message.size() <= limit);
             out.calls.push_back(std::to_string(call->id) + call->request.path + call->request.message);

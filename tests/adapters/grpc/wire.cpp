@@ -103,8 +103,8 @@ struct server {
     server_session session;
     bool alive = true;
 
-    explicit server(server_limits limits = {.message = 1000, .header_list = 4000, .streams = 10})
-        : session({.max_streams = limits.streams}, limits)
+    explicit server(server_limits limits = {.message = 1000, .header_list = 4000, .held = 5000})
+        : session({.max_streams = 10}, limits)
     {}
     std::string hear(std::string_view bytes, std::size_t piece = 1000)
     {

@@ -20,8 +20,11 @@ struct server_options {
     std::size_t receive_limit = 4 * 1024 * 1024;  ///< Bytes of a call's message, inflated too.
     std::uint32_t header_limit = 64 * 1024;       ///< Bytes of a call's header fields.
     std::uint32_t max_streams = 1'000;            ///< Calls of one connection at a time. Beyond: refused, not lost.
-    std::size_t max_connections = 1'024;          ///< Beyond, newcomers wait.
-    std::uint32_t stream_window = 1024 * 1024;    ///< Bytes under way to us on one stream.
+    /// Bytes of one connection's calls that have not come whole; beyond: RESOURCE_EXHAUSTED. And of answers that its
+    /// client has not taken; beyond: calls are refused, not lost.
+    std::size_t held_limit = 64 * 1024 * 1024;
+    std::size_t max_connections = 1'024;                ///< Beyond, newcomers wait.
+    std::uint32_t stream_window = 1024 * 1024;          ///< Bytes under way to us on one stream.
     std::uint32_t connection_window = 8 * 1024 * 1024;  ///< And on all of a connection. Both below 2 GiB.
 
     std::chrono::milliseconds handshake_timeout{10'000};   ///< From a connection's begin to its first HTTP/2 frame.

@@ -91,6 +91,8 @@ public:
     /// False: there is nothing more to learn, and the stream can be reset.
     bool field(std::string_view name, std::string_view value, const answer_limits& limits)
     {
+        if (failed_)
+            return false;
         fields_size_ += name.size() + value.size() + 32;
         if (fields_size_ > limits.header_list) {
             fail(status_code::resource_exhausted,
@@ -101,7 +103,8 @@ public:
             http_ = 0;
             std::from_chars(value.data(), value.data() + value.size(), http_);
         } else if (name == "content-type") {
-            content_ = shown(value, 100);
+            ours_ = is_grpc_content(value);
+            content_ = ours_ ? std::string() : shown(value, 100);
         } else if (name == "grpc-encoding") {
             encoding_ = shown(value, 100);
         } else if (name == "grpc-status") {
@@ -109,9 +112,9 @@ public:
             const auto [end, bad] = std::from_chars(value.data(), value.data() + value.size(), n);
             number_ = bad == std::errc{} && end == value.data() + value.size() ? n : 0xffff'ffffU;
         } else if (name == "grpc-message") {
-            said_.message = from_percent(value);
+            out_.status.message = from_percent(value);
         } else if (name == "grpc-status-details-bin") {
-            said_.details = from_base64(value).value_or("");
+            out_.status.details = from_base64(value).value_or("");
         } else if (!name.starts_with(':')) {
             add_field(headed_ ? out_.trailers : out_.metadata, name, value);
         }
@@ -132,7 +135,7 @@ public:
 
     bool data(std::string_view bytes, const answer_limits& limits)
     {
-        if (!is_ours()) {
+        if (!ours_) {
             foreign_.append(bytes.substr(0, std::min(bytes.size(), 200 - std::min<std::size_t>(200, foreign_.size()))));
             return foreign_.size() < 200;
         }
@@ -162,22 +165,22 @@ public:
     /// The reply. `reset` is the code of the RST_STREAM (or of our own giving up) if the stream did not end by itself.
     [[nodiscard]] reply finish(std::uint32_t reset)
     {
-        if (!failure_)
+        if (!failed_)
             judge(reset);
-        out_.message = failure_ ? std::string() : message_.take();
-        if (failure_)
-            out_.status = *std::move(failure_);
+        if (out_.status.ok())
+            out_.message = message_.take();
         return std::move(out_);
     }
 
-private:
-    [[nodiscard]] bool is_ours() const { return is_grpc_content(content_); }
-
-    void fail(status_code code, std::string words)
+    /// There will be no answer, for this reason.
+    void refuse(status why)
     {
-        if (!failure_)
-            failure_ = status{code, std::move(words), {}};
+        if (!std::exchange(failed_, true))
+            out_.status = std::move(why);
     }
+
+private:
+    void fail(status_code code, std::string words) { refuse({code, std::move(words), {}}); }
 
     void judge(std::uint32_t reset)
     {
@@ -191,10 +194,9 @@ private:
             return fail(
                 status_of_http(http_), "the answer has no grpc-status (HTTP status " + std::to_string(http_) + ')');
         if (*number_ != 0) {
-            said_.code = *number_ == 0xffff'ffffU ? status_code::unknown : to_status_code(*number_);
-            if (*number_ >= status_names.size() && said_.message.empty())
-                said_.message = "the answer has a grpc-status that is no known number";
-            failure_ = std::move(said_);
+            out_.status.code = *number_ == 0xffff'ffffU ? status_code::unknown : to_status_code(*number_);
+            if (*number_ >= status_names.size() && out_.status.message.empty())
+                out_.status.message = "the answer has a grpc-status that is no known number";
             return;
         }
         if (!message_.begun())
@@ -206,11 +208,11 @@ private:
                 encoding_.empty() || encoding_ == "identity"
                     ? "the answer's message is compressed, and does not say how"
                     : "the answer's message is compressed (" + encoding_ + "), which was not asked for");
-        out_.status.message = std::move(said_.message);
+        out_.status.details.clear();
     }
 
     /// Whether somebody answered who does not speak gRPC.
-    [[nodiscard]] bool is_foreign() const { return headed_ && !is_ours() && !(number_ && content_.empty()); }
+    [[nodiscard]] bool is_foreign() const { return headed_ && !ours_ && !(number_ && content_.empty()); }
 
     void fail_foreign()
     {
@@ -231,16 +233,16 @@ private:
 
     reply out_{};
     message_reader message_{};
-    std::optional<status> failure_{};
-    status said_{};
     std::optional<std::uint32_t> number_{};
     unsigned http_ = 0;
-    std::string content_{};
+    std::string content_{};  ///< Its type, if it is not ours.
     std::string encoding_{};
     std::string foreign_{};
     std::size_t fields_size_ = 0;
+    bool failed_ = false;
     bool headed_ = false;
     bool ended_ = false;
+    bool ours_ = false;
 };
 
 }  // namespace mayfly::grpc::detail

@@ -54,15 +54,14 @@ public:
     std::uint32_t attempts = 0;
     std::uint32_t resent = 0;
     std::optional<std::chrono::nanoseconds> waited{};
-    status last{};  ///< Of the attempt before.
-    boost::system::error_code last_error{};
+    std::unique_ptr<const status> last{};  ///< Of the attempt before.
     std::optional<client_stream> stream{};
     std::shared_ptr<client_connection> on{};
 
     virtual ~call() = default;
 
     /// Calls the handler, once, and destroys `*this` before.
-    virtual void deliver(boost::system::error_code, reply, delivery) = 0;
+    virtual void deliver(boost::system::error_code, reply&&, delivery) = 0;
 
 protected:
     call() = default;
@@ -85,7 +84,7 @@ public:
 
     [[nodiscard]] auto slot() const { return boost::asio::get_associated_cancellation_slot(handler_); }
 
-    void deliver(boost::system::error_code ec, reply r, delivery when) override
+    void deliver(boost::system::error_code ec, reply&& r, delivery when) override
     {
         const auto executor = work_.get_executor();
         auto hand_over = [self = std::unique_ptr<call_of>(this), ec, r = std::move(r)]() mutable {

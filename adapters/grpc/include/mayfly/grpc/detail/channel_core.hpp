@@ -170,7 +170,7 @@ private:
     }
 
     /// The call ends, wherever it is.
-    void end(call& c, error_code ec, reply r, call::delivery when)
+    void end(call& c, error_code ec, reply&& r, call::delivery when)
     {
         detach(c);
         calls_.erase(calls_.iterator_to(c));
@@ -185,7 +185,7 @@ private:
         end(c, ec, std::move(r), when);
     }
 
-    void conclude(call* c, error_code ec, reply r, call::delivery when)
+    void conclude(call* c, error_code ec, reply&& r, call::delivery when)
     {
         if (options_.on_call && !c->only_connects) {
             const auto took = clock::now() - c->begun;
@@ -287,7 +287,7 @@ private:
     }
 
     /// An attempt is over. The call is nowhere.
-    void judge(call& c, error_code ec, reply r, call::delivery when)
+    void judge(call& c, error_code ec, reply&& r, call::delivery when)
     {
         if (!ec)
             return end(c, ec, std::move(r), when);
@@ -300,7 +300,7 @@ private:
             return end(c, ec, std::move(r), when);
         ++retried_;
         c.at = call::place::pause;
-        c.last = std::move(r.status);
+        c.last = std::make_unique<const status>(std::move(r.status));
         set_due(c, now + *wait);
     }
 
@@ -315,8 +315,8 @@ private:
             return arm(reconnects_.next());
         }
         ++connects_;
-        current_ = std::make_shared<client_connection>(executor_, *this, options_, tls_, keepalive_);
-        current_->connect(to_);
+        current_ = std::make_shared<client_connection>(executor_, *this, to_, options_, tls_, keepalive_);
+        current_->connect();
     }
 
     /// The server cannot be reached, and some do not want to wait until it can.
@@ -459,8 +459,8 @@ private:
         case call::place::pause:
         case call::place::nowhere: break;
         }
-        if (!c.last.ok())
-            words += "; the attempt before ended with " + std::string(to_string(c.last.code)) + ": " + c.last.message;
+        if (c.last)
+            words += "; the attempt before ended with " + std::string(to_string(c.last->code)) + ": " + c.last->message;
         return words;
     }
 

@@ -50,10 +50,11 @@ public:
     using error_code = boost::system::error_code;
     using clock = std::chrono::steady_clock;
 
-    /// `owner`, `options` and `tls` stay until `abandon`, or until it is closed.
-    client_connection(boost::asio::any_io_executor executor, connection_owner& owner, const channel_options& options,
-        http::detail::tls_source& tls, std::chrono::milliseconds keepalive)
+    /// `owner`, `to`, `options` and `tls` stay until `abandon`, or until it is closed.
+    client_connection(boost::asio::any_io_executor executor, connection_owner& owner, const http::origin& to,
+        const channel_options& options, http::detail::tls_source& tls, std::chrono::milliseconds keepalive)
         : owner_(&owner),
+          to_(to),
           options_(options),
           tls_(tls),
           keepalive_(keepalive),
@@ -69,9 +70,8 @@ public:
     client_connection& operator=(const client_connection&) = delete;
     ~client_connection() { link_->abandon(); }
 
-    void connect(const http::origin& to)
+    void connect()
     {
-        origin_ = to;
         begun_ = clock::now();
         timer_.expires_after(options_.connect_timeout);
         timer_.async_wait([self = weak_from_this()](const error_code& ec) {
@@ -80,7 +80,7 @@ public:
         });
         dialer_ = std::make_shared<http::detail::dialer>(link_->executor());
         dialer_->start(
-            {.host = to.host, .port = to.port, .limit = options_.connect_timeout, .resolve = options_.resolve},
+            {.host = to_.host, .port = to_.port, .limit = options_.connect_timeout, .resolve = options_.resolve},
             [this](http::detail::dialer::step s) {
                 at_ = s == http::detail::dialer::step::resolving ? step::resolving : step::connecting;
             },
@@ -120,13 +120,13 @@ public:
 private:
     void connected()
     {
-        if (!origin_.tls)
+        if (!to_.tls)
             return run();
         at_ = step::handshake;
         const auto context = tls_.get();
         if (context->error())
             return close(context->error(), context->words());
-        http::origin named = origin_;
+        http::origin named = to_;
         if (!options_.server_name.empty())
             named.host = http::detail::lower(options_.server_name);
         link_->stream().async_handshake(link_, context, named, [self = shared_from_this()](const error_code& ec) {
@@ -228,10 +228,10 @@ private:
     enum class step { resolving, connecting, handshake, settings };
 
     connection_owner* owner_;
+    const http::origin& to_;
     const channel_options& options_;
     http::detail::tls_source& tls_;
     std::chrono::milliseconds keepalive_;
-    http::origin origin_{};
     boost::asio::steady_timer timer_;
     std::shared_ptr<link> link_;
     client_session session_;

@@ -27,6 +27,8 @@ struct client_stream {
     void* user = nullptr;        ///< Whose it is.
 
     // The session's own.
+    static constexpr std::size_t nowhere = ~std::size_t{0};
+    std::size_t at = nowhere;  ///< Among those that are open.
     std::int32_t id = 0;
     std::size_t sent = 0;  ///< Of prefix and message.
     bool on_wire = false;  ///< Its first frame has left the session.
@@ -50,6 +52,9 @@ class client_session final : public session {
 public:
     client_session(const session_settings& own, answer_limits limits) : session(side::client, own), limits_(limits) {}
 
+    /// Bytes from the server. False: they made no sense, and the connection is to be given up.
+    bool feed(std::string_view bytes) { return take(bytes, open_.size()); }
+
     /// Whether another stream may be opened now.
     [[nodiscard]] bool can_start() const
     {
@@ -59,39 +64,29 @@ public:
     /// Opens a stream. `s` stays where it is until it is over or `drop` is called. False: no further one can be opened.
     bool start(client_stream& s, const client_head& head)
     {
-        fields_.clear();
-        binary_.clear();
-        const auto put = [this](std::string_view name, std::string_view value, bool secret = false) {
-            fields_.push_back(field_of(name, value, secret));
-        };
-        put(":method", "POST");
-        put(":scheme", head.scheme);
-        put(":authority", head.authority);
-        put(":path", head.path);
-        put("te", "trailers");
-        put("content-type", "application/grpc");
+        field_list fields;
+        fields.put(":method", "POST");
+        fields.put(":scheme", head.scheme);
+        fields.put(":authority", head.authority);
+        fields.put(":path", head.path);
+        fields.put("te", "trailers");
+        fields.put("content-type", "application/grpc");
         if (!head.timeout.empty())
-            put("grpc-timeout", head.timeout);
-        put("user-agent", head.user_agent);
+            fields.put("grpc-timeout", head.timeout);
+        fields.put("user-agent", head.user_agent);
         if (!head.authorization.empty())
-            put("authorization", head.authorization, true);
-        if (head.more) {
-            binary_.reserve(head.more->size());
-            for (const auto& [name, value] : *head.more) {
-                if (is_binary(name))
-                    put(name, binary_.emplace_back(to_base64(value)));
-                else
-                    put(name, value, name.starts_with("authorization"));
-            }
-        }
+            fields.put("authorization", head.authorization, true);
+        if (head.more)
+            fields.put_all(*head.more);
         nghttp2_data_provider body{};
         body.read_callback = &client_session::read_body;
-        const auto id = nghttp2_submit_request(native(), nullptr, fields_.data(), fields_.size(), &body, &s);
+        const auto id = nghttp2_submit_request(native(), nullptr, fields.data(), fields.size(), &body, &s);
         if (id < 0) {
             draining_ = true;
             return false;
         }
         s.id = id;
+        s.at = open_.size();
         open_.push_back(&s);
         return true;
     }
@@ -100,8 +95,9 @@ public:
     void drop(client_stream& s, std::uint32_t code = NGHTTP2_CANCEL)
     {
         std::erase(over_, &s);
-        if (std::erase(open_, &s) == 0)
+        if (s.at == client_stream::nowhere)
             return;
+        forget(s);
         nghttp2_session_set_stream_user_data(native(), s.id, nullptr);
         nghttp2_submit_rst_stream(native(), NGHTTP2_FLAG_NONE, s.id, code);
     }
@@ -124,7 +120,7 @@ public:
         if (open_.empty())
             return nullptr;
         client_stream* const s = open_.back();
-        open_.pop_back();
+        forget(*s);
         return s;
     }
 
@@ -214,14 +210,21 @@ private:
             s->on_wire = true;
     }
 
-    void on_not_sent(const nghttp2_frame& f) override
+    // It is not the peer's doing if a call's fields are more than can be sent at all, and would be no other time
+    // either.
+    void on_not_sent(const nghttp2_frame& f, int error) override
     {
         if (f.hd.type != NGHTTP2_HEADERS)
             return;
         const auto at =
             std::find_if(open_.begin(), open_.end(), [&f](const client_stream* s) { return s->id == f.hd.stream_id; });
-        if (at != open_.end())
-            end(**at, NGHTTP2_REFUSED_STREAM, false);
+        if (at == open_.end())
+            return;
+        client_stream& s = **at;
+        const bool too_large = error == NGHTTP2_ERR_FRAME_SIZE_ERROR || error == NGHTTP2_ERR_HEADER_COMP;
+        if (too_large)
+            s.answer.refuse({status_code::resource_exhausted, "the call's header fields are too large to be sent", {}});
+        end(s, too_large ? NGHTTP2_NO_ERROR : NGHTTP2_REFUSED_STREAM, false);
     }
 
     // Streams beyond the last one of a GOAWAY are closed by nghttp2 as refused.
@@ -231,9 +234,17 @@ private:
             end(*s, code, false);
     }
 
+    void forget(client_stream& s)
+    {
+        open_[s.at] = open_.back();
+        open_[s.at]->at = s.at;
+        open_.pop_back();
+        s.at = client_stream::nowhere;
+    }
+
     void end(client_stream& s, std::uint32_t code, bool reset)
     {
-        std::erase(open_, &s);
+        forget(s);
         s.code = code;
         nghttp2_session_set_stream_user_data(native(), s.id, nullptr);
         if (reset)
@@ -244,8 +255,6 @@ private:
     answer_limits limits_;
     std::vector<client_stream*> open_{};
     std::vector<client_stream*> over_{};
-    std::vector<nghttp2_nv> fields_{};
-    std::vector<std::string> binary_{};
     std::uint32_t goaway_code_ = 0;
     std::string goaway_words_{};
     bool draining_ = false;

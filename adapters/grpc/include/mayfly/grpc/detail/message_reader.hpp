@@ -74,14 +74,14 @@ public:
     [[nodiscard]] bool compressed() const noexcept { return head_[0] == 1; }
     [[nodiscard]] std::size_t length() const noexcept { return length_; }
     [[nodiscard]] std::size_t received() const noexcept { return message_.size(); }
-    [[nodiscard]] std::string take() { return std::move(message_); }
+    [[nodiscard]] std::string take() { return std::exchange(message_, {}); }
 
 private:
     bool begin(std::size_t limit)
     {
         length_ = std::size_t{head_[1]} << 24U | std::size_t{head_[2]} << 16U | std::size_t{head_[3]} << 8U | head_[4];
         // A length is only a promise, and is not paid for in advance.
-        message_.reserve(std::min<std::size_t>(length_, 64 * 1024));
+        message_.reserve(std::min<std::size_t>(length_, 4 * 1024));
         return length_ <= limit;
     }
 

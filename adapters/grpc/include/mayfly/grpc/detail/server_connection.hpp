@@ -61,7 +61,8 @@ public:
                        .stream_window = shared_->options.stream_window,
                        .connection_window = shared_->options.connection_window,
                        .header_list = shared_->options.header_limit},
-              {shared_->options.receive_limit, shared_->options.header_limit, shared_->options.max_streams})
+              {shared_->options.receive_limit, shared_->options.header_limit,
+                  std::max(shared_->options.held_limit, shared_->options.receive_limit)})
     {}
 
     server_connection(const server_connection&) = delete;
@@ -141,8 +142,9 @@ private:
 
     void serve(arrived_call call)
     {
-        if (running_.size() >= shared_->options.max_streams)
-            return session_.refuse(call.id);  // clients that reset their calls do not get more handlers that way
+        // Clients that reset their calls do not get more handlers that way, nor more answers that take none of them.
+        if (running_.size() >= shared_->options.max_streams || session_.going() > shared_->options.held_limit)
+            return session_.refuse(call.id);
         const auto at = shared_->handlers.find(call.request.path);
         const server_handler* const handler = at != shared_->handlers.end() ? &at->second
                                               : shared_->any                ? &shared_->any

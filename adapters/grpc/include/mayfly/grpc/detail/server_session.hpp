@@ -28,7 +28,7 @@ namespace mayfly::grpc::detail {
 struct server_limits {
     std::size_t message = 4 * 1024 * 1024;
     std::size_t header_list = 64 * 1024;
-    std::uint32_t streams = 100;
+    std::size_t held = 64 * 1024 * 1024;  ///< Bytes of all requests that are not complete.
 };
 
 /// What a whole request became.
@@ -52,7 +52,7 @@ public:
     bool feed(std::string_view bytes, time_point now)
     {
         now_ = now;
-        return session::feed(bytes) && !(calmed_ && over());
+        return take(bytes, streams_.size()) && !(calmed_ && over());
     }
 
     /// The next call, in the order in which their last bytes came.
@@ -109,14 +109,10 @@ public:
     /// The client did too much of something that costs it nothing.
     [[nodiscard]] bool calmed() const noexcept { return calmed_; }
     [[nodiscard]] bool take_pong() noexcept { return std::exchange(pong_, false); }
-    /// Bytes of requests that are not complete, and of answers that are not sent.
-    [[nodiscard]] std::size_t held() const
-    {
-        std::size_t n = 0;
-        for (const auto& [id, s] : streams_)
-            n += s->message.received() + s->out.message.size() - std::min(s->sent, s->out.message.size());
-        return n;
-    }
+    /// Bytes of requests that are not complete.
+    [[nodiscard]] std::size_t coming() const noexcept { return coming_; }
+    /// Bytes of answers that the client has not taken.
+    [[nodiscard]] std::size_t going() const noexcept { return going_; }
 
 private:
     struct stream {
@@ -183,8 +179,16 @@ private:
         stream* const s = find(id);
         if (!s || s->answered)
             return;
-        switch (s->message.feed(bytes, limits_.message)) {
-        case message_reader::verdict::good: return;
+        const std::size_t before = s->message.received();
+        const auto verdict = s->message.feed(bytes, limits_.message);
+        coming_ += s->message.received() - before;
+        switch (verdict) {
+        case message_reader::verdict::good:
+            if (coming_ > limits_.held)
+                fail(id, *s, status_code::resource_exhausted,
+                    "the calls of this connection that have not come whole are larger than " +
+                        std::to_string(limits_.held) + " bytes; make fewer at once");
+            return;
         case message_reader::verdict::too_large: return too_large(id, *s, s->message.length());
         case message_reader::verdict::bad_flag:
             return fail(id, *s, status_code::internal, "the message begins with an unknown flag");
@@ -226,8 +230,15 @@ private:
         if (stream* const s = find(f.hd.stream_id); s) {
             s->ended = true;
             if (!s->answered)
-                take(f.hd.stream_id, *s);
+                make_call(f.hd.stream_id, *s);
         }
+    }
+
+    /// What it has of its message, which then is no longer ours.
+    std::string take_message(stream& s)
+    {
+        coming_ -= s.message.received();
+        return s.message.take();
     }
 
     /// Once the answer is out, the rest of what the client sends is not wanted. Not before: nghttp2 forgets an answer
@@ -240,6 +251,13 @@ private:
             nghttp2_submit_rst_stream(native(), NGHTTP2_FLAG_NONE, f.hd.stream_id, NGHTTP2_NO_ERROR);
     }
 
+    // An answer with more fields than can be sent at all.
+    void on_not_sent(const nghttp2_frame& f, int) override
+    {
+        if (f.hd.type == NGHTTP2_HEADERS && find(f.hd.stream_id))
+            nghttp2_submit_rst_stream(native(), NGHTTP2_FLAG_NONE, f.hd.stream_id, NGHTTP2_INTERNAL_ERROR);
+    }
+
     void on_closed(std::int32_t id, std::uint32_t) override
     {
         const auto at = streams_.find(id);
@@ -247,6 +265,8 @@ private:
             return;
         const bool taken = at->second->taken;
         const bool answered = at->second->answered;
+        take_message(*at->second);
+        going_ -= at->second->out.message.size();
         streams_.erase(at);
         if (!taken || answered)
             return;
@@ -270,14 +290,14 @@ private:
                 "grpc-encoding \"" + shown(s.encoding, 40) + "\" is not known here; use gzip or identity");
     }
 
-    void take(std::int32_t id, stream& s)
+    void make_call(std::int32_t id, stream& s)
     {
         if (!s.message.begun())
             return fail(id, s, status_code::internal, "the call holds no message");
         if (!s.message.complete())
             return fail(id, s, status_code::internal, "the call's message is truncated");
         const bool compressed = s.message.compressed();
-        s.request.message = s.message.take();
+        s.request.message = take_message(s);
         if (compressed) {
             if (s.encoding != "gzip")
                 return fail(
@@ -313,8 +333,9 @@ private:
     void refuse_http(std::int32_t id, stream& s, std::string_view code)
     {
         s.answered = true;
-        const nghttp2_nv fields[] = {field_of(":status", code)};
-        nghttp2_submit_response(native(), id, fields, 1, nullptr);
+        field_list fields;
+        fields.put(":status", code);
+        nghttp2_submit_response(native(), id, fields.data(), fields.size(), nullptr);
     }
 
     void reset(std::int32_t id, std::uint32_t code)
@@ -326,20 +347,22 @@ private:
     void answer(std::int32_t id, stream& s, reply r)
     {
         s.answered = true;
+        take_message(s);
         s.out = std::move(r);
-        begin_fields();
-        put(":status", "200");
-        put("content-type", "application/grpc");
-        put_all(s.out.metadata);
+        field_list fields;
+        fields.put(":status", "200");
+        fields.put("content-type", "application/grpc");
+        fields.put_all(s.out.metadata);
         if (!s.out.status.ok()) {
-            put_status(s.out);
-            nghttp2_submit_response(native(), id, fields_.data(), fields_.size(), nullptr);
+            put_status(fields, s.out);
+            nghttp2_submit_response(native(), id, fields.data(), fields.size(), nullptr);
             s.out = {};
             return;
         }
+        going_ += s.out.message.size();
         nghttp2_data_provider body{};
         body.read_callback = &server_session::read_body;
-        nghttp2_submit_response(native(), id, fields_.data(), fields_.size(), &body);
+        nghttp2_submit_response(native(), id, fields.data(), fields.size(), &body);
     }
 
     static ssize_t read_body(nghttp2_session*, std::int32_t id, std::uint8_t* to, std::size_t room,
@@ -353,41 +376,24 @@ private:
         s->sent += done;
         if (s->sent == prefix_size + s->out.message.size()) {
             *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
-            me.begin_fields();
-            me.put_status(s->out);
-            nghttp2_submit_trailer(me.native(), id, me.fields_.data(), me.fields_.size());
+            field_list fields;
+            put_status(fields, s->out);
+            nghttp2_submit_trailer(me.native(), id, fields.data(), fields.size());
         }
         return static_cast<ssize_t>(done);
     }
 
-    void begin_fields()
+    static void put_status(field_list& to, const reply& r)
     {
-        fields_.clear();
-        texts_.clear();
-    }
-    void put(std::string_view name, std::string_view value) { fields_.push_back(field_of(name, value)); }
-    void put_own(std::string_view name, std::string value)
-    {
-        texts_.push_back(std::make_unique<std::string>(std::move(value)));
-        put(name, *texts_.back());
-    }
-    void put_all(const metadata& all)
-    {
-        for (const auto& [name, value] : all) {
-            if (is_binary(name))
-                put_own(name, to_base64(value));
-            else
-                put(name, value);
-        }
-    }
-    void put_status(const reply& r)
-    {
-        put_own("grpc-status", std::to_string(static_cast<unsigned>(r.status.code)));
+        if (r.status.ok())
+            to.put("grpc-status", "0");
+        else
+            to.put_own("grpc-status", std::to_string(static_cast<unsigned>(r.status.code)));
         if (!r.status.message.empty())
-            put_own("grpc-message", to_percent(r.status.message));
+            to.put_own("grpc-message", to_percent(r.status.message));
         if (!r.status.details.empty())
-            put_own("grpc-status-details-bin", to_base64(r.status.details));
-        put_all(r.trailers);
+            to.put_own("grpc-status-details-bin", to_base64(r.status.details));
+        to.put_all(r.trailers);
     }
 
     void guard(flood_guard& g)
@@ -402,8 +408,8 @@ private:
     std::unordered_map<std::int32_t, std::unique_ptr<stream>> streams_{};
     std::vector<arrived_call> arrived_{};
     std::vector<std::int32_t> gone_{};
-    std::vector<nghttp2_nv> fields_{};
-    std::vector<std::unique_ptr<std::string>> texts_{};
+    std::size_t coming_ = 0;
+    std::size_t going_ = 0;
     // Clients that poll cancel their polls now and then, and some measure the way with pings while they send.
     flood_guard resets_{1'000, 200};
     flood_guard pings_{200, 10};

@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <mayfly/grpc/detail/base64.hpp>
+#include <mayfly/grpc/metadata.hpp>
+
+#include <boost/container/small_vector.hpp>
+
 #include <nghttp2/nghttp2.h>
 
 #include <cstddef>
 #include <cstdint>
+#include <forward_list>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace mayfly::grpc::detail {
 
@@ -25,14 +32,36 @@ struct session_settings {
     std::uint32_t header_list = 64 * 1024;
 };
 
-[[nodiscard]] inline nghttp2_nv field_of(std::string_view name, std::string_view value, bool secret = false) noexcept
-{
-    // nghttp2 takes a copy of both. Its fields are not const for the sake of C.
-    auto* const n = const_cast<std::uint8_t*>(reinterpret_cast<const std::uint8_t*>(name.data()));
-    auto* const v = const_cast<std::uint8_t*>(reinterpret_cast<const std::uint8_t*>(value.data()));
-    const auto flags = secret ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE;
-    return {n, v, name.size(), value.size(), static_cast<std::uint8_t>(flags)};
-}
+/// Header fields on their way to nghttp2, which takes a copy. No memory is taken for a usual number of them.
+class field_list {
+public:
+    /// What both refer to stays.
+    void put(std::string_view name, std::string_view value, bool secret = false)
+    {
+        // Not const for the sake of C.
+        auto* const n = const_cast<std::uint8_t*>(reinterpret_cast<const std::uint8_t*>(name.data()));
+        auto* const v = const_cast<std::uint8_t*>(reinterpret_cast<const std::uint8_t*>(value.data()));
+        const auto flags = secret ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE;
+        all_.push_back({n, v, name.size(), value.size(), static_cast<std::uint8_t>(flags)});
+    }
+    void put_own(std::string_view name, std::string value) { put(name, own_.emplace_front(std::move(value))); }
+    void put_all(const metadata& all)
+    {
+        for (const auto& [name, value] : all) {
+            if (is_binary(name))
+                put_own(name, to_base64(value));
+            else
+                put(name, value, name.starts_with("authorization"));
+        }
+    }
+
+    [[nodiscard]] const nghttp2_nv* data() const noexcept { return all_.data(); }
+    [[nodiscard]] std::size_t size() const noexcept { return all_.size(); }
+
+private:
+    boost::container::small_vector<nghttp2_nv, 24> all_{};
+    std::forward_list<std::string> own_{};
+};
 
 /** One side of an HTTP/2 connection, without the connection: bytes in, bytes out. What the frames mean is said by who
     derives from it; no function of the session may be called from within `feed` but those that submit something.
@@ -41,17 +70,6 @@ class session {
 public:
     session(const session&) = delete;
     session& operator=(const session&) = delete;
-
-    /// Bytes from the peer. False if they are no HTTP/2, and the connection is to be given up: after what `pull` says.
-    bool feed(std::string_view bytes)
-    {
-        const auto n =
-            nghttp2_session_mem_recv(native_.get(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
-        if (n >= 0)
-            return true;
-        words_ = nghttp2_strerror(static_cast<int>(n));
-        return false;
-    }
 
     /// Appends what is to go to the peer, until there is nothing more or `out` is at least `enough`.
     void pull(std::string& out, std::size_t enough)
@@ -115,6 +133,23 @@ protected:
 
     virtual ~session() = default;
 
+    /// Bytes from the peer, with so many streams open. False if they are no HTTP/2, or if the peer makes us say more
+    /// and more and takes nothing of it: the connection is to be given up, after what `pull` says.
+    bool take(std::string_view bytes, std::size_t open)
+    {
+        constexpr std::size_t most = 10'000;
+        const auto n =
+            nghttp2_session_mem_recv(native_.get(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+        if (n < 0) {
+            words_ = nghttp2_strerror(static_cast<int>(n));
+            return false;
+        }
+        if (nghttp2_session_get_outbound_queue_size(native_.get()) <= most + 2 * open)
+            return true;
+        words_ = "it takes no answers and wants more of them";
+        return false;
+    }
+
     [[nodiscard]] nghttp2_session* native() const noexcept { return native_.get(); }
 
     virtual bool on_fields_begin(std::int32_t id, const nghttp2_frame& f) = 0;
@@ -123,7 +158,8 @@ protected:
     virtual void on_data(std::int32_t id, std::string_view bytes) = 0;
     virtual void on_frame(const nghttp2_frame& f) = 0;
     virtual void on_sent(const nghttp2_frame&) {}
-    virtual void on_not_sent(const nghttp2_frame&) {}
+    /// `error` is nghttp2's.
+    virtual void on_not_sent(const nghttp2_frame&, int error) = 0;
     virtual void on_closed(std::int32_t id, std::uint32_t code) = 0;
 
 private:
@@ -163,8 +199,8 @@ private:
                 return 0;
             });
         nghttp2_session_callbacks_set_on_frame_not_send_callback(
-            c, [](nghttp2_session*, const nghttp2_frame* f, int, void* user) {
-                of(user).on_not_sent(*f);
+            c, [](nghttp2_session*, const nghttp2_frame* f, int error, void* user) {
+                of(user).on_not_sent(*f, error);
                 return 0;
             });
         nghttp2_session_callbacks_set_on_stream_close_callback(
