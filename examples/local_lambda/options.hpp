@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include "../support/flags.hpp"
 #include "function_settings.hpp"
 #include "functions_file.hpp"
 #include "sts.hpp"
@@ -118,26 +119,20 @@ public:
 
     void read(const std::vector<std::string_view>& arguments)
     {
-        for (std::size_t i = 0; i < arguments.size(); ++i) {
-            std::string_view flag = arguments[i];
-            if (flag == "--help" || flag == "-h") {
+        const std::vector<std::string_view> switches{"--no-freeze", "--web-identity-any"};
+        examples::flag_reader flags(arguments, switches);
+        while (const auto next = flags.next()) {
+            const auto [flag, value] = *next;
+            if (flag == "--help")
                 o_->help = true;
-            } else if (flag == "--no-freeze") {
+            else if (flag == "--no-freeze")
                 o_->platform.freeze = false;
-            } else if (flag == "--web-identity-any") {
+            else if (flag == "--web-identity-any")
                 o_->sts.any_web_identity = true;
-            } else if (!flag.starts_with("--")) {
-                wrong(in_quotes(flag), "", "options begin with --; see --help");
-            } else {
-                std::string_view value;
-                if (const auto equals = flag.find('='); equals != flag.npos) {
-                    value = flag.substr(equals + 1);
-                    flag = flag.substr(0, equals);
-                } else if (i + 1 < arguments.size() && !arguments[i + 1].starts_with("--")) {
-                    value = arguments[++i];
-                }
+            else if (flag.empty())
+                wrong(in_quotes(value), "", "options begin with --; see --help");
+            else
                 take(flag, value);
-            }
         }
     }
 

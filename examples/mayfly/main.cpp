@@ -1,36 +1,49 @@
 // SPDX-License-Identifier: BSL-1.0
 
-// The command line for those who deploy functions. `mayfly --help` says what it does.
+// The command line. `mayfly --help` says what it does.
 
-#include "package_command.hpp"
+#include "commands.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <iterator>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace {
 
-constexpr std::string_view help = R"(usage: mayfly VERB [OPTION]...
+struct verb {
+    std::string_view name;
+    int (*run)(const examples::argument_list&);
+    std::string_view purpose;
+};
 
-  package   make the archive that a Lambda function is created or updated with; mayfly package --help
-  help      this
-)";
+constexpr verb verbs[] = {
+    {"package", examples::package_command, "make the archive that a Lambda function is created or updated with"},
+};
 
-int run_program(std::vector<std::string_view> arguments)
+int show_help()
 {
-    const std::string_view verb = arguments.empty() ? "help" : arguments.front();
-    if (verb == "package") {
+    std::printf("usage: mayfly VERB [OPTION]...\n\n");
+    for (const verb& v : verbs)
+        std::printf("  %-9s %s\n", std::string(v.name).c_str(), std::string(v.purpose).c_str());
+    std::printf("  help      this\n\nmayfly VERB --help says more.\n");
+    return 0;
+}
+
+int run_program(examples::argument_list arguments)
+{
+    const std::string_view name = arguments.empty() ? "help" : arguments.front();
+    const auto found = std::find_if(std::begin(verbs), std::end(verbs), [&](const verb& v) { return v.name == name; });
+    if (found != std::end(verbs)) {
         arguments.erase(arguments.begin());
-        return examples::run_package(arguments);
+        return found->run(arguments);
     }
-    if (verb == "help" || verb == "--help" || verb == "-h") {
-        std::fwrite(help.data(), 1, help.size(), stdout);
-        return 0;
-    }
+    if (name == "help" || name == "--help" || name == "-h")
+        return show_help();
     std::fprintf(
-        stderr, "mayfly: there is no verb \"%s\"; mayfly help says what there is\n", std::string(verb).c_str());
+        stderr, "mayfly: there is no verb \"%s\"; mayfly help says what there is\n", std::string(name).c_str());
     return 2;
 }
 

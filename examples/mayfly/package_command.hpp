@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include "../support/flags.hpp"
+
 #include <mayfly/aws/elf.hpp>
 #include <mayfly/aws/package.hpp>
 #include <mayfly/aws/zip.hpp>
@@ -90,24 +92,19 @@ inline std::string set(package_options& o, std::string_view flag, std::string_vi
 inline package_options read_package_options(const std::vector<std::string_view>& arguments)
 {
     package_options o;
-    for (std::size_t i = 0; i < arguments.size() && o.problem.empty(); ++i) {
-        std::string_view flag = arguments[i];
-        if (flag == "--help" || flag == "-h") {
+    flag_reader flags(arguments);
+    while (o.problem.empty()) {
+        const auto next = flags.next();
+        if (!next)
+            break;
+        if (next->name == "--help") {
             o.help = true;
             return o;
         }
-        if (!flag.starts_with("--")) {
-            o.problem = "\"" + std::string(flag) + "\" is no option";
-            return o;
-        }
-        std::string_view value;
-        if (const auto equals = flag.find('='); equals != flag.npos) {
-            value = flag.substr(equals + 1);
-            flag = flag.substr(0, equals);
-        } else if (i + 1 < arguments.size()) {
-            value = arguments[++i];
-        }
-        o.problem = detail::set(o, flag, value);
+        if (next->name.empty())
+            o.problem = "\"" + std::string(next->value) + "\" is no option";
+        else
+            o.problem = detail::set(o, next->name, next->value);
     }
     if (o.problem.empty() && o.bootstrap.empty())
         o.problem = "give the program, with --bootstrap";

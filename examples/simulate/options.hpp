@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include "../support/flags.hpp"
 #include "judge.hpp"
 
 #include <charconv>
@@ -94,24 +95,17 @@ inline std::string set(options& o, std::string_view flag, std::string_view value
 inline options read_options(const std::vector<std::string_view>& arguments)
 {
     options o;
-    for (std::size_t i = 0; i < arguments.size() && o.problem.empty(); ++i) {
-        std::string_view flag = arguments[i];
-        if (flag == "--help" || flag == "-h") {
+    flag_reader flags(arguments);
+    while (o.problem.empty()) {
+        const auto next = flags.next();
+        if (!next)
+            break;
+        if (next->name == "--help")
             o.help = true;
-            continue;
-        }
-        if (!flag.starts_with("--")) {
-            o.problem = "\"" + std::string(flag) + "\" is no option";
-            continue;
-        }
-        std::string_view value;
-        if (const auto equals = flag.find('='); equals != flag.npos) {
-            value = flag.substr(equals + 1);
-            flag = flag.substr(0, equals);
-        } else if (i + 1 < arguments.size()) {
-            value = arguments[++i];
-        }
-        o.problem = detail::set(o, flag, value);
+        else if (next->name.empty())
+            o.problem = "\"" + std::string(next->value) + "\" is no option";
+        else
+            o.problem = detail::set(o, next->name, next->value);
     }
     return o;
 }

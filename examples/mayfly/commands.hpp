@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+// What `mayfly VERB` runs, each in a source file of its own. They take what comes after the verb and return the exit
+// status.
+
+namespace examples {
+
+using argument_list = std::vector<std::string_view>;
+
+int package_command(const argument_list&);
+
+}  // namespace examples
