@@ -126,7 +126,7 @@ template <class Detail>
 }
 [[nodiscard]] inline grpc::status not_found(std::string words)
 {
-    return refused(grpc::status_code::not_found, std::move(words));
+    return refused(grpc::status_code::not_found, std::move(words), "NotFoundFailure", api::errordetails::NotFoundFailure());
 }
 [[nodiscard]] inline grpc::status precondition(std::string words)
 {

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <mayfly/temporal/embedded/alarms.hpp>
+#include <mayfly/temporal/embedded/execution.hpp>
+#include <mayfly/temporal/embedded/rate_limiter.hpp>
+#include <mayfly/temporal/embedded/rate_window.hpp>
+#include <mayfly/temporal/embedded/types.hpp>
+
+#include <algorithm>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+
+namespace mayfly::temporal::embedded {
+
+class task_queue;
+
+struct queue_key {
+    std::string name_space{};
+    std::string name{};
+    task_type type = task_type::activity;
+
+    friend auto operator<=>(const queue_key&, const queue_key&) = default;
+};
+
+/// A worker as the queue knows it: by its identity.
+struct known_poller {
+    std::uint64_t order = 0;
+    uptime alarm = never;  ///< When to look whether it is to be forgotten.
+    std::string identity{};
+    task_queue* queue = nullptr;
+    moment first{};
+    moment last{};  ///< Its last poll's begin or end.
+    api::deployment::WorkerDeploymentOptions options{};
+    std::optional<deployment_version> version{};
+    std::string instance{};
+    double rate = 0;          ///< What it asked for; zero if for nothing.
+    std::uint32_t polls = 0;  ///< That wait now.
+    std::uint32_t tasks = 0;  ///< That it has now.
+    bool left = false;        ///< It said goodbye.
+};
+
+/// A call that waits for a task.
+struct parked_poll {
+    ticket id = 0;
+    std::uint64_t order = 0;
+    uptime alarm = never;  ///< When it is answered empty.
+    task_queue* queue = nullptr;
+    known_poller* poller = nullptr;
+    std::optional<deployment_version> version{};
+    std::string instance{};
+    std::string client_name{};
+    std::string client_version{};
+};
+
+/** One task queue of one type: tasks that wait, polls that wait, and what is counted of both.
+
+    Tasks and polls of a version meet only one another; so do those of none. The queue owns neither, and calls nobody:
+    who adds something asks `next_match` until there is none.
+*/
+class task_queue {
+public:
+    /// Lower goes first; then the order in which they were added.
+    struct position {
+        std::int32_t priority = 0;
+        std::uint64_t order = 0;
+
+        friend auto operator<=>(const position&, const position&) = default;
+    };
+
+    /// The share of one version.
+    struct lane {
+        std::map<position, execution*> backlog{};
+        std::map<std::uint64_t, parked_poll*> polls{};
+        rate_window added{};
+        rate_window dispatched{};
+    };
+
+    task_queue(queue_key key, std::uint64_t number) : order(number), key_(std::move(key)) {}
+    task_queue(const task_queue&) = delete;
+    task_queue& operator=(const task_queue&) = delete;
+
+    std::uint64_t order;   ///< For `alarms`; so is the next.
+    uptime alarm = never;  ///< When the limiter lets the next task go, while one waits for that.
+
+    [[nodiscard]] const queue_key& key() const noexcept { return key_; }
+    [[nodiscard]] const std::map<std::optional<deployment_version>, lane>& lanes() const noexcept { return lanes_; }
+    [[nodiscard]] std::map<std::string, known_poller, std::less<>>& pollers() noexcept { return pollers_; }
+    [[nodiscard]] const std::map<std::string, known_poller, std::less<>>& pollers() const noexcept { return pollers_; }
+
+    // Tasks.
+
+    /// Adds a task for workers of `version`. Says what became of it by that alone; `next_match` takes it further.
+    add_outcome add(execution& e, std::optional<deployment_version> version, uptime now)
+    {
+        lane& l = lanes_[version];
+        const bool limited = !limiter_.ready(now);
+        const add_outcome outcome = limited              ? add_outcome::rate_limited
+                                    : !l.backlog.empty() ? add_outcome::behind_backlog
+                                    : !l.polls.empty()   ? add_outcome::matched
+                                                         : add_outcome::not_matched;
+        if (e.queue_order == 0)
+            e.queue_order = ++last_order_;
+        e.queue = this;
+        e.lane = std::move(version);
+        e.queued_at = now;
+        l.backlog.emplace(position_of(e), &e);
+        l.added.add(now);
+        return outcome;
+    }
+
+    /// Takes a waiting task out. Its next adding puts it at the end, unless `keep_place`.
+    void remove(execution& e, bool keep_place = false)
+    {
+        lanes_.at(e.lane).backlog.erase(position_of(e));
+        e.queue = nullptr;
+        if (!keep_place)
+            e.queue_order = 0;
+    }
+
+    /// Puts each waiting task where `target` says that it belongs now, without counting it again. True if any moved.
+    template <class Target>
+    bool reroute(Target target)
+    {
+        std::map<std::optional<deployment_version>, std::map<position, execution*>> moved;
+        for (auto& [version, l] : lanes_)
+            for (auto at = l.backlog.begin(); at != l.backlog.end();) {
+                const std::optional<deployment_version> to = target(*at->second);
+                if (to == version) {
+                    ++at;
+                    continue;
+                }
+                moved[to].insert(*at);
+                at = l.backlog.erase(at);
+            }
+        for (auto& [version, tasks] : moved)
+            for (const auto& [where, e] : tasks) {
+                e->lane = version;
+                lanes_[version].backlog.emplace(where, e);
+            }
+        return !moved.empty();
+    }
+
+    // Polls.
+
+    void park(parked_poll& p)
+    {
+        p.queue = this;
+        lanes_[p.version].polls.emplace(p.order, &p);
+        ++p.poller->polls;
+    }
+
+    void unpark(parked_poll& p, const moment& now)
+    {
+        lanes_.at(p.version).polls.erase(p.order);
+        --p.poller->polls;
+        p.poller->last = now;
+        p.queue = nullptr;
+    }
+
+    struct match {
+        execution* task = nullptr;
+        parked_poll* poll = nullptr;
+    };
+
+    /// A task and a poll that belong together, the ones that have waited longest; both are out of the queue then.
+    [[nodiscard]] std::optional<match> next_match(const moment& now)
+    {
+        if (!limiter_.ready(now.at))
+            return std::nullopt;
+        for (auto& [version, l] : lanes_) {
+            if (l.backlog.empty() || l.polls.empty())
+                continue;
+            const match m{l.backlog.begin()->second, l.polls.begin()->second};
+            limiter_.take(now.at);
+            l.dispatched.add(now.at);
+            remove(*m.task, true);
+            unpark(*m.poll, now);
+            return m;
+        }
+        return std::nullopt;
+    }
+
+    /// When `next_match` may find something that it does not find now, though nothing is added; or `never`.
+    [[nodiscard]] uptime next_release(uptime now) const
+    {
+        if (limiter_.ready(now))
+            return never;
+        for (const auto& [version, l] : lanes_)
+            if (!l.backlog.empty() && !l.polls.empty())
+                return limiter_.next(now);
+        return never;
+    }
+
+    // Limits.
+
+    /// What a worker asks for. The last one's counts.
+    void limit_by_worker(double per_second, uptime now)
+    {
+        by_worker_ = std::max(per_second, 0.0);
+        apply_limits(now);
+    }
+
+    /// What was set for the queue goes before what workers ask for; none takes it away.
+    void limit_by_config(std::optional<double> per_second, uptime now)
+    {
+        by_config_ = per_second;
+        apply_limits(now);
+    }
+
+    [[nodiscard]] const rate_limiter& limiter() const noexcept { return limiter_; }
+    [[nodiscard]] const std::optional<double>& configured_limit() const noexcept { return by_config_; }
+    [[nodiscard]] const std::optional<double>& worker_limit() const noexcept { return by_worker_; }
+    api::taskqueue::TaskQueueConfig config{};  ///< As it was set last; the limit in it is in force.
+
+    // What is counted.
+
+    /// Of one version's share, or of all; of one priority key, or of all, whose rates are then not known.
+    [[nodiscard]] api::taskqueue::TaskQueueStats stats(uptime now, const std::optional<deployment_version>* only,
+        std::optional<std::int32_t> priority = std::nullopt) const
+    {
+        std::uint64_t waiting = 0;
+        uptime oldest = now;
+        double added = 0;
+        double dispatched = 0;
+        for (const auto& [version, l] : lanes_) {
+            if (only != nullptr && *only != version)
+                continue;
+            auto at = priority ? l.backlog.lower_bound({*priority, 0}) : l.backlog.begin();
+            const auto end = priority ? l.backlog.lower_bound({*priority + 1, 0}) : l.backlog.end();
+            if (priority)
+                waiting += static_cast<std::uint64_t>(std::distance(at, end));
+            else
+                waiting += l.backlog.size();
+            // The oldest of each priority stands first of it.
+            while (at != end) {
+                oldest = std::min(oldest, at->second->queued_at);
+                at = l.backlog.lower_bound({at->first.priority + 1, 0});
+            }
+            added += l.added.rate(now);
+            dispatched += l.dispatched.rate(now);
+        }
+        api::taskqueue::TaskQueueStats out;
+        out.set_approximate_backlog_count(static_cast<std::int64_t>(waiting));
+        put(*out.mutable_approximate_backlog_age(), now - oldest);
+        out.set_tasks_add_rate(static_cast<float>(added));
+        out.set_tasks_dispatch_rate(static_cast<float>(dispatched));
+        out.set_rate_limiting_active(!limiter_.ready(now));
+        return out;
+    }
+
+    /// Each priority key that somebody waits with.
+    [[nodiscard]] std::map<std::int32_t, api::taskqueue::TaskQueueStats> stats_by_priority(
+        uptime now, const std::optional<deployment_version>* only) const
+    {
+        std::map<std::int32_t, api::taskqueue::TaskQueueStats> out;
+        for (const auto& [version, l] : lanes_) {
+            if (only != nullptr && *only != version)
+                continue;
+            for (auto at = l.backlog.begin(); at != l.backlog.end();) {
+                const std::int32_t key = at->first.priority;
+                if (!out.contains(key))
+                    out.emplace(key, stats(now, only, key));
+                at = l.backlog.lower_bound({key + 1, 0});
+            }
+        }
+        return out;
+    }
+
+    /// Nothing in it is worth keeping.
+    [[nodiscard]] bool idle() const noexcept
+    {
+        return pollers_.empty() && !by_config_ && std::all_of(lanes_.begin(), lanes_.end(), [](const auto& l) {
+            return l.second.backlog.empty() && l.second.polls.empty();
+        });
+    }
+
+    static constexpr std::int32_t usual_priority = 3;
+
+private:
+    [[nodiscard]] static position position_of(const execution& e) noexcept
+    {
+        const std::int32_t asked = e.request.priority().priority_key();
+        return {asked > 0 ? asked : usual_priority, e.queue_order};
+    }
+
+    void apply_limits(uptime now) { limiter_.set(by_config_ ? by_config_ : by_worker_, now); }
+
+    queue_key key_;
+    std::map<std::optional<deployment_version>, lane> lanes_{};
+    std::map<std::string, known_poller, std::less<>> pollers_{};
+    std::uint64_t last_order_ = 0;
+    rate_limiter limiter_{};
+    std::optional<double> by_worker_{};
+    std::optional<double> by_config_{};
+};
+
+}  // namespace mayfly::temporal::embedded
