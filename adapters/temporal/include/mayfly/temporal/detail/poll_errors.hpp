@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <string>
+#include <utility>
 
 // What a poll that failed means. Pure.
 
@@ -26,41 +28,30 @@ enum class poll_error : std::uint8_t {
 [[nodiscard]] inline poll_error poll_error_of(const grpc::status& status)
 {
     using enum grpc::status_code;
-    switch (status.code) {
-    case ok:
-    case cancelled:
-    case deadline_exceeded: return poll_error::quiet;
-    case resource_exhausted: {
-        const auto detail = detail_of<api::errordetails::ResourceExhaustedFailure>(status);
-        return detail && detail->cause() == api::enums::RESOURCE_EXHAUSTED_CAUSE_WORKER_DEPLOYMENT_LIMITS
-                   ? poll_error::limit
-                   : poll_error::transient;
+    if (is_fatal_for_worker(status)) {
+        if (status.code == unauthenticated)
+            return poll_error::twice;
+        const bool may_pass = status.code == invalid_argument || status.code == not_found ||
+                              status.code == unimplemented;
+        return may_pass ? poll_error::doubtful : poll_error::fatal;
     }
-    case unavailable:
-        // While a version is being registered, which polling itself does.
-        return status.message.find("not ready to process polls") != std::string::npos ? poll_error::quiet
-                                                                                      : poll_error::transient;
-    case unknown:
-    case aborted:
-    case out_of_range:
-    case internal:
-    case data_loss: return poll_error::transient;
-    case unauthenticated: return poll_error::twice;
-    case permission_denied: return poll_error::fatal;
-    case not_found:
-        return detail_of<api::errordetails::NamespaceNotFoundFailure>(status) ? poll_error::fatal
-                                                                              : poll_error::doubtful;
-    case failed_precondition:
-        return detail_of<api::errordetails::ClientVersionNotSupportedFailure>(status) ||
-                       detail_of<api::errordetails::ServerVersionNotSupportedFailure>(status) ||
-                       detail_of<api::errordetails::NamespaceInvalidStateFailure>(status)
-                   ? poll_error::fatal
-                   : poll_error::doubtful;
-    case invalid_argument:
-    case already_exists:
-    case unimplemented: break;
-    }
-    return poll_error::doubtful;
+    if (status.code == cancelled || status.code == deadline_exceeded)
+        return poll_error::quiet;
+    // While a version is being registered, which polling itself does.
+    if (status.code == unavailable && status.message.find("not ready to process polls") != std::string::npos)
+        return poll_error::quiet;
+    if (status.code == resource_exhausted)
+        if (const auto detail = detail_of<api::errordetails::ResourceExhaustedFailure>(status);
+            detail && detail->cause() == api::enums::RESOURCE_EXHAUSTED_CAUSE_WORKER_DEPLOYMENT_LIMITS)
+            return poll_error::limit;
+    return poll_error::transient;
+}
+
+/// How long a doubtful failure may last. A namespace that was there when the worker started is soon known everywhere.
+[[nodiscard]] inline std::chrono::nanoseconds grace_of(const grpc::status& status, std::chrono::nanoseconds most)
+{
+    const bool unknown_namespace = detail_of<api::errordetails::NamespaceNotFoundFailure>(status).has_value();
+    return unknown_namespace ? std::min<std::chrono::nanoseconds>(most, std::chrono::seconds{10}) : most;
 }
 
 /// The failures of the polls of one queue.
@@ -108,7 +99,7 @@ public:
         else if (doubtful_since_ == time_point::max())
             doubtful_since_ = now;
         else
-            a.fatal = now - doubtful_since_ >= rules_.grace;
+            a.fatal = now - doubtful_since_ >= grace_of(status, rules_.grace);
         auto wait = rules_.retry.wait.at(failures_, u);
         if (status.code == grpc::status_code::resource_exhausted)
             wait = std::max(wait, rules_.retry.exhausted_wait.at(exhausted_++, u));

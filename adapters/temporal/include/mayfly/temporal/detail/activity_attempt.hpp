@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <mayfly/temporal/activity_context.hpp>
+#include <mayfly/temporal/activity_registry.hpp>
+#include <mayfly/temporal/api.hpp>
+#include <mayfly/temporal/detail/activity_verdict.hpp>
+#include <mayfly/temporal/detail/heartbeat_throttle.hpp>
+#include <mayfly/temporal/errors.hpp>
+
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <utility>
+
+namespace mayfly::temporal::detail {
+
+/// How the function of an activity ended.
+struct activity_outcome {
+    api::common::Payload value{};
+    std::exception_ptr thrown{};
+};
+
+/// One activity that runs. Only `context` and `gate` are for other threads.
+struct activity_attempt : std::enable_shared_from_this<activity_attempt> {
+    activity_attempt(api::PollActivityTaskQueueResponse task, const data_converter& converter,
+        const std::string& task_queue, std::chrono::nanoseconds between_heartbeats)
+        : context(std::move(task), converter, task_queue), throttle(between_heartbeats)
+    {}
+
+    activity_context context;
+    std::shared_ptr<const activity_type> type{};  // kept: the registry may go before a function that does not stop
+    boost::asio::cancellation_signal cancel{};    // of a coroutine
+    heartbeat_throttle throttle;
+    std::chrono::steady_clock::time_point deadline{};
+    std::chrono::steady_clock::time_point heard{};
+    std::size_t place = 0;      // among those that run
+    bool given_up = false;      // it is too late for a report
+    bool has_ended = false;     // the function has
+    bool cut_short = false;     // its report was too large once
+    activity_outcome outcome{};  // then
+
+    // What another thread has to say is only heard while this is open.
+    struct {
+        std::mutex mutex{};
+        bool open = true;
+    } gate{};
+};
+
+/// The exception that is being handled ends an activity like this.
+[[nodiscard]] inline activity_end end_of(const std::exception_ptr& thrown, const activity_context& context)
+{
+    if (!thrown)
+        return context.completes_elsewhere() ? activity_end::elsewhere : activity_end::value;
+    try {
+        std::rethrow_exception(thrown);
+    } catch (const cancelled_error&) {
+        return activity_end::cancelled;
+    } catch (const boost::system::system_error& e) {
+        // What Asio's operations say when the coroutine that waits for them is cancelled.
+        const bool aborted = e.code() == boost::asio::error::operation_aborted;
+        return aborted && context.cancelled() ? activity_end::cancelled : activity_end::failed;
+    } catch (...) {
+        return activity_end::failed;
+    }
+}
+
+/// Calls a function that is no coroutine.
+[[nodiscard]] inline activity_outcome run_to_end(const activity_type& type, activity_context& context) noexcept
+{
+    activity_outcome out;
+    try {
+        out.value = type.run(context);
+    } catch (...) {
+        out.thrown = std::current_exception();
+    }
+    return out;
+}
+
+}  // namespace mayfly::temporal::detail

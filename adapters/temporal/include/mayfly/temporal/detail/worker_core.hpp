@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <mayfly/invocation_report.hpp>
+#include <mayfly/temporal/connection.hpp>
+#include <mayfly/temporal/detail/activity_runner.hpp>
+#include <mayfly/temporal/detail/occurrence.hpp>
+#include <mayfly/temporal/detail/stop_sequence.hpp>
+#include <mayfly/temporal/detail/task_polls.hpp>
+#include <mayfly/temporal/detail/unique_key.hpp>
+#include <mayfly/temporal/detail/worker_pulse.hpp>
+#include <mayfly/temporal/worker_config.hpp>
+#include <mayfly/temporal/worker_error.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/system/error_code.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace mayfly::temporal::detail {
+
+/// What polling or starting fails with for good, in words that name a remedy where there is one.
+[[nodiscard]] inline boost::system::error_code lasting_error(boost::system::error_code ec, const grpc::status& status)
+{
+    using enum grpc::status_code;
+    switch (status.code) {
+    case permission_denied: return worker_errc::not_permitted;
+    case unauthenticated: return worker_errc::not_authenticated;
+    case not_found: return worker_errc::unknown_namespace;
+    case failed_precondition: return worker_errc::not_supported;
+    case invalid_argument:
+    case unimplemented: return worker_errc::refused;
+    default: return ec;
+    }
+}
+
+[[nodiscard]] inline worker_names names_of(const connection& to, const worker_config& config)
+{
+    worker_names out;
+    out.name_space = to.options().name_space;
+    out.identity = config.settings.identity.empty() ? to.options().identity : config.settings.identity;
+    out.instance_key = unique_key();
+    if (config.version) {
+        out.deployment.set_deployment_name(config.version->deployment);
+        out.deployment.set_build_id(config.version->build_id);
+        out.deployment.set_worker_versioning_mode(api::enums::WORKER_VERSIONING_MODE_VERSIONED);
+    } else {
+        out.deployment.set_worker_versioning_mode(api::enums::WORKER_VERSIONING_MODE_UNVERSIONED);
+    }
+    return out;
+}
+
+/// The life of a worker. Kept alive by the operations that are under way.
+class worker_core : public std::enable_shared_from_this<worker_core> {
+public:
+    using clock = std::chrono::steady_clock;
+    using error_code = boost::system::error_code;
+    using activity_polls = task_polls<api::PollActivityTaskQueueRequest, api::PollActivityTaskQueueResponse>;
+
+    worker_core(std::shared_ptr<connection> to, worker_config config)
+        : connection_(std::move(to)),
+          config_(std::move(config)),
+          names_(names_of(*connection_, config_)),
+          pulse_(config_, names_.identity, names_.instance_key, std::chrono::system_clock::now()),
+          sequence_(plan(false)),
+          pulse_timer_(connection_->get_executor()),
+          stop_timer_(connection_->get_executor()),
+          started_(connection_->get_executor()),
+          changed_(connection_->get_executor()),
+          drained_(connection_->get_executor())
+    {
+        runner_ = std::make_shared<activity_runner>(
+            connection_, config_, names_, [this](bool failed) { task_ended(failed); });
+        polls_ = std::make_shared<activity_polls>(connection_, methods::poll_activity_task_queue, poll_request(),
+            poll_slots(config_.settings.max_concurrent_activities, config_.settings.activity_pollers),
+            poll_errors::rules{.grace = config_.timing.doubtful_polls}, config_.settings.activity_pollers, listener());
+    }
+
+    void start()
+    {
+        if (config_.activities == nullptr || config_.activities->empty())
+            return cannot_start(worker_errc::nothing_registered);
+        if (config_.settings.task_queue.empty())
+            return cannot_start(worker_errc::no_task_queue);
+        work_.emplace(connection_->get_executor());
+        api::DescribeNamespaceRequest request;
+        request.set_namespace_(names_.name_space);
+        connection_->async_call(methods::describe_namespace, request,
+            [self = shared_from_this()](error_code ec, const rpc_reply<api::DescribeNamespaceResponse>& reply) {
+                self->namespace_described(ec, reply);
+            });
+    }
+
+    void drain()
+    {
+        const auto now = clock::now();
+        polls_->close();
+        pulse_timer_.cancel();
+        if (!polling_)
+            return drained_.end({});  // nothing is under way
+        sequence_ = stop_sequence(plan(capabilities_.worker_poll_complete_on_shutdown()));
+        sequence_.begin(now);
+        tell_leaving();
+        look();
+    }
+
+    void stop()
+    {
+        stopped_ = true;
+        polls_->stop();
+        runner_->stop();
+        pulse_timer_.cancel();
+        stop_timer_.cancel();
+        const error_code ec = boost::asio::error::operation_aborted;
+        started_.end(ec);
+        changed_.end(ec);
+        drained_.end(ec);
+        work_.reset();
+    }
+
+    [[nodiscard]] worker_activity activity() const
+    {
+        worker_activity a;
+        a.received[static_cast<std::size_t>(task_type::activity)] = polls_->received();
+        a.completed = totals_.processed;
+        a.busy = polls_->slots().tasks();
+        a.waiting = polls_->waiting();
+        a.load = polls_->slots().load();
+        return a;
+    }
+
+    [[nodiscard]] const worker_names& names() const noexcept { return names_; }
+    [[nodiscard]] const std::string& failure() const noexcept { return failure_; }
+    [[nodiscard]] boost::asio::any_io_executor get_executor() const { return connection_->get_executor(); }
+    /// Of a function that blocks.
+    [[nodiscard]] std::size_t threads() const noexcept { return runner_->threads(); }
+
+    [[nodiscard]] occurrence& started() noexcept { return started_; }
+    [[nodiscard]] occurrence& changed() noexcept { return changed_; }
+    [[nodiscard]] occurrence& drained() noexcept { return drained_; }
+
+private:
+    [[nodiscard]] stop_sequence::plan plan(bool server_ends_polls) const
+    {
+        return {.stop_timeout = config_.settings.stop_timeout >= uptime(std::chrono::hours{24 * 365})
+                                    ? std::chrono::nanoseconds::max()
+                                    : std::chrono::nanoseconds(config_.settings.stop_timeout),
+            .server_ends_polls = server_ends_polls,
+            .tell_patience = config_.timing.leave_patience,
+            .poll_patience = config_.timing.last_polls};
+    }
+
+    [[nodiscard]] api::PollActivityTaskQueueRequest poll_request() const
+    {
+        api::PollActivityTaskQueueRequest r;
+        r.set_namespace_(names_.name_space);
+        r.mutable_task_queue()->set_name(config_.settings.task_queue);
+        r.mutable_task_queue()->set_kind(api::enums::TASK_QUEUE_KIND_NORMAL);
+        r.set_identity(names_.identity);
+        r.set_worker_instance_key(names_.instance_key);
+        *r.mutable_deployment_options() = names_.deployment;
+        if (config_.queue_activities_per_second)
+            r.mutable_task_queue_metadata()->mutable_max_tasks_per_second()->set_value(
+                *config_.queue_activities_per_second);
+        return r;
+    }
+
+    // `stop` takes them away before this goes.
+    [[nodiscard]] poll_listener<api::PollActivityTaskQueueResponse> listener()
+    {
+        poll_listener<api::PollActivityTaskQueueResponse> l;
+        l.task = [this](api::PollActivityTaskQueueResponse task) {
+            runner_->run(std::move(task),
+                sequence_.tasks_are_cancelled() ? cancel_reason::worker_shutdown : cancel_reason::none);
+        };
+        l.fatal = [this](error_code ec, const grpc::status& status) {
+            failure_ = "polls of " + queue() + " are refused: " + describe(status);
+            log(log_level::error, failure_);
+            changed_.end(lasting_error(ec, status));
+        };
+        l.failing = [this](const grpc::status& status) {
+            log(log_level::warning, "polls of " + queue() + " fail, and go on: " + describe(status));
+        };
+        l.recovered = [this](std::uint32_t failures) {
+            log(log_level::info, "polls of " + queue() + " are answered again, after " + std::to_string(failures) +
+                                     (failures == 1 ? " failure" : " failures"));
+        };
+        l.changed = [this] { something_changed(); };
+        return l;
+    }
+
+    void log(log_level level, std::string_view words) const
+    {
+        if (config_.logger)
+            config_.logger(level, words);
+    }
+
+    [[nodiscard]] std::string queue() const
+    {
+        return "task queue \"" + config_.settings.task_queue + "\" of namespace \"" + names_.name_space + '"';
+    }
+
+    // ---- start
+
+    void namespace_described(error_code ec, const rpc_reply<api::DescribeNamespaceResponse>& reply)
+    {
+        if (stopped_)
+            return;
+        if (ec && reply.status.code != grpc::status_code::unimplemented) {
+            failure_ = "namespace \"" + names_.name_space + "\" cannot be used: " + describe(reply.status);
+            log(log_level::error, failure_);
+            return cannot_start(lasting_error(ec, reply.status));
+        }
+        capabilities_ = reply.value.namespace_info().capabilities();
+        polling_ = true;
+        polls_->begin();
+        log(log_level::info, "polls " + queue() + " as " + names_.identity);
+        started_.end({});
+        if (capabilities_.worker_heartbeats())
+            pulse();
+    }
+
+    void cannot_start(error_code ec)
+    {
+        if (failure_.empty())
+            failure_ = ec.message();
+        work_.reset();
+        started_.end(ec);
+        changed_.end(ec);
+    }
+
+    // ---- what it tells of itself
+
+    [[nodiscard]] api::worker::WorkerHeartbeat beat(api::enums::WorkerStatus status)
+    {
+        return pulse_.beat(
+            status, std::chrono::system_clock::now(), polls_->slots(), totals_, polls_->last_answer());
+    }
+
+    template <class Then>
+    void send_beat(api::enums::WorkerStatus status, std::chrono::nanoseconds patience, Then then)
+    {
+        api::RecordWorkerHeartbeatRequest request;
+        request.set_namespace_(names_.name_space);
+        request.set_identity(names_.identity);
+        *request.add_worker_heartbeat() = beat(status);
+        connection_->async_call(methods::record_worker_heartbeat, request,
+            {.timeout = std::chrono::ceil<std::chrono::milliseconds>(patience), .retry = grpc::retry_policy::none()},
+            [self = shared_from_this(), then = std::move(then)](error_code, const auto& reply) {
+                if (!self->stopped_)
+                    then(reply.status);
+            });
+    }
+
+    void pulse()
+    {
+        send_beat(api::enums::WORKER_STATUS_RUNNING, config_.timing.worker_heartbeat, [this](const grpc::status& s) {
+            if (s.code == grpc::status_code::unimplemented)
+                pulse_wanted_ = false;
+            else if (!s.ok())
+                log(log_level::debug, "a heartbeat of the worker failed: " + describe(s));
+        });
+        pulse_timer_.expires_after(config_.timing.worker_heartbeat);
+        pulse_timer_.async_wait([weak = weak_from_this()](error_code ec) {
+            if (const auto self = weak.lock(); self && !ec && self->pulse_wanted_ && !self->sequence_.begun())
+                self->pulse();
+        });
+    }
+
+    // ---- changes
+
+    void task_ended(bool failed)
+    {
+        ++totals_.processed;
+        totals_.failed += failed ? 1 : 0;
+        polls_->task_ended();
+        something_changed();
+    }
+
+    void something_changed()
+    {
+        changed_.happen();
+        if (sequence_.begun())
+            look();
+    }
+
+    // ---- the end
+
+    void tell_leaving()
+    {
+        api::ShutdownWorkerRequest request;
+        request.set_namespace_(names_.name_space);
+        request.set_identity(names_.identity);
+        request.set_reason("graceful shutdown");
+        request.set_worker_instance_key(names_.instance_key);
+        request.set_task_queue(config_.settings.task_queue);
+        request.add_task_queue_types(api::enums::TASK_QUEUE_TYPE_ACTIVITY);
+        if (capabilities_.worker_heartbeats())
+            *request.mutable_worker_heartbeat() = beat(api::enums::WORKER_STATUS_SHUTTING_DOWN);
+        connection_->async_call(methods::shutdown_worker, request,
+            {.timeout = std::chrono::ceil<std::chrono::milliseconds>(config_.timing.leave_patience)},
+            [self = shared_from_this()](error_code ec, const auto& reply) {
+                if (self->stopped_)
+                    return;
+                if (ec)
+                    self->log(log_level::debug, "the server could not be told of the end: " + describe(reply.status));
+                self->sequence_.told(clock::now());
+                self->look();
+            });
+    }
+
+    void look()
+    {
+        if (leaving_done_)
+            return;
+        const auto& slots = polls_->slots();
+        const auto step = sequence_.look(clock::now(), slots.polls(), slots.tasks());
+        if (step.done)
+            return has_left();
+        if (step.next != clock::time_point::max()) {
+            stop_timer_.expires_at(step.next);
+            stop_timer_.async_wait([weak = weak_from_this()](error_code ec) {
+                if (const auto self = weak.lock(); self && !ec && !self->stopped_)
+                    self->look();
+            });
+        }
+        if (step.cancel_tasks)
+            runner_->cancel_all(cancel_reason::worker_shutdown);
+        if (step.recall_polls)
+            polls_->recall();
+    }
+
+    void has_left()
+    {
+        leaving_done_ = true;
+        stop_timer_.cancel();
+        if (!capabilities_.worker_heartbeats() || !pulse_wanted_)
+            return ended();
+        send_beat(api::enums::WORKER_STATUS_SHUTDOWN, std::min<std::chrono::nanoseconds>(
+                                                          config_.timing.leave_patience, std::chrono::milliseconds{500}),
+            [this](const grpc::status&) { ended(); });
+    }
+
+    void ended()
+    {
+        work_.reset();
+        drained_.end({});
+    }
+
+    std::shared_ptr<connection> connection_;
+    worker_config config_;
+    worker_names names_;
+    api::name_space::NamespaceInfo::Capabilities capabilities_{};
+    std::shared_ptr<activity_runner> runner_{};
+    std::shared_ptr<activity_polls> polls_{};
+    worker_pulse pulse_;
+    task_totals totals_{};
+    stop_sequence sequence_;
+    boost::asio::steady_timer pulse_timer_;
+    boost::asio::steady_timer stop_timer_;
+    occurrence started_;
+    occurrence changed_;
+    occurrence drained_;
+    // Functions on other threads are no work that the executor would know of.
+    std::optional<boost::asio::executor_work_guard<boost::asio::any_io_executor>> work_{};
+    std::string failure_{};
+    bool polling_ = false;
+    bool pulse_wanted_ = true;
+    bool leaving_done_ = false;
+    bool stopped_ = false;
+};
+
+}  // namespace mayfly::temporal::detail
