@@ -119,7 +119,13 @@ public:
             on_heartbeat_();
     }
 
-    /// The newest details that were recorded and not taken yet.
+    [[nodiscard]] bool has_newest_heartbeat()
+    {
+        const std::scoped_lock lock(mutex_);
+        return newest_.has_value();
+    }
+
+    /// Takes the newest details that were recorded and not taken yet.
     [[nodiscard]] std::optional<api::common::Payloads> newest_heartbeat()
     {
         const std::scoped_lock lock(mutex_);

@@ -217,8 +217,8 @@ private:
             return finish(a, end == activity_end::failed);
         if (a->throttle.sending())
             return;  // comes back here after it
-        if (auto details = a->context.newest_heartbeat(); a->throttle.flush(clock::now(), details.has_value()))
-            return send_heartbeat(a, std::move(*details));
+        if (a->throttle.flush(clock::now(), a->context.has_newest_heartbeat()))
+            return send_newest(a);
         if (what == activity_report::canceled)
             send_canceled(a);
         else
@@ -313,9 +313,12 @@ private:
     void heartbeat_recorded(attempt_ptr a)
     {
         boost::asio::post(executor(), [self = shared_from_this(), a = std::move(a)] {
-            if (!self->stopped_ && !a->has_ended && a->throttle.recorded(clock::now()))
+            // It may have been sent on another occasion meanwhile.
+            if (self->stopped_ || a->has_ended || !a->context.has_newest_heartbeat())
+                return;
+            if (a->throttle.recorded(clock::now()))
                 self->send_newest(a);
-            else if (!self->stopped_)
+            else
                 self->wake_at(a->throttle.next());
         });
     }

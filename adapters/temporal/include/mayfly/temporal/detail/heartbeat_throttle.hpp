@@ -51,10 +51,12 @@ public:
     /// The call has been answered.
     constexpr void sent() noexcept { sending_ = false; }
 
-    /// The activity has failed or was cancelled: what has not been told is told at once, and that is all.
-    [[nodiscard]] constexpr bool flush(time_point now) noexcept
+    /// The activity has failed or was cancelled: what has not been told is told at once, and that is all. `recorded` says
+    /// that there are details which this has not heard of yet.
+    [[nodiscard]] constexpr bool flush(time_point now, bool recorded) noexcept
     {
         ended_ = true;
+        waiting_ = waiting_ || recorded;
         return waiting_ && !sending_ && begin(now);
     }
 
