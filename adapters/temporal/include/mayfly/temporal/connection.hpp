@@ -12,10 +12,13 @@
 #include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/compose.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/system/error_code.hpp>
 
 #include <chrono>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -64,20 +67,35 @@ public:
     template <class Request, class Response, class Token>
     auto async_call(const method<Request, Response>& what, const Request& request, rpc_options own, Token&& token)
     {
-        grpc::request raw{std::string(what.path), metadata_, {}};
-        if constexpr (requires { request.namespace_(); }) {
-            if (!request.namespace_().empty())
-                raw.metadata.add("temporal-namespace", request.namespace_());
-        }
-        request.SerializeToString(&raw.message);
-        return boost::asio::async_compose<Token, void(error_code, rpc_reply<Response>)>(
-            call<Response>{shared_from_this(), std::move(raw), detail::rpc_rounds(options_, what.kind, std::move(own))},
-            token, channel_.get_executor());
+        return async_call_as<Response>(
+            what, request, std::move(own), std::identity{}, std::nullopt, std::forward<Token>(token));
     }
     template <class Request, class Response, class Token>
     auto async_call(const method<Request, Response>& what, const Request& request, Token&& token)
     {
         return async_call(what, request, rpc_options{}, std::forward<Token>(token));
+    }
+
+    /** The same, where the caller wants something else than the message: `void(error_code, rpc_reply<Out>)`.
+
+        @param map      makes an `Out` of a `Response&&`
+        @param refused  why there is nothing to ask; the call ends with it, and nothing is sent
+    */
+    template <class Out, class Request, class Response, class Map, class Token>
+    auto async_call_as(const method<Request, Response>& what, const Request& request, rpc_options own, Map map,
+        std::optional<grpc::status> refused, Token&& token)
+    {
+        grpc::request raw{std::string(what.path), metadata_, {}};
+        if constexpr (requires { request.namespace_(); }) {
+            if (!request.namespace_().empty())
+                raw.metadata.add("temporal-namespace", request.namespace_());
+        }
+        if (!refused)
+            request.SerializeToString(&raw.message);
+        return boost::asio::async_compose<Token, void(error_code, rpc_reply<Out>)>(
+            call<Response, Out, Map>{shared_from_this(), std::move(raw),
+                detail::rpc_rounds(options_, what.kind, std::move(own)), std::move(map), std::move(refused)},
+            token, channel_.get_executor());
     }
 
     /** Sees to a connection and asks the server what it can do: `void(error_code, rpc_reply<GetSystemInfoResponse>)`.
@@ -113,20 +131,28 @@ private:
     }
 
     /// One call, in as many rounds as its kind has.
-    template <class Response>
+    template <class Response, class Out, class Map>
     struct call {
         std::shared_ptr<connection> on;
         grpc::request raw;
         detail::rpc_rounds rounds;
+        Map map;
+        std::optional<grpc::status> refused;
         bool begun = false;
 
         template <class Self>
         void operator()(Self& self, error_code ec = {}, grpc::reply r = {})
         {
-            if (!std::exchange(begun, true))
+            if (!std::exchange(begun, true)) {
                 self.reset_cancellation_state(any_as_terminal{});
-            else if (!ec || is_final(ec) || self.cancelled() != boost::asio::cancellation_type::none)
+                if (refused)
+                    return boost::asio::post(on->get_executor(), std::move(self));
+            } else if (refused) {
+                ec = make_error_code(refused->code);
+                return self.complete(ec, rpc_reply<Out>{*std::move(refused), {}});
+            } else if (!ec || is_final(ec) || self.cancelled() != boost::asio::cancellation_type::none) {
                 return finish(self, ec, std::move(r));
+            }
             const auto next = rounds.next(r.status, std::chrono::steady_clock::now());
             if (!next)
                 return finish(self, ec, std::move(r));
@@ -137,13 +163,17 @@ private:
         }
 
         template <class Self>
-        static void finish(Self& self, error_code ec, grpc::reply r)
+        void finish(Self& self, error_code ec, grpc::reply r)
         {
-            rpc_reply<Response> out{std::move(r.status), {}};
-            if (!ec && !out.value.ParseFromString(r.message)) {
-                out.status = {grpc::status_code::internal, "the answer is not the message that it should be", {}};
-                out.value = {};
-                ec = make_error_code(out.status.code);
+            rpc_reply<Out> out{std::move(r.status), {}};
+            if (!ec) {
+                Response said;
+                if (said.ParseFromString(r.message)) {
+                    out.value = map(std::move(said));
+                } else {
+                    out.status = {grpc::status_code::internal, "the answer is not the message that it should be", {}};
+                    ec = make_error_code(out.status.code);
+                }
             }
             self.complete(ec, std::move(out));
         }
