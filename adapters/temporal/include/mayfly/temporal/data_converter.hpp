@@ -130,6 +130,17 @@ public:
         return through<&payload_codec::decode>(std::move(payload), "decode");
     }
 
+    [[nodiscard]] converted<::temporal::api::common::v1::Payloads> encode(
+        ::temporal::api::common::v1::Payloads payloads) const
+    {
+        return all_through<&payload_codec::encode>(std::move(payloads), "encode");
+    }
+    [[nodiscard]] converted<::temporal::api::common::v1::Payloads> decode(
+        ::temporal::api::common::v1::Payloads payloads) const
+    {
+        return all_through<&payload_codec::decode>(std::move(payloads), "decode");
+    }
+
     [[nodiscard]] bool has_codecs() const noexcept { return codecs_ != nullptr; }
 
 private:
@@ -154,6 +165,21 @@ private:
             }
         }
         return payload;
+    }
+
+    template <auto Function>
+    converted<::temporal::api::common::v1::Payloads> all_through(
+        ::temporal::api::common::v1::Payloads payloads, const char* what) const
+    {
+        if (codecs_) {
+            for (auto& payload : *payloads.mutable_payloads()) {
+                auto next = through<Function>(std::move(payload), what);
+                if (!next)
+                    return next.error();
+                payload = *std::move(next);
+            }
+        }
+        return payloads;
     }
 
     template <class... T, std::size_t... I>

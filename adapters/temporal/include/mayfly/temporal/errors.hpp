@@ -5,6 +5,7 @@
 #include <mayfly/temporal/proto/failure.pb.h>
 
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -94,17 +95,18 @@ public:
     /// The failure that was received, as it came; null for one that was made here. Thrown again, it goes out like that.
     [[nodiscard]] const ::temporal::api::failure::v1::Failure* original() const noexcept
     {
-        return received_ ? &received_->failure : nullptr;
+        return received_ ? received_->failure.get() : nullptr;
     }
 
-    void set_received(::temporal::api::failure::v1::Failure failure, std::string stack_trace)
+    /// For who converts failures.
+    void set_received(std::shared_ptr<const ::temporal::api::failure::v1::Failure> failure, std::string stack_trace)
     {
         received_ = std::make_shared<const received>(received{std::move(failure), std::move(stack_trace)});
     }
 
 private:
     struct received {
-        ::temporal::api::failure::v1::Failure failure;
+        std::shared_ptr<const ::temporal::api::failure::v1::Failure> failure;
         std::string stack_trace;
     };
 
@@ -135,6 +137,11 @@ public:
     explicit application_error(const std::string& message, application_options options = {})
         : temporal_error(message, options.cause),
           options_(std::make_shared<const application_options>(std::move(options)))
+    {}
+
+    template <std::convertible_to<std::string> Type>
+    application_error(const std::string& message, Type&& type)
+        : application_error(message, application_options{.type = std::forward<Type>(type)})
     {}
 
     [[nodiscard]] const std::string& type() const noexcept { return options_->type; }
