@@ -4,6 +4,7 @@
 #include <mayfly/error.hpp>
 #include <mayfly/grpc/channel.hpp>
 #include <mayfly/http/error.hpp>
+#include <mayfly/http/spawn.hpp>
 #include <mayfly/temporal/connection_options.hpp>
 #include <mayfly/temporal/detail/rpc_policy.hpp>
 #include <mayfly/temporal/method.hpp>
@@ -85,16 +86,37 @@ public:
     auto async_call_as(const method<Request, Response>& what, const Request& request, rpc_options own, Map map,
         std::optional<grpc::status> refused, Token&& token)
     {
-        grpc::request raw{std::string(what.path), metadata_, {}};
+        auto prepared = prepare(what, request);
+        prepared.refused = std::move(refused);
+        return async_send<Response, Out>(
+            std::move(prepared), std::move(own), std::move(map), std::forward<Token>(token));
+    }
+
+    /// A call that is ready to be made, whatever its request was.
+    struct prepared_call {
+        grpc::request raw{};
+        call_kind kind = call_kind::ordinary;
+        std::optional<grpc::status> refused{};  ///< As for `async_call_as`.
+    };
+    template <class Request, class Response>
+    [[nodiscard]] prepared_call prepare(const method<Request, Response>& what, const Request& request) const
+    {
+        prepared_call out{{std::string(what.path), metadata_, {}}, what.kind, {}};
         if constexpr (requires { request.namespace_(); }) {
             if (!request.namespace_().empty())
-                raw.metadata.add("temporal-namespace", request.namespace_());
+                out.raw.metadata.add("temporal-namespace", request.namespace_());
         }
-        if (!refused)
-            request.SerializeToString(&raw.message);
+        request.SerializeToString(&out.raw.message);
+        return out;
+    }
+
+    /// Makes it. The answer is read as a `Response`; for the rest see `async_call_as`.
+    template <class Response, class Out, class Map, class Token>
+    auto async_send(prepared_call what, rpc_options own, Map map, Token&& token)
+    {
         return boost::asio::async_compose<Token, void(error_code, rpc_reply<Out>)>(
-            call<Response, Out, Map>{shared_from_this(), std::move(raw),
-                detail::rpc_rounds(options_, what.kind, std::move(own)), std::move(map), std::move(refused)},
+            call<Response, Out, Map>{shared_from_this(), std::move(what.raw),
+                detail::rpc_rounds(options_, what.kind, std::move(own)), std::move(map), std::move(what.refused)},
             token, channel_.get_executor());
     }
 
@@ -114,14 +136,6 @@ public:
     void close() { channel_.close(); }
 
 private:
-    struct any_as_terminal {
-        constexpr boost::asio::cancellation_type operator()(boost::asio::cancellation_type type) const noexcept
-        {
-            using enum boost::asio::cancellation_type;
-            return type == none ? none : terminal;
-        }
-    };
-
     /// Of what did not come from the server: whether it stays so.
     static bool is_final(const error_code& ec)
     {
@@ -144,7 +158,7 @@ private:
         void operator()(Self& self, error_code ec = {}, grpc::reply r = {})
         {
             if (!std::exchange(begun, true)) {
-                self.reset_cancellation_state(any_as_terminal{});
+                self.reset_cancellation_state(http::detail::any_as_terminal{});
                 if (refused)
                     return boost::asio::post(on->get_executor(), std::move(self));
             } else if (refused) {
@@ -189,7 +203,7 @@ private:
         {
             using reply_type = rpc_reply<api::GetSystemInfoResponse>;
             if (step++ == 0) {
-                self.reset_cancellation_state(any_as_terminal{});
+                self.reset_cancellation_state(http::detail::any_as_terminal{});
                 auto& channel = on->channel_;
                 return channel.async_connect(left(), std::move(self));
             }
