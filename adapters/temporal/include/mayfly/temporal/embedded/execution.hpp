@@ -44,6 +44,7 @@ struct execution {
     api::enums::ActivityExecutionStatus status = api::enums::ACTIVITY_EXECUTION_STATUS_RUNNING;
     std::int32_t attempt = 1;
     std::uint64_t stamp = 0;  ///< Of the attempt that a worker has.
+    bool restored = false;    ///< Its worker got it before the service was started again.
     moment scheduled{};
     moment dispatch{};  ///< When this attempt was, or will be, added to the queue.
     std::optional<moment> started{};
