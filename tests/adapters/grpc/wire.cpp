@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
+#include "frames.hpp"
+
 #include <mayfly/grpc/detail/client_session.hpp>
 #include <mayfly/grpc/detail/server_session.hpp>
 
@@ -15,59 +17,13 @@
 
 // Both sides without sockets: against each other, and against frames written by hand.
 
+using namespace grpc_test;
 using namespace mayfly::grpc;
 using namespace mayfly::grpc::detail;
 
 namespace {
 
 constexpr server_session::time_point t0{std::chrono::seconds{1000}};
-const std::string preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-std::string frame(unsigned type, unsigned flags, std::uint32_t id, std::string_view payload = "")
-{
-    std::string out;
-    for (unsigned shift = 24; shift > 0;)
-        out += static_cast<char>((payload.size() >> (shift -= 8)) & 255U);
-    out += static_cast<char>(type);
-    out += static_cast<char>(flags);
-    for (unsigned shift = 32; shift > 0;)
-        out += static_cast<char>((id >> (shift -= 8)) & 255U);
-    return out.append(payload);
-}
-
-/// A header field as HPACK's plainest form: a literal that is not indexed, without Huffman.
-std::string field(std::string_view name, std::string_view value)
-{
-    const auto text = [](std::string_view t) {
-        std::string out;
-        if (t.size() < 127) {
-            out += static_cast<char>(t.size());
-        } else {
-            out += '\x7f';
-            std::size_t rest = t.size() - 127;
-            for (; rest >= 128; rest /= 128)
-                out += static_cast<char>(rest % 128 + 128);
-            out += static_cast<char>(rest);
-        }
-        return out.append(t);
-    };
-    return '\0' + text(name) + text(value);
-}
-
-std::string message(std::string_view text)
-{
-    const auto p = message_prefix(text.size());
-    return std::string(p.data(), p.size()).append(text);
-}
-
-std::string call_head(std::string_view more = "")
-{
-    return field(":method", "POST") + field(":scheme", "http") + field(":path", "/a.B/C") + field(":authority", "h") +
-           field("te", "trailers") + field("content-type", "application/grpc") + std::string(more);
-}
-
-const std::string settings = frame(4, 0, 0);
-
 /// A client and what it hears.
 struct client {
     client_session session{{}, {.message = 1000, .header_list = 4000}};
@@ -115,20 +71,6 @@ struct server {
         return out;
     }
 };
-
-/// The last GOAWAY's code among these frames, or -1.
-int goaway_in(std::string_view bytes)
-{
-    int code = -1;
-    while (bytes.size() >= 9) {
-        const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
-        const std::size_t size = std::size_t{byte(0)} << 16U | std::size_t{byte(1)} << 8U | byte(2);
-        if (byte(3) == 7 && bytes.size() >= 17)
-            code = byte(16);
-        bytes.remove_prefix(std::min(bytes.size(), size + 9));
-    }
-    return code;
-}
 
 }  // namespace
 
@@ -253,43 +195,53 @@ TEST_CASE("a dropped call is reset, and what still comes for it is dropped too")
 
 TEST_CASE("a server answers for calls that are none")
 {
+    using enum status_code;
     struct row {
         const char* why;
         std::string head;
         std::string data;
-        const char* status;
-        const char* grpc;
+        status_code code;
+        const char* words;
     };
     const std::string m = message("hello");
+    const std::string gzip = field("grpc-encoding", "gzip");
+    // It says that it becomes 4 GiB.
+    const std::string bomb = std::string("\x1f\x8b\x08\0\0\0\0\0\0\3", 10) + std::string(20, 'x') + "\xff\xff\xff\xff";
     const row rows[] = {
         {"GET", field(":method", "GET") + field(":scheme", "http") + field(":path", "/") + field(":authority", "h"), m,
-            "405", ""},
+            unknown, "HTTP status 405"},
         {"another content type",
             field(":method", "POST") + field(":scheme", "http") + field(":path", "/") + field(":authority", "h") +
                 field("content-type", "text/plain"),
-            m, "415", ""},
-        {"a bad timeout", call_head(field("grpc-timeout", "soon")), m, "200", "13"},
-        {"an unknown encoding", call_head(field("grpc-encoding", "br")), m, "200", "12"},
-        {"giant fields", call_head(field("x", std::string(5000, 'x'))), m, "200", "8"},
-        {"no message", call_head(), "", "200", "13"},
-        {"half a prefix", call_head(), "abc", "200", "13"},
-        {"half a message", call_head(), m.substr(0, 7), "200", "13"},
-        {"two messages", call_head(), m + m, "200", "13"},
-        {"an unknown flag", call_head(), '\2' + m.substr(1), "200", "13"},
-        {"compressed without an encoding", call_head(), '\1' + m.substr(1), "200", "13"},
-        {"broken gzip", call_head(field("grpc-encoding", "gzip")), '\1' + m.substr(1), "200", "13"},
-        {"too large", call_head(), message(std::string(1001, 'x')), "200", "8"},
+            m, unknown, "HTTP status 415"},
+        {"a bad timeout", call_head(field("grpc-timeout", "soon")), m, internal, "grpc-timeout"},
+        {"an unknown encoding", call_head(field("grpc-encoding", "br")), m, unimplemented, "use gzip"},
+        {"giant fields", call_head(field("x", std::string(5000, 'x'))), m, resource_exhausted, "4000 bytes"},
+        {"no message", call_head(), "", internal, "no message"},
+        {"half a prefix", call_head(), m.substr(0, 3), internal, "truncated"},
+        {"half a message", call_head(), m.substr(0, 7), internal, "truncated"},
+        {"two messages", call_head(), m + m, internal, "more than one"},
+        {"an unknown flag", call_head(), '\2' + m.substr(1), internal, "flag"},
+        {"compressed without an encoding", call_head(), '\1' + m.substr(1), internal, "does not say how"},
+        {"broken gzip", call_head(gzip), '\1' + m.substr(1), internal, "no valid gzip"},
+        {"a gzip bomb", call_head(gzip), '\1' + message(bomb).substr(1), resource_exhausted, "after decompression"},
+        {"too large", call_head(), message(std::string(1001, 'x')), resource_exhausted, "(1001 vs. 1000)"},
     };
     for (const row& r : rows) {
         server s;
-        // The client side of nghttp2 reads the answer: raw HPACK is not for tests to parse.
+        // The client side reads the answer: HPACK is not for tests to parse.
         client c;
         c.sent();
-        s.hear(preface + settings + frame(1, 4, 1, r.head));
-        std::string out = s.hear(frame(0, 1, 1, r.data));
+        std::string out = s.hear(preface + settings + frame(1, 4, 1, r.head));
+        out += s.hear(frame(0, 1, 1, r.data));
         CHECK_MESSAGE(s.alive, r.why);
         CHECK_MESSAGE(!s.session.next_arrived(), r.why);
         CHECK_MESSAGE(s.session.open() == 0, r.why);
+        CHECK_MESSAGE(s.session.coming() == 0, r.why);
+        c.hear(out);
+        const reply a = c.answer();
+        CHECK_MESSAGE(a.status.code == r.code, r.why);
+        CHECK_MESSAGE(a.status.message.find(r.words) != std::string::npos, r.why << ": " << a.status.message);
     }
 }
 
@@ -335,4 +287,103 @@ TEST_CASE("a call whose client has gone is told of once it was taken, and only t
     CHECK(s.session.next_gone() == 3);
     s.session.respond(3, {});  // too late, and no harm
     CHECK(s.session.open() == 0);
+}
+
+TEST_CASE("calls that do not come whole have a bound together")
+{
+    server s;  // 1000 bytes of a message, 5000 of all
+    s.hear(preface + settings);
+    for (std::uint32_t id = 1; id < 16; id += 2) {
+        s.hear(frame(1, 4, id, call_head()) + frame(0, 0, id, message(std::string(900, 'x')).substr(0, 895)));
+        CHECK(s.session.coming() <= 5000);
+    }
+    CHECK(s.session.open() == 5);
+    s.hear(frame(0, 1, 1, "12345678901"));
+    CHECK(!s.session.next_arrived());  // it was too long
+    s.hear(frame(0, 1, 3, "1234567890"));
+    CHECK(s.session.next_arrived()->id == 3);
+    CHECK(s.session.coming() == 890 * 3);
+    s.hear(frame(3, 0, 5, std::string("\0\0\0\10", 4)));
+    CHECK(s.session.coming() == 890 * 2);
+    CHECK(s.alive);
+}
+
+TEST_CASE("whoever wants answers and takes none is given up, on both sides")
+{
+    // Streams beyond the limit, which all are to be refused.
+    server s;
+    std::string bytes = preface + settings;
+    std::uint32_t id = 1;
+    for (; id < 100'000 && s.alive; id += 2) {
+        s.alive = s.session.feed(bytes, t0);
+        bytes = frame(1, 4, id, call_head());
+    }
+    CHECK(!s.alive);
+    CHECK(id > 1000);
+
+    client pinged;
+    pinged.sent();
+    pinged.hear(settings);
+    for (int i = 0; i < 10'000 && pinged.alive; ++i)
+        pinged.hear(frame(6, 0, 0, "12345678"));
+    CHECK(!pinged.alive);
+}
+
+TEST_CASE("a client outlives a server that only makes work, as long as it takes the answers")
+{
+    client c;
+    c.sent();
+    c.hear(settings);
+    c.sent();
+    for (int i = 0; i < 5'000; ++i) {
+        c.hear(frame(6, 0, 0, "12345678"));
+        c.hear(frame(4, 0, 0));
+        c.hear(frame(8, 0, 0, std::string("\0\0\0\1", 4)));
+        c.hear(frame(0xbe, 0, 0, "unknown"));
+        CHECK(c.sent().size() == 17 + 9);
+    }
+    CHECK(c.alive);
+    c.hear(grpc_test::answer(1, "hello"));
+    CHECK(c.answer().message == "hello");
+
+    // Interim answers without end.
+    client patient;
+    patient.sent();
+    patient.hear(settings);
+    for (int i = 0; i < 100; ++i)
+        patient.hear(frame(1, 4, 1, field(":status", "103")));
+    patient.sent();
+    CHECK(patient.answer().status.code == status_code::resource_exhausted);
+}
+
+TEST_CASE("fields that are more than can be sent end their call, and nothing else")
+{
+    const std::string giant(2 * 1024 * 1024, 'x');
+    client c;
+    c.sent();
+    c.hear(settings);
+    client_stream other;
+    const metadata more{{"x", giant}};
+    REQUIRE(c.session.start(other, {.authority = "h", .path = "/a", .user_agent = "t", .more = &more}));
+    c.sent();
+    REQUIRE(c.session.next_over() == &other);
+    const reply r = other.answer.finish(other.code);
+    CHECK(r.status.code == status_code::resource_exhausted);
+    CHECK(r.status.message.find("too large to be sent") != std::string::npos);
+    c.hear(grpc_test::answer(1, "hello"));
+    CHECK(c.answer().message == "hello");
+
+    server s;
+    std::string out = s.hear(preface + settings + frame(1, 4, 1, call_head()) + frame(0, 1, 1, message("x")));
+    REQUIRE(s.session.next_arrived());
+    reply large;
+    large.trailers.add("x", giant);
+    s.session.respond(1, large);
+    out += s.hear("");
+    CHECK(s.session.open() == 0);
+    CHECK(s.session.going() == 0);
+    client asked;
+    asked.sent();
+    asked.hear(out);
+    CHECK(asked.answer().status.code == status_code::internal);
 }

@@ -56,15 +56,6 @@ namespace mayfly::grpc::detail {
            (type.size() == ours.size() || type[ours.size()] == '+' || type[ours.size()] == ';');
 }
 
-/// What a peer said, fit to be shown: not too long, and printable.
-[[nodiscard]] inline std::string shown(std::string_view text, std::size_t most = 200)
-{
-    std::string out(text.substr(0, most));
-    std::replace_if(
-        out.begin(), out.end(), [](char c) { return c < ' ' || c > '~'; }, ' ');
-    return out;
-}
-
 /// Adds a field to metadata. What is not base64 where it should be is dropped.
 inline void add_field(metadata& to, std::string_view name, std::string_view value)
 {

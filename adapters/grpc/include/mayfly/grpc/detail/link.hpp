@@ -163,7 +163,7 @@ private:
         if (out_.capacity() > kept)
             out_ = {};
         if (user_ && session_->over())
-            return lose({});
+            return lose(session_->broken() ? boost::asio::error::invalid_argument : error_code());
         if (user_)
             user_->wrote();
     }
@@ -190,7 +190,7 @@ private:
         stream_.close();
         std::string words = ec == boost::asio::error::eof ? "the peer closed the connection" : ec.message();
         if (ec == boost::asio::error::invalid_argument)
-            words = "the peer does not speak HTTP/2: " + session_->words();
+            words = "the peer does not speak HTTP/2" + (session_->words().empty() ? "" : ": " + session_->words());
         user->lost(ec, std::move(words));
     }
 

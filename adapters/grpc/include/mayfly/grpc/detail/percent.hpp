@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -49,6 +50,15 @@ constexpr int hex_value(char c) noexcept
         out += static_cast<char>(high * 16 + low);
         i += 2;
     }
+    return out;
+}
+
+/// What a peer said, fit to be shown: not too long, and printable.
+[[nodiscard]] inline std::string shown(std::string_view text, std::size_t most = 200)
+{
+    std::string out(text.substr(0, most));
+    std::replace_if(
+        out.begin(), out.end(), [](char c) { return c < ' ' || c > '~'; }, ' ');
     return out;
 }
 

@@ -124,8 +124,8 @@ private:
     // link_user
     bool came(std::string_view bytes) override
     {
-        talked_ = true;
         const bool sense = session_.feed(bytes, clock::now());
+        talked_ = session_.proven();
         while (auto call = session_.next_arrived())
             serve(*std::move(call));
         while (const auto id = session_.next_gone())

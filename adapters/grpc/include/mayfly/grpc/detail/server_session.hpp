@@ -108,6 +108,8 @@ public:
     [[nodiscard]] std::size_t open() const noexcept { return streams_.size(); }
     /// The client did too much of something that costs it nothing.
     [[nodiscard]] bool calmed() const noexcept { return calmed_; }
+    /// The client has sent its settings, and so is one that speaks HTTP/2.
+    [[nodiscard]] bool proven() const noexcept { return proven_; }
     [[nodiscard]] bool take_pong() noexcept { return std::exchange(pong_, false); }
     /// Bytes of requests that are not complete.
     [[nodiscard]] std::size_t coming() const noexcept { return coming_; }
@@ -217,6 +219,7 @@ private:
                 guard(pings_);
             break;
         case NGHTTP2_SETTINGS:
+            proven_ = true;
             if (!acknowledges)
                 guard(settings_);
             break;
@@ -416,6 +419,7 @@ private:
     flood_guard settings_{50, 1};
     flood_guard overhead_{20'000, 5'000};
     bool calmed_ = false;
+    bool proven_ = false;
     bool pong_ = false;
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <mayfly/grpc/detail/base64.hpp>
+#include <mayfly/grpc/detail/percent.hpp>
 #include <mayfly/grpc/metadata.hpp>
 
 #include <boost/container/small_vector.hpp>
@@ -94,6 +95,8 @@ public:
 
     void ping() { nghttp2_submit_ping(native_.get(), NGHTTP2_FLAG_NONE, nullptr); }
 
+    /// The peer has broken the rules, and has been told so.
+    [[nodiscard]] bool broken() const noexcept { return broken_; }
     /// What was wrong with the peer's bytes.
     [[nodiscard]] const std::string& words() const noexcept { return words_; }
 
@@ -195,12 +198,19 @@ private:
             });
         nghttp2_session_callbacks_set_on_frame_send_callback(
             c, [](nghttp2_session*, const nghttp2_frame* f, void* user) {
-                of(user).on_sent(*f);
+                session& me = of(user);
+                me.broken_ = me.broken_ || (f->hd.type == NGHTTP2_GOAWAY && f->goaway.error_code != NGHTTP2_NO_ERROR);
+                me.on_sent(*f);
                 return 0;
             });
         nghttp2_session_callbacks_set_on_frame_not_send_callback(
             c, [](nghttp2_session*, const nghttp2_frame* f, int error, void* user) {
                 of(user).on_not_sent(*f, error);
+                return 0;
+            });
+        nghttp2_session_callbacks_set_error_callback2(
+            c, [](nghttp2_session*, int, const char* words, std::size_t size, void* user) {
+                of(user).words_ = shown({words, size});
                 return 0;
             });
         nghttp2_session_callbacks_set_on_stream_close_callback(
@@ -212,6 +222,7 @@ private:
 
     std::unique_ptr<nghttp2_session, nghttp2_free> native_{};
     std::string words_{};
+    bool broken_ = false;
 };
 
 }  // namespace mayfly::grpc::detail
