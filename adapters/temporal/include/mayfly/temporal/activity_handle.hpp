@@ -6,6 +6,7 @@
 #include <mayfly/temporal/client_error.hpp>
 #include <mayfly/temporal/connection.hpp>
 #include <mayfly/temporal/data_converter.hpp>
+#include <mayfly/temporal/detail/requests.hpp>
 #include <mayfly/temporal/detail/unique_key.hpp>
 #include <mayfly/temporal/failure_converter.hpp>
 #include <mayfly/temporal/rpc_error.hpp>
@@ -42,17 +43,6 @@ struct activity_outcome {
 
 namespace detail {
 
-/// A request with what all have in common.
-template <class Request>
-Request request_for(const connection& c)
-{
-    Request out;
-    out.set_namespace_(c.options().name_space);
-    if constexpr (requires { out.set_identity(std::string()); })
-        out.set_identity(c.options().identity);
-    return out;
-}
-
 inline client_errc error_of(const api::failure::Failure& f)
 {
     const auto* at = &f;
@@ -73,7 +63,9 @@ boost::system::error_code read_outcome(
     if (said.has_failure()) {
         out.failure = said.failure();
         out.exception = to_exception(said.failure(), with);
-        out.words = describe(said.failure());
+        // What a codec hides is in the exception only.
+        const bool hidden = said.failure().has_encoded_attributes();
+        out.words = describe(hidden ? to_failure(out.exception, data_converter()) : said.failure());
         return error_of(said.failure());
     }
     if constexpr (std::is_void_v<R>) {

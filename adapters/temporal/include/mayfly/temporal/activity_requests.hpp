@@ -181,9 +181,8 @@ struct heartbeat_answer {
 
 namespace detail {
 
-inline api::common::RetryPolicy to_wire(const activity_retry& r)
+inline api::common::RetryPolicy policy_of(const activity_retry& r)
 {
-    using temporal::to_wire;
     api::common::RetryPolicy out;
     if (r.initial_interval.count() > 0)
         *out.mutable_initial_interval() = to_wire(r.initial_interval);
@@ -199,9 +198,8 @@ inline api::common::RetryPolicy to_wire(const activity_retry& r)
 }
 
 /// Everything but namespace, identity, ids, input and what a data converter makes.
-inline api::StartActivityExecutionRequest to_wire(const std::string& type, const start_options& o)
+inline api::StartActivityExecutionRequest start_request(const std::string& type, const start_options& o)
 {
-    using temporal::to_wire;
     api::StartActivityExecutionRequest out;
     out.mutable_activity_type()->set_name(type);
     out.mutable_task_queue()->set_name(o.task_queue);
@@ -216,7 +214,7 @@ inline api::StartActivityExecutionRequest to_wire(const std::string& type, const
     if (o.start_delay.count() > 0)
         *out.mutable_start_delay() = to_wire(o.start_delay);
     if (o.retry)
-        *out.mutable_retry_policy() = detail::to_wire(*o.retry);
+        *out.mutable_retry_policy() = policy_of(*o.retry);
     if (o.reuse != id_reuse::server_default)
         out.set_id_reuse_policy(static_cast<api::enums::ActivityIdReusePolicy>(o.reuse));
     if (o.conflict != id_conflict::server_default)
@@ -243,11 +241,6 @@ constexpr activity_status to_status(api::enums::ActivityExecutionStatus s) noexc
     case api::enums::ACTIVITY_EXECUTION_STATUS_PAUSED: return activity_status::paused;
     }
     return activity_status::unknown;
-}
-
-inline std::optional<wall_clock_time> time_of(bool is_there, const wire::Timestamp& t)
-{
-    return is_there ? std::optional(from_wire(t)) : std::nullopt;
 }
 
 /// What lists and descriptions have in common.

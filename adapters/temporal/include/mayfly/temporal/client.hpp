@@ -5,6 +5,9 @@
 #include <mayfly/temporal/activity_requests.hpp>
 #include <mayfly/temporal/connection.hpp>
 #include <mayfly/temporal/data_converter.hpp>
+#include <mayfly/temporal/detail/requests.hpp>
+#include <mayfly/temporal/detail/unique_key.hpp>
+#include <mayfly/temporal/failure_converter.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 
@@ -188,7 +191,7 @@ private:
     auto start(const std::string& type, converted<api::common::Payloads> input, const start_options& options,
         Token&& token) const
     {
-        auto request = detail::to_wire(type, options);
+        auto request = detail::start_request(type, options);
         request.set_namespace_(on_->options().name_space);
         request.set_identity(on_->options().identity);
         request.set_activity_id(options.id.empty() ? detail::unique_key() : options.id);

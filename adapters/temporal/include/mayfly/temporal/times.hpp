@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <limits>
+#include <optional>
 
 // Moments and durations as messages have them, and as C++ has them. What one side cannot hold becomes the nearest that
 // it can; nothing wraps.
@@ -76,6 +77,12 @@ constexpr std::int64_t join(std::int64_t seconds, std::int32_t nanos) noexcept
 [[nodiscard]] inline wall_clock_time from_wire(const wire::Timestamp& t)
 {
     return wall_clock_time(std::chrono::nanoseconds(detail::join(t.seconds(), t.nanos())));
+}
+
+/// For a field that may be absent.
+[[nodiscard]] inline std::optional<wall_clock_time> time_of(bool is_there, const wire::Timestamp& t)
+{
+    return is_there ? std::optional(from_wire(t)) : std::nullopt;
 }
 
 }  // namespace mayfly::temporal
