@@ -12,6 +12,7 @@
 #include <mayfly/temporal/embedded/start_rules.hpp>
 #include <mayfly/temporal/embedded/task_queues.hpp>
 #include <mayfly/temporal/embedded/types.hpp>
+#include <mayfly/temporal/embedded/worker_list.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -396,7 +397,7 @@ public:
             if (grpc::status bad = check_length("taskQueue, identity or worker instance key", *text, limits_.id_length);
                 !bad.ok())
                 return tell(id, std::move(bad));
-        if (queues_.is_shut_down(r.queue.name_space, r.instance, who.now.at))
+        if (workers_.refuses_polls(r.queue.name_space, r.instance, who.now))
             return tell(id, grpc::status());
         if (grpc::status bad =
                 deployments_.polled(r.queue.name_space, r.queue.name, r.queue.type, r.options, who.now, queues_);
@@ -531,6 +532,16 @@ public:
             tell(id, a->SerializeAsString());
         else
             tell(id, a.error());
+    }
+
+    /// Any call about workers that tell of themselves.
+    template <class Request>
+    [[nodiscard]] auto worker(const Request& r, const caller& who)
+        -> decltype(std::declval<worker_list&>().answer(r, who.now))
+    {
+        if (grpc::status bad = names_.check(r.namespace_()); !bad.ok())
+            return bad;
+        return workers_.answer(r, who.now);
     }
 
     // Calls that nobody waits for any more.
@@ -1056,6 +1067,7 @@ private:
     namespaces names_{limits_};
     task_queues queues_{limits_};
     deployment_store deployments_{};
+    worker_list workers_{};
     activity_store store_{};
     std::unordered_map<ticket, std::unique_ptr<waiting_call>> waits_{};
     std::map<std::string, std::size_t> waits_of_{};  // by namespace

@@ -57,6 +57,12 @@ void by_deployments(engine& e, ticket id, std::string_view message, const caller
     read_and<Request>(e, id, message, [&](Request& r) { e.tell(id, e.deployment(r, who)); });
 }
 
+template <class Request>
+void by_workers(engine& e, ticket id, std::string_view message, const caller& who)
+{
+    read_and<Request>(e, id, message, [&](Request& r) { e.tell(id, e.worker(r, who)); });
+}
+
 template <class Request, task_type Type>
 void by_poll(engine& e, ticket id, std::string_view message, const caller& who)
 {
@@ -79,6 +85,7 @@ void by_poll(engine& e, ticket id, std::string_view message, const caller& who)
     using detail::at_once;
     using detail::by_deployments;
     using detail::by_poll;
+    using detail::by_workers;
     using detail::in_time;
     using detail::plainly;
     static const std::unordered_map<std::string_view, method_call> methods{
@@ -129,6 +136,10 @@ void by_poll(engine& e, ticket id, std::string_view message, const caller& who)
         {"DescribeTaskQueue", &at_once<DescribeTaskQueueRequest, &engine::describe_queue>},
         {"UpdateTaskQueueConfig", &at_once<UpdateTaskQueueConfigRequest, &engine::configure_queue>},
         {"ShutdownWorker", &at_once<ShutdownWorkerRequest, &engine::shutdown_worker>},
+        {"RecordWorkerHeartbeat", &by_workers<RecordWorkerHeartbeatRequest>},
+        {"ListWorkers", &by_workers<ListWorkersRequest>},
+        {"CountWorkers", &by_workers<CountWorkersRequest>},
+        {"DescribeWorker", &by_workers<DescribeWorkerRequest>},
 
         {"CreateWorkerDeployment", &by_deployments<CreateWorkerDeploymentRequest>},
         {"CreateWorkerDeploymentVersion", &by_deployments<CreateWorkerDeploymentVersionRequest>},

@@ -158,20 +158,11 @@ public:
         return true;
     }
 
-    /// Whether polls of this instance are answered empty at once.
-    [[nodiscard]] bool is_shut_down(const std::string& name_space, const std::string& instance, uptime now)
-    {
-        std::erase_if(shut_down_, [now](const auto& entry) { return entry.second <= now; });
-        return !instance.empty() && shut_down_.contains({name_space, instance});
-    }
-
     /// A worker says goodbye: its polls there end, empty, and it is listed no more. Which polls ended.
     [[nodiscard]] std::vector<ticket> shut_down(const std::string& name_space, const std::string& instance,
         const std::string& identity, const std::string& queue, const std::set<task_type>& types, const moment& now)
     {
         std::vector<ticket> out;
-        if (!instance.empty() && shut_down_.size() < limits_->pollers)
-            shut_down_[{name_space, instance}] = later(now.at, std::chrono::seconds(30));
         for (const auto& [key, q] : all_) {
             if (key.name_space != name_space || (!queue.empty() && key.name != queue) || !types.contains(key.type))
                 continue;
@@ -357,9 +348,8 @@ private:
     const limits* limits_;
     std::map<queue_key, std::unique_ptr<task_queue>> all_{};
     std::unordered_map<ticket, std::unique_ptr<parked_poll>> parked_{};
-    std::map<std::string, std::size_t> parked_of_{};                     // by namespace
-    std::unordered_map<std::uint64_t, known_poller*> busy_{};            // by the order of what is being done
-    std::map<std::pair<std::string, std::string>, uptime> shut_down_{};  // namespace and instance, until when
+    std::map<std::string, std::size_t> parked_of_{};           // by namespace
+    std::unordered_map<std::uint64_t, known_poller*> busy_{};  // by the order of what is being done
     alarms<parked_poll> expiries_{};
     alarms<task_queue> releases_{};
     alarms<known_poller> memories_{};

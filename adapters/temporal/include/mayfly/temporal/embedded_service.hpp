@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <mayfly/clock.hpp>
+#include <mayfly/grpc/server.hpp>
+#include <mayfly/temporal/embedded/methods.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/error_code.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace mayfly::temporal {
+
+struct embedded_options {
+    std::string address = "127.0.0.1";  ///< An IPv4 or IPv6 address to listen on.
+    std::uint16_t port = 0;             ///< 0: any free one.
+    std::vector<std::string> namespaces{"default"};
+    embedded::limits limits{};
+    std::uint64_t seed = 0;  ///< Of ids and tokens; 0: another one each time.
+
+    /// Called for every task that is added to a queue, with what became of it; and for workers that come and go. From
+    /// the executor, after the call or the moment that brought it about. They may use the service, but not destroy it.
+    std::function<void(const embedded::add_event&)> on_added{};
+    std::function<void(const embedded::worker_event&)> on_worker{};
+};
+
+namespace detail {
+
+/// Lives for as long as a handler runs.
+template <DeadlineClock C>
+class embedded_core : public std::enable_shared_from_this<embedded_core<C>> {
+public:
+    using error_code = boost::system::error_code;
+
+    embedded_core(boost::asio::any_io_executor executor, embedded_options options)
+        : options_(std::move(options)),
+          engine_(options_.limits, options_.seed != 0 ? options_.seed : random_seed()),
+          executor_(executor),
+          timer_(executor)
+    {
+        for (const std::string& name : options_.namespaces)
+            engine_.make_namespace(name);
+    }
+
+    [[nodiscard]] const embedded::engine& engine() const noexcept { return engine_; }
+    [[nodiscard]] const embedded_options& options() const noexcept { return options_; }
+
+    [[nodiscard]] embedded::moment now() const
+    {
+        const auto at = C::now();
+        const auto since_epoch = std::chrono::duration_cast<uptime>(at - C::from_wall(wall_time{}));
+        return {std::chrono::duration_cast<uptime>(at - begun_), std::chrono::sys_time<uptime>(since_epoch)};
+    }
+
+    boost::asio::awaitable<grpc::reply> handle(grpc::server_call call)
+    {
+        namespace asio = boost::asio;
+        const auto self = this->shared_from_this();
+        const embedded::ticket id = ++last_ticket_;
+        const std::shared_ptr<waiting> entry = begin(id, call);
+        if (!entry->got) {
+            entry->wake.emplace(executor_, asio::steady_timer::time_point::max());
+            error_code ignored;
+            co_await entry->wake->async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+        }
+        waiting_.erase(id);
+        const auto state = co_await asio::this_coro::cancellation_state;
+        if (state.cancelled() == asio::cancellation_type::none && entry->got) {
+            grpc::reply r;
+            r.status = std::move(entry->got->status);
+            r.message = std::move(entry->got->message);
+            co_return r;
+        }
+        // Nobody is there for the answer: the poll leaves its place, and what it may have been given goes back.
+        const embedded::moment at = now();
+        engine_.leave(id, at);
+        if (entry->got && entry->got->task)
+            engine_.give_back(*entry->got->task, at);
+        deliver();
+        co_return grpc::reply{};
+    }
+
+    /// All calls that wait are answered with nothing, and so are those that would.
+    void stop()
+    {
+        if (std::exchange(stopped_, true))
+            return;
+        timer_.cancel();
+        for (const auto& [id, entry] : std::unordered_map(waiting_))
+            if (!entry->got) {
+                engine_.leave(id, now());
+                entry->answer({id, {}, {}, {}});
+            }
+    }
+
+private:
+    struct waiting {
+        std::optional<boost::asio::steady_timer> wake{};
+        std::optional<embedded::answer> got{};
+
+        void answer(embedded::answer a)
+        {
+            got = std::move(a);
+            if (wake)
+                wake->cancel();
+        }
+    };
+
+    static std::uint64_t random_seed()
+    {
+        std::random_device device;
+        return (std::uint64_t{device()} << 32) | device();
+    }
+
+    [[nodiscard]] std::shared_ptr<waiting> begin(embedded::ticket id, const grpc::server_call& call)
+    {
+        embedded::caller who;
+        who.now = now();
+        if (call.deadline)
+            who.deadline =
+                who.now.at + std::chrono::duration_cast<uptime>(*call.deadline - std::chrono::steady_clock::now());
+        who.client_name = call.request.metadata.get("client-name").value_or("");
+        who.client_version = call.request.metadata.get("client-version").value_or("");
+        auto entry = std::make_shared<waiting>();
+        waiting_.emplace(id, entry);
+        engine_.advance(who.now);
+        embedded::serve(engine_, id, call.request.path, call.request.message, who);
+        deliver();
+        if (stopped_ && !entry->got) {
+            engine_.leave(id, who.now);
+            entry->answer({id, {}, {}, {}});
+        }
+        return entry;
+    }
+
+    /// After everything that was done with the engine: brings answers and news to where they belong.
+    void deliver()
+    {
+        embedded::outputs out = engine_.take_outputs();
+        for (embedded::answer& a : out.answers)
+            if (const auto at = waiting_.find(a.id); at != waiting_.end()) {
+                const std::shared_ptr<waiting> entry = at->second;
+                entry->answer(std::move(a));
+            }
+        arm();
+        for (const auto& e : out.added)
+            if (options_.on_added)
+                options_.on_added(e);
+        for (const auto& e : out.workers)
+            if (options_.on_worker)
+                options_.on_worker(e);
+    }
+
+    void arm()
+    {
+        if (stopped_)
+            return;
+        const uptime next = engine_.next_event();
+        if (next == never || next >= armed_)
+            return;
+        armed_ = next;
+        timer_.expires_at(begun_ + std::chrono::duration_cast<typename C::duration>(next));
+        timer_.async_wait([weak = this->weak_from_this()](const error_code& ec) {
+            const auto self = weak.lock();
+            if (!self || ec || self->stopped_)
+                return;
+            self->armed_ = never;
+            self->engine_.advance(self->now());
+            self->deliver();
+        });
+    }
+
+    embedded_options options_;
+    embedded::engine engine_;
+    boost::asio::any_io_executor executor_;
+    boost::asio::basic_waitable_timer<C> timer_;
+    typename C::time_point begun_ = C::now();
+    std::unordered_map<embedded::ticket, std::shared_ptr<waiting>> waiting_{};
+    embedded::ticket last_ticket_ = 0;
+    uptime armed_ = never;
+    bool stopped_ = false;
+};
+
+}  // namespace detail
+
+/** A Temporal service for development and tests, in this process: clients and workers of any language talk to it as
+   they do to a server.
+
+    It serves namespaces, standalone activities, task queues, worker heartbeats and worker deployments; workflows it
+   does not. What it knows is in memory. It runs on the clock `C`, which may be a manual one. Used from one thread or
+    strand, which its executor is. It may go at any time.
+*/
+template <DeadlineClock C>
+class basic_embedded_service {
+public:
+    using error_code = boost::system::error_code;
+
+    explicit basic_embedded_service(boost::asio::any_io_executor executor, embedded_options options = {})
+        : core_(std::make_shared<detail::embedded_core<C>>(executor, std::move(options))),
+          server_(executor, server_options_of(core_->options()))
+    {
+        server_.handle_others([core = core_](grpc::server_call call) { return core->handle(std::move(call)); });
+    }
+
+    basic_embedded_service(basic_embedded_service&&) noexcept = default;
+    basic_embedded_service& operator=(basic_embedded_service&&) = delete;
+    ~basic_embedded_service()
+    {
+        if (core_)
+            core_->stop();
+    }
+
+    /// Opens the port and begins to serve. Called once. On failure nothing is left open.
+    [[nodiscard]] error_code listen() { return server_.listen(); }
+    [[nodiscard]] std::uint16_t port() const noexcept { return server_.port(); }
+
+    /// What it knows, for reading.
+    [[nodiscard]] const embedded::engine& engine() const noexcept { return core_->engine(); }
+    [[nodiscard]] embedded::moment now() const { return core_->now(); }
+
+    /** Stops gracefully: `void(error_code)`.
+
+        Polls and other calls that wait are answered with nothing at once; the others end. Completes when no connection
+        is left. Cancelling this (any type) ends the waiting, not the stopping.
+    */
+    template <class Token>
+    auto async_stop(Token&& token)
+    {
+        core_->stop();
+        return server_.async_stop(std::forward<Token>(token));
+    }
+
+private:
+    static grpc::server_options server_options_of(const embedded_options& o)
+    {
+        grpc::server_options out;
+        out.address = o.address;
+        out.port = o.port;
+        // Whoever waits for thousands of results does so on one connection.
+        out.max_streams = 100'000;
+        return out;
+    }
+
+    std::shared_ptr<detail::embedded_core<C>> core_;
+    grpc::server server_;
+};
+
+/// On the machine's own clocks.
+using embedded_service = basic_embedded_service<deadline_clock>;
+
+}  // namespace mayfly::temporal
