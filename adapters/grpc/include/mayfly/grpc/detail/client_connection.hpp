@@ -161,11 +161,23 @@ private:
         }
         if (owner_ && session_.draining() && !std::exchange(was_draining_, true))
             owner_->draining(*this);
+        hand_back();
+        return sense;
+    }
+
+    // Some streams are over because they cannot be sent.
+    void wrote() override
+    {
+        const auto self = shared_from_this();
+        hand_back();
+    }
+
+    void hand_back()
+    {
         while (client_stream* const s = owner_ ? session_.next_over() : nullptr) {
             useful_ = useful_ || s->answer.begun();
             owner_->over(*this, *s);
         }
-        return sense;
     }
 
     void lost(error_code ec, std::string words) override

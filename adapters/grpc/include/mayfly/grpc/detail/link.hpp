@@ -27,7 +27,9 @@ public:
     /// Bytes for the session, which is what they are to be fed to. False: they made no sense.
     virtual bool came(std::string_view bytes) = 0;
     /// Everything that there was to say has been written.
-    virtual void wrote() {}
+    virtual void wrote() = 0;
+    /// The peer does not take what is written, as `stalled()` says.
+    virtual void stalls() {}
     /// The link is of no use any more, and is heard no more. Without an error, both sides had said all.
     virtual void lost(boost::system::error_code, std::string words) = 0;
 
@@ -181,6 +183,7 @@ private:
                 return self->lose(ec);
             self->flush();
         });
+        user_->stalls();
     }
 
     void lose(error_code ec)

@@ -125,7 +125,7 @@ private:
     bool came(std::string_view bytes) override
     {
         const bool sense = session_.feed(bytes, clock::now());
-        talked_ = session_.proven();
+        const bool begins = session_.proven() && !std::exchange(talked_, true);
         while (auto call = session_.next_arrived())
             serve(*std::move(call));
         while (const auto id = session_.next_gone())
@@ -133,10 +133,18 @@ private:
         if (session_.take_pong() && leaving_ && !std::exchange(left_, true))
             session_.leave(true);
         note_idle();
+        if (begins)
+            look_after();
         return sense;
     }
 
     void wrote() override { note_idle(); }
+
+    void stalls() override
+    {
+        if (const auto end = after(link_->stalled(), shared_->options.write_timeout); end < wakes_at_)
+            wait_until(end);
+    }
 
     void lost(error_code, std::string) override { close(); }
 
@@ -276,9 +284,6 @@ private:
             next = std::min({next, after(begun_, o.max_age), after(idle_since_, o.idle_timeout)});
         for (const auto& [id, r] : running_)
             next = std::min(next, r->deadline);
-        // A client that begins not to read is found by looking now and then.
-        if (o.write_timeout.count() > 0 && session_.open() != 0)
-            next = std::min(next, now + o.write_timeout);
         wait_until(next);
     }
 
