@@ -20,6 +20,7 @@ struct verb {
 };
 
 constexpr verb verbs[] = {
+    {"activity", examples::activity_command, "start standalone activities, and see to them"},
     {"package", examples::package_command, "make the archive that a Lambda function is created or updated with"},
 };
 
