@@ -3,7 +3,10 @@
 
 #include <mayfly/clock.hpp>
 #include <mayfly/grpc/server.hpp>
+#include <mayfly/temporal/embedded/engine_records.hpp>
 #include <mayfly/temporal/embedded/methods.hpp>
+#include <mayfly/temporal/embedded/queue_source.hpp>
+#include <mayfly/temporal/embedded/state_file.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -13,6 +16,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/system/errc.hpp>
 #include <boost/system/error_code.hpp>
 
 #include <chrono>
@@ -35,10 +39,18 @@ struct embedded_options {
     embedded::limits limits{};
     std::uint64_t seed = 0;  ///< Of ids and tokens; 0: another one each time.
 
+    /// Where to keep what was accepted, so that the next service with the same file goes on from there. Empty: in
+    /// memory alone.
+    std::string state_file{};
+    embedded::state_file_options state_options{};
+
     /// Called for every task that is added to a queue, with what became of it; and for workers that come and go. From
     /// the executor, after the call or the moment that brought it about. They may use the service, but not destroy it.
     std::function<void(const embedded::add_event&)> on_added{};
     std::function<void(const embedded::worker_event&)> on_worker{};
+    /// Called once, with a sentence, when the state file cannot be written any more. From then on every call is
+    /// refused: nothing is accepted that a restart would not find.
+    std::function<void(const std::string&)> on_failed{};
 };
 
 namespace detail {
@@ -61,6 +73,7 @@ public:
 
     [[nodiscard]] const embedded::engine& engine() const noexcept { return engine_; }
     [[nodiscard]] const embedded_options& options() const noexcept { return options_; }
+    [[nodiscard]] const boost::asio::any_io_executor& executor() const noexcept { return executor_; }
 
     [[nodiscard]] embedded::moment now() const
     {
@@ -95,6 +108,26 @@ public:
             engine_.give_back(*entry->got->task, at);
         deliver();
         co_return grpc::reply{};
+    }
+
+    /// Goes on from the state file. What is wrong with that; empty if nothing.
+    [[nodiscard]] std::string load()
+    {
+        if (options_.state_file.empty() || state_.is_open())
+            return {};
+        const auto found = state_.open(options_.state_file, options_.state_options);
+        if (!found)
+            return found.error();
+        embedded::engine_records::begin(engine_);
+        const embedded::moment at = now();
+        if (!embedded::engine_records::restore(engine_, found->found, at)) {
+            state_.close();
+            return options_.state_file + " holds what this version of mayfly does not understand. It is left as it is: "
+                                         "use the version that wrote it, or give another name";
+        }
+        engine_.advance(at);
+        deliver();
+        return failed_;
     }
 
     /// All calls that wait are answered with nothing, and so are those that would.
@@ -154,6 +187,7 @@ private:
     void deliver()
     {
         embedded::outputs out = engine_.take_outputs();
+        const bool failed = state_.is_open() && !keep(out.answers);
         for (embedded::answer& a : out.answers)
             if (const auto at = waiting_.find(a.id); at != waiting_.end()) {
                 const std::shared_ptr<waiting> entry = at->second;
@@ -166,6 +200,30 @@ private:
         for (const auto& e : out.workers)
             if (options_.on_worker)
                 options_.on_worker(e);
+        if (failed && !std::exchange(told_, true) && options_.on_failed)
+            options_.on_failed(failed_);
+    }
+
+    /// What changed is written before anybody hears of it. If it cannot be, nobody hears anything else, either.
+    [[nodiscard]] bool keep(std::vector<embedded::answer>& answers)
+    {
+        embedded::records changed;
+        embedded::engine_records::take_changes(engine_, changed);
+        if (failed_.empty())
+            failed_ = state_.append(changed);
+        if (failed_.empty() && state_.wants_compaction()) {
+            changed.clear();
+            embedded::engine_records::all(engine_, changed);
+            // If it cannot be written anew, the file grows on.
+            static_cast<void>(state_.compact(changed));
+        }
+        if (failed_.empty())
+            return true;
+        for (embedded::answer& a : answers) {
+            a.status = {grpc::status_code::unavailable, "the service cannot keep its state: " + failed_, {}};
+            a.message.clear();
+        }
+        return false;
     }
 
     void arm()
@@ -196,6 +254,9 @@ private:
     embedded::ticket last_ticket_ = 0;
     uptime armed_ = never;
     bool stopped_ = false;
+    embedded::state_file state_{};
+    std::string failed_{};  // Why nothing is accepted any more; empty if all is well.
+    bool told_ = false;
 };
 
 }  // namespace detail
@@ -204,8 +265,8 @@ private:
    they do to a server.
 
     It serves namespaces, standalone activities, task queues, worker heartbeats and worker deployments; workflows it
-   does not. What it knows is in memory. It runs on the clock `C`, which may be a manual one. Used from one thread or
-    strand, which its executor is. It may go at any time.
+   does not. What it knows is in memory, and in a state file if there is to be one. It runs on the clock `C`, which may
+   be a manual one. Used from one thread or strand, which its executor is. It may go at any time.
 */
 template <DeadlineClock C>
 class basic_embedded_service {
@@ -227,13 +288,34 @@ public:
             core_->stop();
     }
 
-    /// Opens the port and begins to serve. Called once. On failure nothing is left open.
-    [[nodiscard]] error_code listen() { return server_.listen(); }
+    /// Reads the state file if there is to be one, opens the port and begins to serve. Called once. On failure nothing
+    /// is left open.
+    [[nodiscard]] error_code listen()
+    {
+        problem_ = core_->load();
+        return problem_.empty() ? server_.listen() : make_error_code(boost::system::errc::io_error);
+    }
+    /// What is wrong with the state file, if `listen` failed for that; else empty.
+    [[nodiscard]] const std::string& problem() const noexcept { return problem_; }
     [[nodiscard]] std::uint16_t port() const noexcept { return server_.port(); }
 
     /// What it knows, for reading.
     [[nodiscard]] const embedded::engine& engine() const noexcept { return core_->engine(); }
     [[nodiscard]] embedded::moment now() const { return core_->now(); }
+
+    /// For a controller in this process. It may be kept for longer than the service.
+    [[nodiscard]] embedded::queue_source queue_source(std::string name_space = "default")
+    {
+        return {core_->executor(),
+            [weak = std::weak_ptr(core_), name = std::move(name_space)](
+                const deployment_version& version, uptime asked) -> std::optional<queue_reading> {
+                const auto core = weak.lock();
+                if (!core)
+                    return std::nullopt;
+                const embedded::moment now = core->now();
+                return embedded::read_queues(core->engine(), name, version, now, asked - now.at);
+            }};
+    }
 
     /** Stops gracefully: `void(error_code)`.
 
@@ -260,6 +342,7 @@ private:
 
     std::shared_ptr<detail::embedded_core<C>> core_;
     grpc::server server_;
+    std::string problem_{};
 };
 
 /// On the machine's own clocks.

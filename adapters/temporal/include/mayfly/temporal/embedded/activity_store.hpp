@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -40,6 +41,7 @@ public:
 
     void erase(execution& e)
     {
+        touch(e);
         bytes_ -= e.bytes;
         if (e.open())
             --open_;
@@ -76,13 +78,25 @@ public:
         return runs == space->second.end() ? nullptr : runs->second.back();
     }
 
-    /// Counts its bytes anew.
+    /// After a change of it: counts its bytes anew.
     void weigh(execution& e)
     {
+        touch(e);
         bytes_ -= e.bytes;
         e.bytes = e.size();
         bytes_ += e.bytes;
     }
+
+    /// Something of it changed that a restart has to find.
+    void touch(const execution& e)
+    {
+        if (keeps_changes_)
+            changed_.insert(e.run_id);
+    }
+    void keep_changes() noexcept { keeps_changes_ = true; }
+    [[nodiscard]] bool keeps_changes() const noexcept { return keeps_changes_; }
+    /// The runs that changed, or are there no more, since this was last asked for.
+    [[nodiscard]] std::set<std::string> take_changed() { return std::exchange(changed_, {}); }
 
     /// It has just been closed.
     void closed(execution& e)
@@ -109,6 +123,8 @@ private:
     std::size_t open_ = 0;
     std::size_t bytes_ = 0;
     std::uint64_t last_order_ = 0;
+    std::set<std::string> changed_{};
+    bool keeps_changes_ = false;
 };
 
 }  // namespace mayfly::temporal::embedded

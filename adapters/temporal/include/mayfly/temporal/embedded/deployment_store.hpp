@@ -478,6 +478,8 @@ public:
 
     // What survives a restart; see record.
 
+    void keep_changes() noexcept { keeps_changes_ = true; }
+
     void take_changes(records& into)
     {
         for (const auto& [kind, name_space, name, build] : changes_)
@@ -892,7 +894,8 @@ private:
 
     void note(record_kind kind, std::string_view name_space, std::string name, std::string build)
     {
-        changes_.emplace(kind, std::string{name_space}, std::move(name), std::move(build));
+        if (keeps_changes_)
+            changes_.emplace(kind, std::string{name_space}, std::move(name), std::move(build));
     }
     void changed(std::string_view name_space, const stored::Deployment& kept)
     {
@@ -934,6 +937,7 @@ private:
     std::map<std::string, deployment_book, std::less<>> books_;
     std::set<change> changes_;
     std::uint64_t routing_revision_ = 0;
+    bool keeps_changes_ = false;
 };
 
 }  // namespace mayfly::temporal::embedded

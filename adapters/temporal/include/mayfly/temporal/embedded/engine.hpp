@@ -501,6 +501,8 @@ public:
             kept.mutable_metadata()->set_reason(update.reason());
             kept.mutable_metadata()->set_update_identity(r.identity());
             put(*kept.mutable_metadata()->mutable_update_time(), who.now);
+            if (store_.keeps_changes())
+                configured_.insert(q->key());
             q->limit_by_config(update.has_rate_limit() ? std::optional<double>(rate) : std::nullopt, who.now.at);
             hand_out(*q, who.now);
         }
@@ -568,6 +570,7 @@ public:
         }
         e->stamp = 0;
         e->started.reset();
+        store_.touch(*e);
         enqueue(*e, now);
     }
 
@@ -662,6 +665,8 @@ public:
     }
 
 private:
+    friend class engine_records;  // carries it over a restart
+
     struct waiting_call {
         ticket id = 0;
         std::uint64_t order = 0;
@@ -1066,6 +1071,7 @@ private:
     id_source ids_;
     namespaces names_{limits_};
     task_queues queues_{limits_};
+    std::set<queue_key> configured_{};  // since it was last written
     deployment_store deployments_{};
     worker_list workers_{};
     activity_store store_{};

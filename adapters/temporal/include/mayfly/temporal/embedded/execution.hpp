@@ -45,6 +45,7 @@ struct execution {
     std::int32_t attempt = 1;
     std::uint64_t stamp = 0;  ///< Of the attempt that a worker has.
     bool restored = false;    ///< Its worker got it before the service was started again.
+    bool written = false;     ///< Its request is in the state file.
     moment scheduled{};
     moment dispatch{};  ///< When this attempt was, or will be, added to the queue.
     std::optional<moment> started{};

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -57,6 +58,7 @@ public:
         put(*e.config.mutable_workflow_execution_retention_ttl(), retention);
         set_archival(e.config);
         all_.emplace(r.namespace_(), std::move(e));
+        changed_.insert(r.namespace_());
         return api::RegisterNamespaceResponse();
     }
 
@@ -93,6 +95,7 @@ public:
         if (at == all_.end())
             return no_such_namespace(r.namespace_());
         name_space_entry& e = at->second;
+        changed_.insert(r.namespace_());
         if (r.config().has_workflow_execution_retention_ttl()) {
             const uptime retention = read(r.config().workflow_execution_retention_ttl());
             if (retention < std::chrono::hours(1))
@@ -118,6 +121,8 @@ public:
         return at == all_.end() ? uptime::zero() : read(at->second.config.workflow_execution_retention_ttl());
     }
 
+    /// Those that changed since this was last asked for.
+    [[nodiscard]] std::set<std::string> take_changed() { return std::exchange(changed_, {}); }
     void restore(name_space_entry e)
     {
         std::string name = e.info.name();
@@ -149,6 +154,7 @@ private:
 
     const limits* limits_;
     std::map<std::string, name_space_entry> all_{};
+    std::set<std::string> changed_{};
 };
 
 }  // namespace mayfly::temporal::embedded

@@ -8,7 +8,14 @@
 namespace mayfly::temporal::embedded {
 
 /// What a record is of. The numbers stand in state files.
-enum class record_kind : std::uint8_t { name_space = 1, activity = 2, deployment = 3, version = 4, task_queue = 5 };
+enum class record_kind : std::uint8_t {
+    name_space = 1,
+    activity = 2,
+    deployment = 3,
+    version = 4,
+    task_queue = 5,
+    activity_state = 6,
+};
 
 /** One thing that has to survive a restart, whole: a part of the service writes it anew whenever it changed.
 

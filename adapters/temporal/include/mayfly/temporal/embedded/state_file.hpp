@@ -114,6 +114,7 @@ public:
             problem_text wrong = path_ + ".new cannot be written: " + std::generic_category().message(errno);
             ::close(to);
             ::unlink(fresh.c_str());
+            compacted_ = size_;  // Not again before it has doubled.
             return wrong;
         }
         sync_folder();
