@@ -5,9 +5,7 @@
 
 #include <mayfly/temporal/run_worker.hpp>
 
-#include <boost/asio/awaitable.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <chrono>
@@ -15,7 +13,8 @@
 
 //[quickstart_worker
 namespace asio = boost::asio;
-namespace temporal = mayfly::temporal;
+using mayfly::temporal::run_worker;
+using mayfly::temporal::worker_setup;
 
 static std::string greet(const std::string& name)
 {
@@ -32,9 +31,8 @@ static asio::awaitable<std::string> cook(std::string dish, int milliseconds)
 
 int main()
 {
-    return temporal::run_worker({"kitchen", "build-1"}, [](temporal::worker_setup& worker) {
-        if (worker.options.task_queue.empty())
-            worker.options.task_queue = "orders";
+    return run_worker({"kitchen", "build-1"}, [](worker_setup& worker) {
+        worker.options.task_queue = "orders";
         worker.activity("greet", greet);
         worker.activity("cook", cook);
     });
