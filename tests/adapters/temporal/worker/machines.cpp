@@ -218,8 +218,8 @@ TEST_CASE("what a failed poll means")
             with_detail(failed_precondition, api::errordetails::ClientVersionNotSupportedFailure{}), poll_error::fatal},
         {"the namespace is being deleted",
             with_detail(failed_precondition, api::errordetails::NamespaceInvalidStateFailure{}), poll_error::fatal},
-        {"it was there when the worker started",
-            with_detail(not_found, api::errordetails::NamespaceNotFoundFailure{}), poll_error::doubtful},
+        {"it was there when the worker started", with_detail(not_found, api::errordetails::NamespaceNotFoundFailure{}),
+            poll_error::doubtful},
         {"a server in between versions", {invalid_argument}, poll_error::doubtful},
         {"a proxy without its backend", {unimplemented}, poll_error::doubtful},
         {"no reason is given", {failed_precondition}, poll_error::transient},
@@ -316,7 +316,8 @@ TEST_CASE("the order of an end")
 {
     const time_point t = begin_of_time;
     using step = stop_sequence::step;
-    const stop_sequence::plan usual{.stop_timeout = 5s, .server_ends_polls = false, .tell_patience = 2s, .poll_patience = 3s};
+    const stop_sequence::plan usual{
+        .stop_timeout = 5s, .server_ends_polls = false, .tell_patience = 2s, .poll_patience = 3s};
 
     SUBCASE("before it begins there is nothing to do")
     {

@@ -56,8 +56,8 @@ public:
         if (!made)
             throw application_error(
                 "heartbeat details of activity \"" + std::string(info_.type) + "\": " + made.error().message,
-                "HeartbeatConversion");
-        record(std::move(*made));
+                {.type = "HeartbeatConversion"});
+        record(*std::move(made));
     }
 
     /// The `index`-th of the details that an earlier attempt left; nothing if there are none. Throws
@@ -72,8 +72,8 @@ public:
         if (!value)
             throw application_error("heartbeat details of the last attempt of activity \"" + std::string(info_.type) +
                                         "\": " + value.error().message,
-                "HeartbeatConversion");
-        return std::move(*value);
+                {.type = "HeartbeatConversion"});
+        return *std::move(value);
     }
 
     /// Requested when the activity is cancelled, for whatever reason. Its callbacks run on the worker's executor.

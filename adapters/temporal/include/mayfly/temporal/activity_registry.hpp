@@ -10,7 +10,6 @@
 
 #include <boost/asio/awaitable.hpp>
 
-#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -45,30 +44,14 @@ struct activity_type {
 
 namespace detail {
 
-template <class T>
-[[nodiscard]] T decoded_argument(const activity_context& context, int index)
+template <class... T>
+[[nodiscard]] std::tuple<T...> decoded_arguments(const activity_context& context, std::type_identity<std::tuple<T...>>)
 {
-    const auto& input = context.task().input();
-    if (index >= input.payloads_size())
-        return T{};
-    auto value = context.converter().template from_payload<T>(input.payloads(index));
-    if (!value)
-        throw application_error("argument " + std::to_string(index + 1) + " of activity \"" +
-                                    std::string(context.info().type) + "\": " + value.error().message,
-            "ArgumentConversion");
-    return std::move(*value);
-}
-
-template <class Arguments, std::size_t... I>
-[[nodiscard]] Arguments decoded_arguments(const activity_context& context, std::index_sequence<I...>)
-{
-    return Arguments{decoded_argument<std::tuple_element_t<I, Arguments>>(context, static_cast<int>(I))...};
-}
-
-template <class Arguments>
-[[nodiscard]] Arguments decoded_arguments(const activity_context& context)
-{
-    return decoded_arguments<Arguments>(context, std::make_index_sequence<std::tuple_size_v<Arguments>>{});
+    auto values = context.converter().template from_payloads<T...>(context.task().input());
+    if (!values)
+        throw application_error("activity \"" + std::string(context.info().type) + "\": " + values.error().message,
+            {.type = "ArgumentConversion"});
+    return *std::move(values);
 }
 
 template <class T>
@@ -78,8 +61,8 @@ template <class T>
     if (!made)
         throw application_error(
             "result of activity \"" + std::string(context.info().type) + "\": " + made.error().message,
-            "ResultConversion");
-    return std::move(*made);
+            {.type = "ResultConversion"});
+    return *std::move(made);
 }
 
 template <class Signature, class F>
@@ -98,7 +81,7 @@ decltype(auto) call_activity(F& f, activity_context& context, typename Signature
 template <class Signature, class F>
 [[nodiscard]] api::common::Payload run_activity(F& f, activity_context& context)
 {
-    auto arguments = decoded_arguments<typename Signature::arguments>(context);
+    auto arguments = decoded_arguments(context, std::type_identity<typename Signature::arguments>{});
     if constexpr (std::is_void_v<typename Signature::result>) {
         call_activity<Signature>(f, context, std::move(arguments));
         return encoded_result(context, nullptr);
@@ -112,7 +95,7 @@ template <class Signature, class F>
 [[nodiscard]] boost::asio::awaitable<api::common::Payload> await_activity(F& f, activity_context& context)
 {
     // They stay here until the end: the function may take references to them.
-    auto arguments = decoded_arguments<typename Signature::arguments>(context);
+    auto arguments = decoded_arguments(context, std::type_identity<typename Signature::arguments>{});
     auto running = call_activity<Signature>(f, context, std::move(arguments));
     if constexpr (std::is_void_v<typename Signature::result>) {
         co_await std::move(running);

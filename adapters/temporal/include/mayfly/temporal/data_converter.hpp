@@ -98,7 +98,7 @@ public:
     {
         ::temporal::api::common::v1::Payloads out;
         conversion_error error;
-        const auto add = [&](const auto& value) {
+        [[maybe_unused]] const auto add = [&](const auto& value) {
             auto one = to_payload(value);
             if (one)
                 *out.add_payloads() = *std::move(one);
@@ -188,7 +188,7 @@ private:
     {
         std::tuple<std::optional<T>...> parts;
         conversion_error error;
-        const auto one = [&]<class Part>(std::optional<Part>& part, int index) {
+        [[maybe_unused]] const auto one = [&]<class Part>(std::optional<Part>& part, int index) {
             if (index >= payloads.payloads_size()) {
                 if constexpr (std::default_initializable<Part>) {
                     part.emplace();

@@ -120,7 +120,6 @@ public:
 private:
     struct job {
         activity_runner* runner;  // only used while the gate is open, and then it is there
-        boost::asio::any_io_executor executor;
         attempt_ptr a;
 
         void operator()()
@@ -128,10 +127,10 @@ private:
             auto outcome = run_to_end(*a->type, a->context);
             const std::scoped_lock lock(a->gate.mutex);
             if (a->gate.open)
-                boost::asio::post(runner->executor(), [self = runner->shared_from_this(), a = a,
-                                              outcome = std::move(outcome)]() mutable {
-                    self->ended(a, std::move(outcome));
-                });
+                boost::asio::post(runner->executor(),
+                    [self = runner->shared_from_this(), a = a, outcome = std::move(outcome)]() mutable {
+                        self->ended(a, std::move(outcome));
+                    });
         }
     };
 
@@ -173,7 +172,8 @@ private:
         } else if (a->type->options.runs_on == runs_on::executor) {
             ended(a, run_to_end(*a->type, a->context));
         } else if (!pool_.run(job{this, a})) {
-            fail(a, std::make_exception_ptr(application_error("the system gives the worker no thread", "NoThread")));
+            fail(a, std::make_exception_ptr(
+                        application_error("the system gives the worker no thread", {.type = "NoThread"})));
         }
     }
 
@@ -194,7 +194,7 @@ private:
         std::size_t n = 0;
         for (const std::string& name : activities_ != nullptr ? activities_->names() : std::vector<std::string>{})
             words += (n++ == 0 ? "" : ", ") + name;
-        return std::make_exception_ptr(application_error(n == 0 ? words + "none" : words, "NotRegistered"));
+        return std::make_exception_ptr(application_error(n == 0 ? words + "none" : words, {.type = "NotRegistered"}));
     }
 
     // ---- cancellation
@@ -239,9 +239,8 @@ private:
         a->throttle.stop();
         request.set_task_token(a->context.task().task_token());
         connection_->async_call(method, request, until_given_up(*a),
-            [self = shared_from_this(), a, failed](error_code ec, const auto& reply) {
-                self->reported(a, failed, ec, reply.status);
-            });
+            [self = shared_from_this(), a, failed](
+                error_code ec, const auto& reply) { self->reported(a, failed, ec, reply.status); });
     }
 
     void send_completed(const attempt_ptr& a)
@@ -255,10 +254,9 @@ private:
     {
         auto failure = interrupted ? interruption_of(a->context.cancel_reason())
                                    : application_failure(to_failure(a->outcome.thrown, converter_));
-        const bool benign = failure.application_failure_info().category() ==
-                            api::enums::APPLICATION_ERROR_CATEGORY_BENIGN;
-        log(benign || interrupted ? log_level::debug : log_level::warning,
-            shown(*a) + " failed: " + describe(failure));
+        const bool benign =
+            failure.application_failure_info().category() == api::enums::APPLICATION_ERROR_CATEGORY_BENIGN;
+        log(benign || interrupted ? log_level::debug : log_level::warning, shown(*a) + " failed: " + describe(failure));
         *failed_.mutable_failure() = std::move(failure);
         send_report(a, methods::respond_activity_task_failed, failed_, !benign);
     }
@@ -266,13 +264,9 @@ private:
     void send_canceled(const attempt_ptr& a)
     {
         canceled_.clear_details();
-        try {
-            std::rethrow_exception(a->outcome.thrown);
-        } catch (const cancelled_error& e) {
-            *canceled_.mutable_details() = e.details();
-        } catch (...) {
-            // It has no details.
-        }
+        const auto failure = to_failure(a->outcome.thrown, converter_);
+        if (failure.canceled_failure_info().has_details())
+            *canceled_.mutable_details() = failure.canceled_failure_info().details();
         send_report(a, methods::respond_activity_task_canceled, canceled_, false);
     }
 

@@ -51,8 +51,8 @@ public:
     /// The call has been answered.
     constexpr void sent() noexcept { sending_ = false; }
 
-    /// The activity has failed or was cancelled: what has not been told is told at once, and that is all. `recorded` says
-    /// that there are details which this has not heard of yet.
+    /// The activity has failed or was cancelled: what has not been told is told at once, and that is all. `recorded`
+    /// says that there are details which this has not heard of yet.
     [[nodiscard]] constexpr bool flush(time_point now, bool recorded) noexcept
     {
         ended_ = true;

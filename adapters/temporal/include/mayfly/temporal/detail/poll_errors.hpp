@@ -31,8 +31,8 @@ enum class poll_error : std::uint8_t {
     if (is_fatal_for_worker(status)) {
         if (status.code == unauthenticated)
             return poll_error::twice;
-        const bool may_pass = status.code == invalid_argument || status.code == not_found ||
-                              status.code == unimplemented;
+        const bool may_pass =
+            status.code == invalid_argument || status.code == not_found || status.code == unimplemented;
         return may_pass ? poll_error::doubtful : poll_error::fatal;
     }
     if (status.code == cancelled || status.code == deadline_exceeded)
@@ -85,7 +85,7 @@ public:
         }
         a.first = std::exchange(told_, told_ || kind != poll_error::quiet) != told_;
         // Polls that were under way together tell of one failure.
-        if (failures_ > 0 && began < last_) {
+        if (failures_ > 0 && began <= last_) {
             a.poll_again = again_;
             return a;
         }

@@ -26,8 +26,8 @@ namespace mayfly::temporal::detail {
 template <class Response>
 struct poll_listener {
     std::function<void(Response)> task{};  ///< Its slot is occupied until `task_ended`.
-    std::function<void(boost::system::error_code, const grpc::status&)> fatal{};   ///< Polling has ended.
-    std::function<void(const grpc::status&)> failing{};                            ///< The first failure of a row.
+    std::function<void(boost::system::error_code, const grpc::status&)> fatal{};  ///< Polling has ended.
+    std::function<void(const grpc::status&)> failing{};                           ///< The first failure of a row.
     std::function<void(std::uint32_t failures)> recovered{};
     std::function<void()> changed{};  ///< After each poll, last.
 };
@@ -119,9 +119,8 @@ private:
         // Failures are for `errors_` to judge, so that they are seen, and ended, from here.
         connection_->async_call(method_, request_, {.retry = grpc::retry_policy::none()},
             boost::asio::bind_cancellation_slot(cancel_[index].slot(),
-                [self = this->shared_from_this(), index, now](error_code ec, rpc_reply<Response> reply) {
-                    self->answered(index, now, ec, std::move(reply));
-                }));
+                [self = this->shared_from_this(), index, now](
+                    error_code ec, rpc_reply<Response> reply) { self->answered(index, now, ec, std::move(reply)); }));
     }
 
     void answered(std::uint32_t index, clock::time_point began, error_code ec, rpc_reply<Response> reply)

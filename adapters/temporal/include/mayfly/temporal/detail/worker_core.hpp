@@ -241,8 +241,7 @@ private:
 
     [[nodiscard]] api::worker::WorkerHeartbeat beat(api::enums::WorkerStatus status)
     {
-        return pulse_.beat(
-            status, std::chrono::system_clock::now(), polls_->slots(), totals_, polls_->last_answer());
+        return pulse_.beat(status, std::chrono::system_clock::now(), polls_->slots(), totals_, polls_->last_answer());
     }
 
     template <class Then>
@@ -344,8 +343,8 @@ private:
         stop_timer_.cancel();
         if (!capabilities_.worker_heartbeats() || !pulse_wanted_)
             return ended();
-        send_beat(api::enums::WORKER_STATUS_SHUTDOWN, std::min<std::chrono::nanoseconds>(
-                                                          config_.timing.leave_patience, std::chrono::milliseconds{500}),
+        send_beat(api::enums::WORKER_STATUS_SHUTDOWN,
+            std::min<std::chrono::nanoseconds>(config_.timing.leave_patience, std::chrono::milliseconds{500}),
             [this](const grpc::status&) { ended(); });
     }
 
