@@ -12,6 +12,7 @@ namespace examples {
 using argument_list = std::vector<std::string_view>;
 
 int activity_command(const argument_list&);
+int dev_command(const argument_list&);
 int package_command(const argument_list&);
 
 }  // namespace examples

@@ -21,6 +21,7 @@ struct verb {
 
 constexpr verb verbs[] = {
     {"activity", examples::activity_command, "start standalone activities, and see to them"},
+    {"dev", examples::dev_command, "run a Temporal service for development and tests"},
     {"package", examples::package_command, "make the archive that a Lambda function is created or updated with"},
 };
 
