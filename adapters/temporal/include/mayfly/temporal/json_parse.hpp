@@ -84,7 +84,7 @@ public:
     }
 
 private:
-    unsigned char buffer_[512];
+    alignas(boost::json::value) unsigned char buffer_[512];
     boost::json::value_stack stack_;
     std::string number_{};  ///< The parts so far of one that came in parts.
 };

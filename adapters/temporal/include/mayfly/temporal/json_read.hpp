@@ -334,7 +334,7 @@ template <class Tuple>
     return [&]<std::size_t... I>(std::index_sequence<I...>)->std::optional<Tuple>
     {
         std::tuple<std::optional<std::tuple_element_t<I, Tuple>>...> parts;
-        const auto one = [&]<std::size_t N>(std::integral_constant<std::size_t, N>) {
+        [[maybe_unused]] const auto one = [&]<std::size_t N>(std::integral_constant<std::size_t, N>) {
             auto& part = std::get<N>(parts);
             part = read_json<std::tuple_element_t<N, Tuple>>((*array)[N], json_place{at, N});
             return part.has_value();
@@ -447,13 +447,17 @@ std::optional<T> read_json(const boost::json::value& v, const json_place& at)
         const auto* const b = v.if_bool();
         return b != nullptr ? std::optional{*b} : unexpected("a boolean", v, at);
     } else if constexpr (std::same_as<T, boost::json::value>) {
-        return std::optional<T>{std::in_place, v};
+        // With memory of its own: a plain copy would share that of the text's.
+        return std::optional<T>{std::in_place, v, boost::json::storage_ptr{}};
     } else if constexpr (std::same_as<T, boost::json::object>) {
-        return v.is_object() ? std::optional<T>{std::in_place, v.get_object()} : unexpected("an object", v, at);
+        return v.is_object() ? std::optional<T>{std::in_place, v.get_object(), boost::json::storage_ptr{}}
+                             : unexpected("an object", v, at);
     } else if constexpr (std::same_as<T, boost::json::array>) {
-        return v.is_array() ? std::optional<T>{std::in_place, v.get_array()} : unexpected("an array", v, at);
+        return v.is_array() ? std::optional<T>{std::in_place, v.get_array(), boost::json::storage_ptr{}}
+                            : unexpected("an array", v, at);
     } else if constexpr (std::same_as<T, boost::json::string>) {
-        return v.is_string() ? std::optional<T>{std::in_place, v.get_string()} : unexpected("a string", v, at);
+        return v.is_string() ? std::optional<T>{std::in_place, v.get_string(), boost::json::storage_ptr{}}
+                             : unexpected("a string", v, at);
     } else if constexpr (json_integer<T>) {
         return read_integer<T>(v, at);
     } else if constexpr (json_real<T>) {

@@ -17,6 +17,7 @@
 #include <memory>
 #include <optional>
 #include <ranges>
+#include <string>
 #include <string_view>
 #include <tuple>
 #include <type_traits>
@@ -122,6 +123,11 @@ concept fixed_enum = std::is_enum_v<T> && requires
 template <class T>
 using described_members =
     boost::describe::describe_members<T, boost::describe::mod_any_access | boost::describe::mod_inherited>;
+
+/// Nothing of the JSON that it is read from can live on in it.
+template <class T>
+concept plain_value =
+    one_of<T, bool, std::string> || json_integer<T> || json_real<T> || duration_like<T> || is_time_point<T>;
 
 template <class>
 inline constexpr bool none_of_these = false;

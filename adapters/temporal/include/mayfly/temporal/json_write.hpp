@@ -62,7 +62,9 @@ void append_base64(std::string& out, const Range& bytes)
     const auto* const data = std::ranges::data(bytes);
     out.reserve(out.size() + size / 3 * 4 + 6);
     for (std::size_t i = 0; i < size; i += 3) {
-        const auto byte = [&](std::size_t k) { return i + k < size ? static_cast<std::uint32_t>(data[i + k]) : 0U; };
+        const auto byte = [&](std::size_t k) -> std::uint32_t {
+            return i + k < size ? static_cast<unsigned char>(data[i + k]) : 0U;
+        };
         const std::uint32_t three = byte(0) << 16U | byte(1) << 8U | byte(2);
         out += digits[three >> 18U];
         out += digits[three >> 12U & 63U];

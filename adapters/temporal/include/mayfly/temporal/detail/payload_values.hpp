@@ -8,6 +8,7 @@
 #include <mayfly/temporal/proto/common.pb.h>
 
 #include <boost/json/monotonic_resource.hpp>
+#include <boost/json/storage_ptr.hpp>
 
 #include <concepts>
 #include <cstddef>
@@ -193,11 +194,20 @@ template <class T>
 template <class T>
 [[nodiscard]] std::optional<T> read_text(std::string_view text, std::string& error)
 {
-    // Small ones need no memory of their own.
-    unsigned char buffer[2048];
-    boost::json::monotonic_resource memory{buffer, sizeof buffer};
-    const boost::json::value v = parse_json(text, &memory, error);
-    return error.empty() ? read_parsed<T>(v, error) : std::nullopt;
+    if constexpr (std::same_as<T, boost::json::value>) {
+        boost::json::value v = parse_json(text, {}, error);
+        return error.empty() ? std::optional<T>{std::move(v)} : std::nullopt;
+    } else if constexpr (plain_value<T>) {
+        unsigned char buffer[1024];
+        boost::json::monotonic_resource memory{buffer, sizeof buffer};
+        const boost::json::value v = parse_json(text, &memory, error);
+        return error.empty() ? read_parsed<T>(v, error) : std::nullopt;
+    } else {
+        // Counted: a copy of a boost::json::value, which a tag_invoke may keep, shares the memory of the first.
+        const auto memory = boost::json::make_shared_resource<boost::json::monotonic_resource>();
+        const boost::json::value v = parse_json(text, memory, error);
+        return error.empty() ? read_parsed<T>(v, error) : std::nullopt;
+    }
 }
 
 template <class T>
