@@ -8,6 +8,8 @@
 #include <mayfly/aws/package.hpp>
 #include <mayfly/aws/validate.hpp>
 #include <mayfly/config/read.hpp>
+#include <mayfly/grpc/channel.hpp>
+#include <mayfly/grpc/server.hpp>
 #include <mayfly/http/client.hpp>
 #include <mayfly/http/server.hpp>
 #include <mayfly/lambda_runtime/run.hpp>
