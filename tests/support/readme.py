@@ -17,7 +17,8 @@ import sys
 import textwrap
 
 root = pathlib.Path(__file__).resolve().parents[2]
-sources = ["examples/01_first_controller.cpp", "tests/unit/readme.cpp", "examples/echo_function/main.cpp"]
+sources = ["examples/quickstart/worker.cpp", "tests/unit/readme.cpp", "examples/01_first_controller.cpp",
+           "examples/echo_function/main.cpp"]
 
 
 def region(path):
