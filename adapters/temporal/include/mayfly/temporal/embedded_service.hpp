@@ -119,15 +119,13 @@ public:
         if (!found)
             return found.error();
         embedded::engine_records::begin(engine_);
-        const embedded::moment at = now();
-        if (!embedded::engine_records::restore(engine_, found->found, at)) {
+        if (!embedded::engine_records::restore(engine_, found->found, now())) {
             state_.close();
             return options_.state_file + " holds what this version of mayfly does not understand. It is left as it is: "
                                          "use the version that wrote it, or give another name";
         }
-        engine_.advance(at);
-        deliver();
-        return failed_;
+        arm();
+        return {};
     }
 
     /// All calls that wait are answered with nothing, and so are those that would.
