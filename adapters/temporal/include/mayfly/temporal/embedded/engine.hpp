@@ -422,6 +422,7 @@ public:
                 types.insert(static_cast<task_type>(type - 1));
         if (types.empty())
             types = {task_type::workflow, task_type::activity};
+        workers_.shut_down(r, who.now);
         for (const ticket id :
             queues_.shut_down(r.namespace_(), r.worker_instance_key(), r.identity(), r.task_queue(), types, who.now))
             tell(id, grpc::status());
@@ -605,6 +606,9 @@ public:
             forget(*e);
         }
     }
+
+    /// Whether this call waits for an activity.
+    [[nodiscard]] bool waits(ticket id) const { return waits_.contains(id); }
 
     [[nodiscard]] outputs take_outputs()
     {
