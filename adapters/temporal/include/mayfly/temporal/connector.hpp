@@ -213,10 +213,12 @@ private:
         return out;
     }
 
+    /// A little less than there is: who is cancelled when time is over cannot say why it took so long.
     [[nodiscard]] std::chrono::milliseconds time_for_attempt(uptime within) const
     {
-        return std::min(options_.attempt,
-            std::chrono::ceil<std::chrono::milliseconds>(std::min(within, uptime{std::chrono::hours{1}})));
+        const uptime most = std::min<uptime>(within, options_.attempt);
+        return std::chrono::ceil<std::chrono::milliseconds>(
+            most - std::min<uptime>(most / 10, std::chrono::milliseconds{250}));
     }
 
     boost::asio::any_io_executor executor_;

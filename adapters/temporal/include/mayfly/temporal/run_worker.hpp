@@ -55,7 +55,10 @@ public:
     {
         lambda_runtime::runtime_client api(io_.get_executor(), variables);
         lambda_runtime::run_report end;
+        bool told = false;
         const auto run = [&] {
+            if (told)
+                return io_.stop();
             lambda_runtime::async_run_function(
                 api, [this](event e) { return serve(std::move(e)); }, {.variables = variables},
                 boost::asio::bind_cancellation_slot(
@@ -65,8 +68,9 @@ public:
                     }));
         };
         boost::asio::signal_set signals(io_, SIGTERM, SIGINT);
-        signals.async_wait([this](boost::system::error_code ec, int) {
-            if (!ec)
+        signals.async_wait([&](boost::system::error_code ec, int) {
+            told = !ec;
+            if (told)
                 stop_.emit(boost::asio::cancellation_type::terminal);
         });
         if (opens_ahead(variables))
