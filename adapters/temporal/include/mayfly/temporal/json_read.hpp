@@ -8,6 +8,7 @@
 
 #include <boost/mp11/algorithm.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <concepts>
@@ -92,9 +93,15 @@ template <json_real T>
 [[nodiscard]] std::optional<T> read_real(const boost::json::value& v, const json_place& at)
 {
     if (const auto* const d = v.if_double()) {
-        if (std::abs(*d) > static_cast<double>(std::numeric_limits<T>::max()))
-            return refused("the number is out of range", at);
-        return static_cast<T>(*d);
+        if constexpr (std::same_as<T, float>) {
+            // The shortest text of the largest float is a little more than that, as a double.
+            if (std::abs(*d) >= 0x1.ffffffp127)
+                return refused("the number is out of range", at);
+            constexpr double largest = std::numeric_limits<float>::max();
+            return static_cast<float>(std::clamp(*d, -largest, largest));
+        } else {
+            return *d;
+        }
     }
     if (const auto* const i = v.if_int64())
         return static_cast<T>(*i);
