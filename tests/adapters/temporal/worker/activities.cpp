@@ -130,7 +130,7 @@ TEST_CASE("functions of every kind are activities")
     REQUIRE(w.until([&] { return w.server.completed.size() > n; }));
     CHECK(result_of(w.server.completed[n]) == "\"about id-11 run-11 work 1 deadline\"");
     CHECK(w.server.failed.empty());
-    CHECK(w.worker->activity().completed == 11);
+    CHECK(w.until([&] { return w.worker->activity().completed == 11; }));
     CHECK(w.worker->activity().received_in_all() == 11);
 }
 
@@ -218,6 +218,20 @@ TEST_CASE("heartbeats: at once, then throttled, newest details, none after the r
     REQUIRE(w.until([&] { return w.server.completed.size() == 1; }));
     CHECK(w.server.heartbeats.size() == 2);
     CHECK(w.server.order.back() == "RespondActivityTaskCompleted");
+}
+
+TEST_CASE("a heartbeat that is still under way when its activity succeeds changes nothing")
+{
+    world w;
+    w.config.timing.heartbeat_without_timeout = 1ms;  // a call has a second then
+    w.activities.add("beats", [](activity_context& context) { context.heartbeat(1); });
+    w.server.script("RecordActivityTaskHeartbeat", {{.never = true}});
+    w.server.script("RespondActivityTaskCompleted", {{.never = true}});
+    w.begin();
+    w.server.add(w.server.task("beats"));
+    REQUIRE(w.until([&] { return w.server.calls("RespondActivityTaskCompleted") == 1; }));
+    CHECK_FALSE(w.until([&] { return w.server.calls("RespondActivityTaskCompleted") > 1; }, 1500ms));
+    CHECK(w.server.calls("RecordActivityTaskHeartbeat") == 1);
 }
 
 TEST_CASE("a failure is told after the newest details")

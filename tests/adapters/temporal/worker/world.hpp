@@ -6,6 +6,7 @@
 #include <mayfly/temporal/worker.hpp>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -49,12 +50,15 @@ struct world {
     world& operator=(const world&) = delete;
     ~world()
     {
-        worker.reset();
-        if (wire)
-            wire->close();
-        server.server().close();
-        io.restart();
-        io.run_for(50ms);
+        bool over = false;
+        asio::post(io, [&] {
+            worker.reset();
+            if (wire)
+                wire->close();
+            server.server().close();
+            asio::post(io, [&] { over = true; });
+        });
+        (void)until([&] { return over && io.poll_one() == 0; });
     }
 
     void make()

@@ -43,6 +43,7 @@ struct activity_attempt : std::enable_shared_from_this<activity_attempt> {
     std::size_t place = 0;       // among those that run
     bool given_up = false;       // it is too late for a report
     bool has_ended = false;      // the function has
+    bool report_waits = false;   // for a heartbeat that is under way
     bool cut_short = false;      // its report was too large once
     activity_outcome outcome{};  // then
 

@@ -13,7 +13,9 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/system/error_code.hpp>
@@ -95,7 +97,7 @@ public:
     {
         const auto all = running_;  // what is cancelled may end at once
         for (const auto& a : all)
-            cancel(*a, why);
+            cancel(a, why);
     }
 
     /// Cancels everything, and reports nothing any more. Nothing of other threads is heard after this.
@@ -110,7 +112,7 @@ public:
             a->gate.open = false;
         }
         for (const auto& a : all)
-            cancel(*a, cancel_reason::worker_shutdown);
+            cancel(a, cancel_reason::worker_shutdown);
         pool_.close();
     }
 
@@ -179,9 +181,8 @@ private:
 
     void ended(const attempt_ptr& a, activity_outcome outcome)
     {
-        if (stopped_ || a->has_ended)
+        if (std::exchange(a->has_ended, true) || stopped_)
             return;
-        a->has_ended = true;
         a->outcome = std::move(outcome);
         report(a);
     }
@@ -199,10 +200,15 @@ private:
 
     // ---- cancellation
 
-    void cancel(activity_attempt& a, cancel_reason why)
+    void cancel(const attempt_ptr& a, cancel_reason why)
     {
-        a.context.cancel(why);
-        a.cancel.emit(boost::asio::cancellation_type::terminal);
+        a->context.cancel(why);
+        // From outside of the executor Asio would post the signal, and the coroutine may be gone by then.
+        if (a->type && a->type->await)
+            boost::asio::dispatch(executor(), [a] {
+                if (!a->has_ended)
+                    a->cancel.emit(boost::asio::cancellation_type::terminal);
+            });
     }
 
     // ---- the report
@@ -215,10 +221,12 @@ private:
             return send_completed(a);
         if (what == activity_report::nothing)
             return finish(a, end == activity_end::failed);
+        a->report_waits = true;
         if (a->throttle.sending())
             return;  // comes back here after it
         if (a->throttle.flush(clock::now(), a->context.has_newest_heartbeat()))
             return send_newest(a);
+        a->report_waits = false;
         if (what == activity_report::canceled)
             send_canceled(a);
         else
@@ -346,14 +354,16 @@ private:
             const auto& r = reply.value;
             const auto why = asked_by(r.cancel_requested(), r.activity_reset(), r.activity_paused());
             if (why != cancel_reason::none)
-                cancel(*a, why);
+                cancel(a, why);
         } else if (is_gone(reply.status)) {
-            cancel(*a, cancel_reason::not_found);
+            cancel(a, cancel_reason::not_found);
         } else {
             log(log_level::warning, "a heartbeat of " + shown(*a) + " failed: " + describe(reply.status));
         }
-        if (a->has_ended)
+        if (std::exchange(a->report_waits, false))
             return report(a);
+        if (a->has_ended)
+            return;
         if (a->throttle.look(clock::now()))
             return send_newest(a);
         wake_at(a->throttle.next());
@@ -392,19 +402,19 @@ private:
         const auto all = running_;
         for (const auto& a : all)
             if (!a->given_up && now >= given_up_at(*a))
-                give_up(*a);
+                give_up(a);
             else if (a->throttle.look(now))
                 send_newest(a);
         for (const auto& a : running_)
             wake_at(next_look(*a));
     }
 
-    void give_up(activity_attempt& a)
+    void give_up(const attempt_ptr& a)
     {
-        a.given_up = true;
-        if (a.has_ended)
+        a->given_up = true;
+        if (a->has_ended)
             return;  // its report has a timeout of its own
-        log(log_level::warning, shown(a) + " has run into its timeout and is cancelled");
+        log(log_level::warning, shown(*a) + " has run into its timeout and is cancelled");
         cancel(a, cancel_reason::timeout);
     }
 

@@ -14,6 +14,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/system/error_code.hpp>
 
@@ -312,7 +313,11 @@ private:
                 if (ec)
                     self->log(log_level::debug, "the server could not be told of the end: " + describe(reply.status));
                 self->sequence_.told(clock::now());
-                self->look();
+                // Not before all is read that came together with this: a poll may have brought something.
+                boost::asio::post(self->get_executor(), [self] {
+                    if (!self->stopped_)
+                        self->look();
+                });
             });
     }
 
