@@ -156,7 +156,7 @@ TEST_CASE("time is the clock's, which may be skipped")
     CHECK(poll.reply.message.empty());
 
     auto r = embedded::start_request("a", 3h);
-    put(*r.mutable_start_delay(), 2h);
+    embedded::put(*r.mutable_start_delay(), 2h);
     b.ask<api::StartActivityExecutionResponse>("StartActivityExecution", r);
     CHECK(b.added.empty());
     manual_clock::advance(2h);
