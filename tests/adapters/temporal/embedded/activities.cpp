@@ -179,8 +179,8 @@ TEST_CASE("timeouts")
     const row rows[] = {
         {"nobody takes it", 0s, 3s, 10s, 0s, 0s, false, 3s, enums::TIMEOUT_TYPE_SCHEDULE_TO_START},
         {"the delay does not count", 0s, 3s, 10s, 0s, 5s, false, 8s, enums::TIMEOUT_TYPE_SCHEDULE_TO_START},
-        {"not in time, and not taken", 4s, 9s, 10s, 0s, 0s, false, 4s, enums::TIMEOUT_TYPE_SCHEDULE_TO_CLOSE},
-        {"not in time after a delay", 4s, 0s, 10s, 0s, 2s, false, 6s, enums::TIMEOUT_TYPE_SCHEDULE_TO_CLOSE},
+        {"not in time, and not taken", 4s, 9s, 10s, 0s, 0s, false, 4s, enums::TIMEOUT_TYPE_SCHEDULE_TO_START},
+        {"not in time after a delay", 4s, 0s, 10s, 0s, 2s, false, 6s, enums::TIMEOUT_TYPE_SCHEDULE_TO_START},
         {"the worker takes too long", 0s, 0s, 3s, 0s, 0s, true, 3s, enums::TIMEOUT_TYPE_START_TO_CLOSE},
         {"the worker is silent", 0s, 0s, 30s, 2s, 0s, true, 2s, enums::TIMEOUT_TYPE_HEARTBEAT},
         {"the whole is over before the attempt", 3s, 0s, 30s, 0s, 0s, true, 3s, enums::TIMEOUT_TYPE_SCHEDULE_TO_CLOSE},

@@ -1004,7 +1004,10 @@ private:
 
     void is_due(execution& e, const moment& now)
     {
-        if (e.close_deadline() <= now.at)
+        // Both are often due at once: then it is told that no worker came.
+        const bool unstarted = e.where == place::queued && e.schedule_to_start != uptime::zero() &&
+                               later(e.dispatch.at, e.schedule_to_start) <= now.at;
+        if (e.close_deadline() <= now.at && !unstarted)
             return close_timed_out(e, timeout_failure(api::enums::TIMEOUT_TYPE_SCHEDULE_TO_CLOSE),
                 e.cancel_requested ? api::enums::RETRY_STATE_CANCEL_REQUESTED : api::enums::RETRY_STATE_TIMEOUT, now);
         switch (e.where) {
@@ -1034,6 +1037,7 @@ private:
             return close_timed_out(e, failure, state, now);
         api::failure::Failure late = timeout_failure(api::enums::TIMEOUT_TYPE_SCHEDULE_TO_CLOSE);
         late.set_message("no time is left for another attempt before the activity ScheduleToClose timeout");
+        *late.mutable_cause() = failure;
         close_timed_out(e, std::move(late), state, now);
     }
 
@@ -1041,7 +1045,7 @@ private:
     {
         if (e.has_heartbeat_details)
             *f.mutable_timeout_failure_info()->mutable_last_heartbeat_details() = e.heartbeat_details;
-        if (e.last_failure)
+        if (e.last_failure && !f.has_cause())
             *f.mutable_cause() = *e.last_failure;
         close_with(e, api::enums::ACTIVITY_EXECUTION_STATUS_TIMED_OUT, std::move(f), state, now);
     }
