@@ -272,23 +272,6 @@ def judge(load, journal, outages, verdict):
     return lost
 
 
-async def make_current(client, queue):
-    """The worker's version is the one that gets tasks. It is known once it has polled."""
-    import temporalio.api.workflowservice.v1 as v1  # pylint: disable=import-outside-toplevel
-    from google.protobuf.json_format import ParseDict  # pylint: disable=import-outside-toplevel
-    request = ParseDict({"namespace": "default", "deployment_name": "activities", "build_id": "1",
-                         "identity": queue}, v1.SetWorkerDeploymentCurrentVersionRequest())
-    end = time.monotonic() + 30
-    while True:
-        try:
-            await client.workflow_service.set_worker_deployment_current_version(request)
-            return
-        except RPCError as e:
-            if e.status not in (RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION) or time.monotonic() > end:
-                raise
-            await asyncio.sleep(0.1)
-
-
 async def restart(service, proxy, how, outages):
     begun = time.time()
     await asyncio.to_thread(service.stop, how)
@@ -318,7 +301,7 @@ async def run(given, folder, log):
         load = Load(client, queue)
         for _ in range(4):
             fleet.spawn()
-        await make_current(client, queue)
+        await temporal_services.make_current(client, "activities", "1")
 
         # Nothing but workers that come and go.
         calm = given.activities // 4

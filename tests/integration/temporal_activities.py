@@ -567,9 +567,10 @@ async def python_worker(client, queue):
 
 
 @contextlib.asynccontextmanager
-async def our_worker(address, queue, program):
+async def our_worker(client, address, queue, program):
     process = subprocess.Popen([program], env={**os.environ, "TEMPORAL_ADDRESS": address, "TEMPORAL_TASK_QUEUE": queue})
     try:
+        await temporal_services.make_current(client, "activities", "1")
         yield
     finally:
         process.terminate()
@@ -597,7 +598,7 @@ async def main(spec, worker, *chosen):
     with temporal_services.serving(spec) as service:
         client = await Client.connect(service.address)
         queue = f"activities-{uuid.uuid4()}"
-        serve = python_worker(client, queue) if worker == "python" else our_worker(service.address, queue, worker)
+        serve = python_worker(client, queue) if worker == "python" else our_worker(client, service.address, queue, worker)
         async with serve:
             failed = await run_checks(CHECKS, Bench(client, queue, worker), chosen)
     print(f"{len(failed)} failed: {' '.join(failed)}" if failed else "all is well")

@@ -6,6 +6,7 @@ real               what tests/temporal_server builds; where it was not built, th
 address:HOST:PORT  one that runs already
 """
 
+import asyncio
 import contextlib
 import pathlib
 import re
@@ -17,6 +18,9 @@ import sys
 import tempfile
 import threading
 import time
+
+from temporalio.api.workflowservice.v1 import SetWorkerDeploymentCurrentVersionRequest
+from temporalio.service import RPCError, RPCStatusCode
 
 SKIPPED = 77
 SERVER = pathlib.Path(__file__).resolve().parent.parent / "temporal_server" / "server.py"
@@ -116,3 +120,18 @@ def serving(spec, **options):
             raise
         finally:
             service.stop(signal.SIGKILL)
+
+
+async def make_current(client, deployment, build_id):
+    """Tasks go to this version from now on. A service knows one once it has polled."""
+    request = SetWorkerDeploymentCurrentVersionRequest(namespace=client.namespace, deployment_name=deployment,
+                                                       build_id=build_id)
+    end = time.monotonic() + 30
+    while True:
+        try:
+            return await client.workflow_service.set_worker_deployment_current_version(request)
+        except RPCError as e:
+            known = e.status not in (RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION)
+            if known or time.monotonic() > end:
+                raise
+            await asyncio.sleep(0.1)

@@ -37,11 +37,11 @@
 namespace {
 
 namespace asio = boost::asio;
-namespace temporal = mayfly::temporal;
+namespace mt = mayfly::temporal;
+using mt::activity_context;
+using mt::application_error;
+using mt::error_details;
 using std::chrono::milliseconds;
-using temporal::activity_context;
-using temporal::application_error;
-using temporal::error_details;
 
 asio::awaitable<void> pause(milliseconds wait)
 {
