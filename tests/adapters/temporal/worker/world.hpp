@@ -97,7 +97,7 @@ struct world {
 
     /// Runs until this is so. False if it does not come about.
     template <class F>
-    [[nodiscard]] bool until(F f, std::chrono::milliseconds patience = 10s)
+    [[nodiscard]] bool until(F f, std::chrono::milliseconds patience = 30s)
     {
         const auto end = std::chrono::steady_clock::now() + patience;
         while (!f()) {

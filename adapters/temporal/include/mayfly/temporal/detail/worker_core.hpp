@@ -18,6 +18,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/system/error_code.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -262,7 +263,9 @@ private:
 
     void pulse()
     {
-        send_beat(api::enums::WORKER_STATUS_RUNNING, config_.timing.worker_heartbeat, [this](const grpc::status& s) {
+        const auto patience =
+            std::max<std::chrono::nanoseconds>(config_.timing.worker_heartbeat, std::chrono::seconds{1});
+        send_beat(api::enums::WORKER_STATUS_RUNNING, patience, [this](const grpc::status& s) {
             if (s.code == grpc::status_code::unimplemented)
                 pulse_wanted_ = false;
             else if (!s.ok())
@@ -348,8 +351,7 @@ private:
         stop_timer_.cancel();
         if (!capabilities_.worker_heartbeats() || !pulse_wanted_)
             return ended();
-        send_beat(api::enums::WORKER_STATUS_SHUTDOWN,
-            std::min<std::chrono::nanoseconds>(config_.timing.leave_patience, std::chrono::milliseconds{500}),
+        send_beat(api::enums::WORKER_STATUS_SHUTDOWN, config_.timing.leave_patience / 4,
             [this](const grpc::status&) { ended(); });
     }
 
