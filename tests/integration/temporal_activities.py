@@ -3,8 +3,6 @@
 
 usage: temporal_activities.py SERVICE python            Python's client, Python's worker: the service alone is ours
        temporal_activities.py SERVICE PROGRAM           Python's client, the C++ worker activity_worker
-       temporal_activities.py SERVICE cli:PROGRAM python|PROGRAM
-                                                        our command-line client, and either worker
 
 SERVICE as temporal_services.py has it. Both workers offer the same activities; see the ones below.
 """
@@ -13,7 +11,6 @@ import asyncio
 import contextlib
 import dataclasses
 import datetime
-import json
 import logging
 import os
 import subprocess
@@ -578,6 +575,10 @@ async def our_worker(client, address, queue, program):
         same(status, 0, "the worker's status after SIGTERM")
 
 
+def served(client, address, queue, worker):
+    return python_worker(client, queue) if worker == "python" else our_worker(client, address, queue, worker)
+
+
 async def run_checks(checks, context, chosen):
     failed = []
     for function in checks:
@@ -588,7 +589,7 @@ async def run_checks(checks, context, chosen):
             print(f"ok   {function.__name__}", flush=True)
         except Exception as e:  # pylint: disable=broad-exception-caught
             failed.append(function.__name__)
-            at = next((f for f in reversed(traceback.extract_tb(e.__traceback__)) if f.filename == __file__), None)
+            at = next((f for f in reversed(traceback.extract_tb(e.__traceback__)) if "/tests/integration/" in f.filename), None)
             print(f"FAIL {function.__name__}:{at.lineno if at else ''}: {type(e).__name__}: {e!s:.1500}", flush=True)
     return failed
 
@@ -598,8 +599,7 @@ async def main(spec, worker, *chosen):
     with temporal_services.serving(spec) as service:
         client = await Client.connect(service.address)
         queue = f"activities-{uuid.uuid4()}"
-        serve = python_worker(client, queue) if worker == "python" else our_worker(client, service.address, queue, worker)
-        async with serve:
+        async with served(client, service.address, queue, worker):
             failed = await run_checks(CHECKS, Bench(client, queue, worker), chosen)
     print(f"{len(failed)} failed: {' '.join(failed)}" if failed else "all is well")
     return 1 if failed else 0
