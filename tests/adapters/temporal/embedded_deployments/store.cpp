@@ -63,6 +63,7 @@ TEST_CASE("a deployment is created once; the same request may be sent again")
     REQUIRE(w.poll("1", "orders", "polled").ok());
     CHECK(has(words(w.create("polled", "r1")), "a worker polled"));
     CHECK_FALSE(has(words(w.create("greeter", "r2")), "a worker polled"));
+    CHECK(code(w.create("polled", "")) == status_code::already_exists);
 
     // Deleted and made anew, it is another one: a token of before must not fit.
     REQUIRE(w.delete_deployment());
@@ -742,6 +743,7 @@ TEST_CASE("what changed is written, and a store made of it answers alike")
         w.store.all_records(now);
         CHECK(now.size() == all.size());
         w.store = deployment_store{};
+        w.store.keep_changes();
         for (auto r = all.rbegin(); r != all.rend(); ++r)  // The order is of no matter.
             REQUIRE(w.store.restore(*r));
         REQUIRE(w.store.restored());

@@ -170,6 +170,15 @@ TEST_CASE("who has said goodbye gets nothing more, and stays listed for a while"
     w.now = after(w.now, 300s);
     CHECK(w.keys().empty());
 
+    api::ShutdownWorkerRequest last;
+    last.set_namespace_("default");
+    last.set_worker_instance_key("t");
+    last.mutable_worker_heartbeat()->set_task_queue("orders");
+    last.mutable_worker_heartbeat()->set_status(api::enums::WORKER_STATUS_SHUTTING_DOWN);
+    w.list.shut_down(last, w.now);
+    CHECK(w.keys("WorkerStatus = 'ShuttingDown'") == "t");
+    w.now = after(w.now, 300s);
+
     w.shut_down("unheard");
     CHECK(w.list.refuses_polls("default", "unheard", w.now));
     CHECK(w.keys().empty());

@@ -84,6 +84,8 @@ inline api::compute::ComputeConfigScalingGroup lambda_group(const std::string& d
 }
 
 struct world {
+    world() { store.keep_changes(); }
+
     deployment_store store{};
     scripted_queues queues{};
     moment now{.at = 0s, .wall = std::chrono::sys_seconds{1'800'000'000s}};

@@ -43,6 +43,19 @@ struct kept_deployment {
     }
 };
 
+/// Null if it has no such version.
+[[nodiscard]] inline stored::DeploymentVersion* version_in(kept_deployment& deployment, std::string_view build)
+{
+    const auto at = deployment.versions.find(build);
+    return at == deployment.versions.end() ? nullptr : &at->second;
+}
+[[nodiscard]] inline const stored::DeploymentVersion* version_in(
+    const kept_deployment& deployment, std::string_view build)
+{
+    const auto at = deployment.versions.find(build);
+    return at == deployment.versions.end() ? nullptr : &at->second;
+}
+
 [[nodiscard]] inline std::chrono::sys_time<uptime> wall_time(const wire::Timestamp& t) noexcept
 {
     return std::chrono::sys_time<uptime>{std::chrono::seconds{t.seconds()} + uptime{t.nanos() / 1000}};
@@ -106,53 +119,6 @@ inline void make_draining(api::deployment::WorkerDeploymentVersionInfo& info, co
     drainage.set_status(api::enums::VERSION_DRAINAGE_STATUS_DRAINING);
     put(*drainage.mutable_last_changed_time(), now);
     put(*drainage.mutable_last_checked_time(), now);
-}
-
-/// A version as it is seen at `now`. One that gets no new work holds none that could not be done elsewhere, so it has
-/// drained when the time of grace is over.
-[[nodiscard]] inline api::deployment::WorkerDeploymentVersionInfo seen_at(
-    api::deployment::WorkerDeploymentVersionInfo info, std::chrono::seconds grace, const moment& now)
-{
-    if (info.status() != api::enums::WORKER_DEPLOYMENT_VERSION_STATUS_DRAINING)
-        return info;
-    const auto end = wall_time(info.drainage_info().last_changed_time()) + grace;
-    if (now.wall < end)
-        return info;
-    info.set_status(api::enums::WORKER_DEPLOYMENT_VERSION_STATUS_DRAINED);
-    api::deployment::VersionDrainageInfo& drainage = *info.mutable_drainage_info();
-    drainage.set_status(api::enums::VERSION_DRAINAGE_STATUS_DRAINED);
-    put(*drainage.mutable_last_changed_time(), moment{.wall = end});
-    put(*drainage.mutable_last_checked_time(), moment{.wall = end});
-    return info;
-}
-
-/// A version as lists show it.
-[[nodiscard]] inline api::deployment::WorkerDeploymentInfo::WorkerDeploymentVersionSummary summary_of(
-    const api::deployment::WorkerDeploymentVersionInfo& info)
-{
-    api::deployment::WorkerDeploymentInfo::WorkerDeploymentVersionSummary out;
-    out.set_status(info.status());
-    *out.mutable_deployment_version() = info.deployment_version();
-    *out.mutable_create_time() = info.create_time();
-    if (info.has_drainage_info()) {
-        out.set_drainage_status(info.drainage_info().status());
-        *out.mutable_drainage_info() = info.drainage_info();
-    }
-    if (info.has_current_since_time())
-        *out.mutable_current_since_time() = info.current_since_time();
-    if (info.has_ramping_since_time())
-        *out.mutable_ramping_since_time() = info.ramping_since_time();
-    if (info.has_routing_changed_time())
-        *out.mutable_routing_update_time() = info.routing_changed_time();
-    if (info.has_first_activation_time())
-        *out.mutable_first_activation_time() = info.first_activation_time();
-    if (info.has_last_current_time())
-        *out.mutable_last_current_time() = info.last_current_time();
-    if (info.has_last_deactivation_time())
-        *out.mutable_last_deactivation_time() = info.last_deactivation_time();
-    if (info.has_compute_config())
-        *out.mutable_compute_config() = summary_of(info.compute_config());
-    return out;
 }
 
 /// The deployments of one namespace, and which of their versions poll which queue.

@@ -4,22 +4,19 @@
 #include <mayfly/temporal/embedded/compute_kinds.hpp>
 #include <mayfly/temporal/embedded/compute_messages.hpp>
 #include <mayfly/temporal/embedded/deployment_book.hpp>
+#include <mayfly/temporal/embedded/deployment_keeper.hpp>
+#include <mayfly/temporal/embedded/deployment_refusals.hpp>
+#include <mayfly/temporal/embedded/deployment_views.hpp>
 #include <mayfly/temporal/embedded/queue_facts.hpp>
-#include <mayfly/temporal/embedded/queue_routing.hpp>
-#include <mayfly/temporal/embedded/record.hpp>
 #include <mayfly/temporal/embedded/types.hpp>
 
 #include <mayfly/compute_update.hpp>
 #include <mayfly/deployment.hpp>
 
 #include <algorithm>
-#include <charconv>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -28,25 +25,16 @@
 
 namespace mayfly::temporal::embedded {
 
-struct deployment_limits {
-    std::size_t deployments = 100;  ///< Of a namespace.
-    std::size_t versions = 100;     ///< Of a deployment. A drained one that nobody polls makes room.
-    std::size_t task_queues = 100;  ///< Of a version.
-    std::size_t versions_of_queue = 200;
-    std::size_t version_bytes = 1'048'576;  ///< Of what users give to a version: compute configuration, metadata.
-    std::chrono::seconds drain_grace{180};  ///< From a version's last new work until it counts as drained.
-};
-
 /** Worker deployments: which versions there are, how their workers come to be, and which of them new work goes to.
 
     `answer(request, now, queues)` answers each of the calls, for a namespace that exists, as a cluster would. Changes
    of routing hold at once. Nothing here waits, so there is nothing to be woken for.
 */
-class deployment_store {
+class deployment_store : public deployment_keeper {
 public:
     /// `kinds` is what compute configurations may name; its tables outlive the store.
     explicit deployment_store(deployment_limits limits = {}, const compute_registry& kinds = compute_kinds)
-        : limits_{limits}, kinds_{kinds}
+        : deployment_keeper{limits}, kinds_{kinds}
     {}
 
     /// A worker polls. With a version, that version serves the queue from now on, and is made if there is none.
@@ -66,17 +54,19 @@ public:
 
         const kept_deployment* const known = book.find(name);
         const bool new_version = known == nullptr || !known->versions.contains(build);
-        if (book.versions_of(type, task_queue) >= limits_.versions_of_queue)
-            return too_many("versions of task queue " + std::string{task_queue}, limits_.versions_of_queue);
+        if (book.versions_of(type, task_queue) >= bounds().versions_of_queue)
+            return too_many("versions of task queue " + std::string{task_queue}, bounds().versions_of_queue);
         if (!new_version) {
             const auto& places = known->versions.find(build)->second.info().task_queue_infos();
-            if (static_cast<std::size_t>(places.size()) >= limits_.task_queues)
-                return too_many("task queues of version " + to_string({name, build}), limits_.task_queues);
+            if (static_cast<std::size_t>(places.size()) >= bounds().task_queues)
+                return too_many("task queues of version " + to_string({name, build}), bounds().task_queues);
         }
         if (grpc::status full = room_for(name_space, book, {name, build}, now, queues); !full.ok())
             return full;
 
         kept_deployment& deployment = make_deployment(name_space, book, name, {}, {}, now);
+        if (known == nullptr)
+            deployment.kept.set_by_poll(true);
         stored::DeploymentVersion& version = make_version(name_space, deployment, build, {}, now);
         if (version.info().status() == api::enums::WORKER_DEPLOYMENT_VERSION_STATUS_CREATED)
             version.mutable_info()->set_status(api::enums::WORKER_DEPLOYMENT_VERSION_STATUS_INACTIVE);
@@ -84,22 +74,10 @@ public:
         place.set_name(std::string{task_queue});
         place.set_type(to_message(type));
         book.join(name, build, type, task_queue);
-        ++routing_revision_;
+        queue_joined();
         changed(name_space, deployment, build);
         return {};
     }
-
-    /// Which versions the queue's new work goes to. A queue that no version polls has no versions.
-    [[nodiscard]] queue_routing routing_of(
-        std::string_view name_space, std::string_view task_queue, task_type type) const
-    {
-        const auto at = books_.find(name_space);
-        const queue_routing* const found = at == books_.end() ? nullptr : at->second.routing(type, task_queue);
-        return found != nullptr ? *found : queue_routing{};
-    }
-
-    /// Grows whenever the routing of any queue may have changed: waiting work is to be routed again.
-    [[nodiscard]] std::uint64_t routing_revision() const noexcept { return routing_revision_; }
 
     [[nodiscard]] answered<api::CreateWorkerDeploymentResponse> answer(
         const api::CreateWorkerDeploymentRequest& request, const moment& now, const queue_facts&)
@@ -112,10 +90,10 @@ public:
             if (request.request_id().empty() || request.request_id() != known->kept.request_id())
                 return refused(grpc::status_code::already_exists,
                     "there is a worker deployment \"" + name + "\" already" +
-                        (known->kept.request_id().empty() ? ", made when a worker polled" : ""));
+                        (known->kept.by_poll() ? ", made when a worker polled" : ""));
         } else {
-            if (book.all().size() >= limits_.deployments)
-                return too_many("worker deployments in the namespace", limits_.deployments);
+            if (book.all().size() >= bounds().deployments)
+                return too_many("worker deployments in the namespace", bounds().deployments);
             make_deployment(request.namespace_(), book, name, request.request_id(), request.identity(), now);
         }
         api::CreateWorkerDeploymentResponse response;
@@ -149,8 +127,8 @@ public:
                 return bad_request(to_string(plan.found.errors));
             compute = std::move(plan.record);
         }
-        if (request.ByteSizeLong() > limits_.version_bytes)
-            return too_large(v);
+        if (request.ByteSizeLong() > bounds().version_bytes)
+            return too_large(v, bounds().version_bytes);
         if (grpc::status full = room_for(request.namespace_(), book, v, now, queues); !full.ok())
             return full;
         stored::DeploymentVersion& version =
@@ -174,9 +152,9 @@ public:
         case update_plan::verdict::create:
         case update_plan::verdict::change:
             keep_compute(version, planned->plan.record);
-            if (version.ByteSizeLong() > limits_.version_bytes) {
+            if (version.ByteSizeLong() > bounds().version_bytes) {
                 version = std::move(planned->before);
-                return too_large(version_of(version.info().deployment_version()));
+                return too_large(version_of(version.info().deployment_version()), bounds().version_bytes);
             }
             break;
         case update_plan::verdict::end: version.mutable_info()->clear_compute_config(); break;
@@ -211,8 +189,8 @@ public:
         auto& info = *response.mutable_worker_deployment_info();
         info = deployment->kept.info();
         info.set_routing_config_update_state(api::enums::ROUTING_CONFIG_UPDATE_STATE_COMPLETED);
-        for (const stored::DeploymentVersion* version : by_age(*deployment))
-            *info.add_version_summaries() = summary_of(seen_at(version->info(), limits_.drain_grace, now));
+        for (const stored::DeploymentVersion* version : newest_first(*deployment))
+            *info.add_version_summaries() = summary_of(seen_at(version->info(), bounds().drain_grace, now));
         return response;
     }
 
@@ -224,7 +202,7 @@ public:
             return found.error();
         const deployment_version v = version_of(request.deployment_version());
         api::DescribeWorkerDeploymentVersionResponse response;
-        *response.mutable_worker_deployment_version_info() = seen_at((*found)->info(), limits_.drain_grace, now);
+        *response.mutable_worker_deployment_version_info() = seen_at((*found)->info(), bounds().drain_grace, now);
         for (const auto& place : (*found)->info().task_queue_infos()) {
             auto& queue = *response.add_version_task_queues();
             queue.set_name(place.name());
@@ -269,7 +247,7 @@ public:
 
         api::ListWorkerDeploymentsResponse response;
         for (std::size_t i = begin; i < end; ++i)
-            *response.add_worker_deployments() = listed(*sorted[i], now);
+            *response.add_worker_deployments() = listed(*sorted[i], bounds().drain_grace, now);
         if (end < sorted.size())
             response.set_next_page_token(page_token(*sorted[end - 1]));
         return response;
@@ -466,8 +444,8 @@ public:
             (*next.mutable_entries())[key] = value;
         for (const std::string& key : request.remove_entries())
             next.mutable_entries()->erase(key);
-        if (next.ByteSizeLong() > limits_.version_bytes)
-            return too_large(version_of(request.deployment_version()));
+        if (next.ByteSizeLong() > bounds().version_bytes)
+            return too_large(version_of(request.deployment_version()), bounds().version_bytes);
         *version.mutable_info()->mutable_metadata() = next;
         version.mutable_info()->set_last_modifier_identity(request.identity());
         changed(request.namespace_(), version);
@@ -476,236 +454,12 @@ public:
         return response;
     }
 
-    // What survives a restart; see record.
-
-    void keep_changes() noexcept { keeps_changes_ = true; }
-
-    void take_changes(records& into)
-    {
-        for (const auto& [kind, name_space, name, build] : changes_)
-            into.push_back(written(kind, name_space, name, build));
-        changes_.clear();
-    }
-
-    void all_records(records& into) const
-    {
-        for (const auto& [name_space, book] : books_)
-            for (const auto& [name, deployment] : book.all()) {
-                into.push_back(written(record_kind::deployment, name_space, name, {}));
-                for (const auto& [build, version] : deployment.versions)
-                    into.push_back(written(record_kind::version, name_space, name, build));
-            }
-    }
-
-    /// In any order, deployments and versions; `restored` afterwards.
-    [[nodiscard]] bool restore(const record& r)
-    {
-        if (r.kind == record_kind::deployment) {
-            stored::Deployment kept;
-            if (!kept.ParseFromString(r.value) || kept.info().name().empty())
-                return false;
-            deployment_book& book = book_of(kept.namespace_());
-            const std::string name = kept.info().name();
-            book.all()[name].kept = std::move(kept);
-            return true;
-        }
-        stored::DeploymentVersion version;
-        if (!version.ParseFromString(r.value) || version.info().deployment_version().build_id().empty())
-            return false;
-        for (const auto& place : version.info().task_queue_infos())
-            if (to_task_type(place.type()) == unspecified_task_type)
-                return false;
-        const deployment_version v = version_of(version.info().deployment_version());
-        book_of(version.namespace_()).all()[v.deployment].versions[v.build_id] = std::move(version);
-        return true;
-    }
-
-    /// False if versions are there without their deployment.
-    [[nodiscard]] bool restored()
-    {
-        for (auto& [name_space, book] : books_)
-            for (auto& [name, deployment] : book.all()) {
-                if (deployment.name().empty())
-                    return false;
-                for (const auto& [build, version] : deployment.versions)
-                    for (const auto& place : version.info().task_queue_infos())
-                        book.join(name, build, to_task_type(place.type()), place.name());
-            }
-        ++routing_revision_;
-        return true;
-    }
-
 private:
-    using change = std::tuple<record_kind, std::string, std::string, std::string>;
-
     struct planned_change {
         stored::DeploymentVersion* version = nullptr;
         stored::DeploymentVersion before{};
         update_plan plan{};
     };
-
-    [[nodiscard]] deployment_book& book_of(std::string_view name_space)
-    {
-        const auto at = books_.find(name_space);
-        return at != books_.end() ? at->second : books_[std::string{name_space}];
-    }
-
-    // Refusals.
-
-    [[nodiscard]] static grpc::status missing(std::string words)
-    {
-        return refused(
-            grpc::status_code::not_found, std::move(words), "NotFoundFailure", api::errordetails::NotFoundFailure{});
-    }
-    [[nodiscard]] static grpc::status no_deployment(const std::string& name)
-    {
-        return missing("there is no worker deployment \"" + name + "\"; has a worker of it polled?");
-    }
-    [[nodiscard]] static grpc::status no_version(const deployment_version& v)
-    {
-        return missing("build id \"" + v.build_id + "\" is not in worker deployment \"" + v.deployment + '"');
-    }
-    [[nodiscard]] static grpc::status too_many(const std::string& what, std::size_t limit)
-    {
-        api::errordetails::ResourceExhaustedFailure detail;
-        detail.set_cause(api::enums::RESOURCE_EXHAUSTED_CAUSE_WORKER_DEPLOYMENT_LIMITS);
-        detail.set_scope(api::enums::RESOURCE_EXHAUSTED_SCOPE_NAMESPACE);
-        return refused(grpc::status_code::resource_exhausted,
-            what + ": there are " + std::to_string(limit) + " already, the most there may be; delete some",
-            "ResourceExhaustedFailure", detail);
-    }
-    [[nodiscard]] grpc::status too_large(const deployment_version& v) const
-    {
-        return bad_request("version \"" + to_string(v) + "\" would have more than " +
-                           std::to_string(limits_.version_bytes) + " bytes; give it less");
-    }
-    [[nodiscard]] static grpc::status token_is(const kept_deployment& deployment, const std::string& token)
-    {
-        if (token.empty() || token == deployment.conflict_token())
-            return {};
-        return precondition("conflict token mismatch: worker deployment \"" + deployment.name() +
-                            "\" was changed in the meantime; describe it again, and change it on top of that");
-    }
-    [[nodiscard]] static grpc::status managed_by(const kept_deployment& deployment, const std::string& identity)
-    {
-        const std::string& manager = deployment.kept.info().manager_identity();
-        if (manager.empty() || manager == identity)
-            return {};
-        return precondition("worker deployment \"" + deployment.name() + "\" is managed by \"" + manager +
-                            "\", and identity is \"" + identity + "\"; set yourself as its manager first, or none");
-    }
-
-    // Finding and making.
-
-    [[nodiscard]] static stored::DeploymentVersion* version_in(kept_deployment& deployment, std::string_view build)
-    {
-        const auto at = deployment.versions.find(build);
-        return at == deployment.versions.end() ? nullptr : &at->second;
-    }
-
-    [[nodiscard]] answered<stored::DeploymentVersion*> find(
-        std::string_view name_space, const api::deployment::WorkerDeploymentVersion& message)
-    {
-        const deployment_version v = version_of(message);
-        if (const problems wrong = check_names(v); !wrong.empty())
-            return bad_request(to_string(wrong));
-        kept_deployment* const deployment = book_of(name_space).find(v.deployment);
-        stored::DeploymentVersion* const version =
-            deployment == nullptr ? nullptr : version_in(*deployment, v.build_id);
-        if (version == nullptr)
-            return no_version(v);
-        return version;
-    }
-
-    kept_deployment& make_deployment(std::string_view name_space, deployment_book& book, const std::string& name,
-        const std::string& request_id, const std::string& identity, const moment& now)
-    {
-        if (kept_deployment* const known = book.find(name))
-            return *known;
-        kept_deployment& made = book.all()[name];
-        made.kept.set_namespace_(std::string{name_space});
-        made.kept.set_request_id(request_id);
-        made.kept.set_revision(1);
-        auto& info = *made.kept.mutable_info();
-        info.set_name(name);
-        info.set_last_modifier_identity(identity);
-        info.mutable_routing_config();
-        put(*info.mutable_create_time(), now);
-        changed(name_space, made.kept);
-        return made;
-    }
-
-    stored::DeploymentVersion& make_version(std::string_view name_space, kept_deployment& deployment,
-        const std::string& build, const std::string& request_id, const moment& now)
-    {
-        if (stored::DeploymentVersion* const known = version_in(deployment, build))
-            return *known;
-        stored::DeploymentVersion& made = deployment.versions[build];
-        made.set_namespace_(std::string{name_space});
-        made.set_request_id(request_id);
-        auto& info = *made.mutable_info();
-        info.set_deployment_name(deployment.name());
-        *info.mutable_deployment_version() = to_message(deployment_version{deployment.name(), build});
-        info.set_status(api::enums::WORKER_DEPLOYMENT_VERSION_STATUS_INACTIVE);
-        put(*info.mutable_create_time(), now);
-        changed(name_space, made);
-        return made;
-    }
-
-    // Whether a version may be made, and makes room for it if that is possible.
-    [[nodiscard]] grpc::status room_for(std::string_view name_space, deployment_book& book, const deployment_version& v,
-        const moment& now, const queue_facts& queues)
-    {
-        kept_deployment* const deployment = book.find(v.deployment);
-        if (deployment == nullptr)
-            return book.all().size() < limits_.deployments
-                       ? grpc::status{}
-                       : too_many("worker deployments in the namespace", limits_.deployments);
-        if (deployment->versions.contains(v.build_id) || deployment->versions.size() < limits_.versions)
-            return {};
-        for (const stored::DeploymentVersion* version : by_age(*deployment))
-            if (!routed_to(*version) && !draining(*version, now) && !has_pollers(name_space, *version, now, queues)) {
-                remove(name_space, book, *deployment, version->info().deployment_version().build_id());
-                return {};
-            }
-        return too_many("versions of worker deployment \"" + v.deployment + '"', limits_.versions);
-    }
-
-    void remove(std::string_view name_space, deployment_book& book, kept_deployment& deployment, std::string build)
-    {
-        const auto at = deployment.versions.find(build);
-        book.leave(deployment.name(), at->second);
-        deployment.versions.erase(at);
-        ++routing_revision_;
-        note(record_kind::version, name_space, deployment.name(), std::move(build));
-    }
-
-    // A version's state.
-
-    [[nodiscard]] static bool routed_to(const stored::DeploymentVersion& version)
-    {
-        return version.info().status() == api::enums::WORKER_DEPLOYMENT_VERSION_STATUS_CURRENT ||
-               version.info().status() == api::enums::WORKER_DEPLOYMENT_VERSION_STATUS_RAMPING;
-    }
-    [[nodiscard]] bool draining(const stored::DeploymentVersion& version, const moment& now) const
-    {
-        return seen_at(version.info(), limits_.drain_grace, now).status() ==
-               api::enums::WORKER_DEPLOYMENT_VERSION_STATUS_DRAINING;
-    }
-    [[nodiscard]] static stored::DeploymentVersion& drained(stored::DeploymentVersion& version, const moment& now)
-    {
-        make_draining(*version.mutable_info(), now);
-        return version;
-    }
-    [[nodiscard]] static bool has_pollers(std::string_view name_space, const stored::DeploymentVersion& version,
-        const moment& now, const queue_facts& queues)
-    {
-        const deployment_version v = version_of(version.info().deployment_version());
-        const auto& places = version.info().task_queue_infos();
-        return std::any_of(places.begin(), places.end(), [&](const auto& place) {
-            return queues.polled(name_space, place.name(), to_task_type(place.type()), v, now);
-        });
-    }
 
     // Routing.
 
@@ -722,8 +476,8 @@ private:
             return known;
         if (!request.allow_no_pollers())
             return no_deployment(name);
-        if (book.all().size() >= limits_.deployments)
-            return too_many("worker deployments in the namespace", limits_.deployments);
+        if (book.all().size() >= bounds().deployments)
+            return too_many("worker deployments in the namespace", bounds().deployments);
         return &make_deployment(request.namespace_(), book, name, {}, {}, now);
     }
 
@@ -756,45 +510,6 @@ private:
             make_version(request.namespace_(), deployment, v.build_id, {}, now);
         }
         return {};
-    }
-
-    // A queue of the current version's that is in use and that the next version does not poll; empty if there is none.
-    [[nodiscard]] std::string queue_left_behind(std::string_view name_space, kept_deployment& deployment,
-        const stored::DeploymentVersion* next, const moment& now, const queue_facts& queues)
-    {
-        const deployment_version current = version_of(deployment.routing().current_deployment_version());
-        const stored::DeploymentVersion* const before = version_in(deployment, current.build_id);
-        if (before == nullptr)
-            return {};
-        for (const auto& place : before->info().task_queue_infos()) {
-            const task_type type = to_task_type(place.type());
-            if (next != nullptr &&
-                book_of(name_space)
-                    .polls(type, place.name(), current.deployment, next->info().deployment_version().build_id()))
-                continue;
-            if (routing_of(name_space, place.name(), type).current != current)
-                continue;
-            const auto stats = queues.numbers(name_space, place.name(), type, current, now).all;
-            if (stats.approximate_backlog_count() > 0 || stats.tasks_add_rate() > 0)
-                return '"' + place.name() + "\" (" + std::string{to_string(type)} + ')';
-        }
-        return {};
-    }
-
-    static void end_ramp(api::deployment::RoutingConfig& routing, const moment& now)
-    {
-        routing.clear_ramping_deployment_version();
-        routing.set_ramping_version_percentage(0);
-        put(*routing.mutable_ramping_version_changed_time(), now);
-        put(*routing.mutable_ramping_version_percentage_changed_time(), now);
-    }
-
-    void routed(std::string_view name_space, kept_deployment& deployment)
-    {
-        api::deployment::RoutingConfig& routing = *deployment.kept.mutable_info()->mutable_routing_config();
-        routing.set_revision_number(routing.revision_number() + 1);
-        book_of(name_space).route_again(deployment);
-        ++routing_revision_;
     }
 
     // Compute configurations.
@@ -837,107 +552,7 @@ private:
             version.add_compute_requests(id);
     }
 
-    // Lists.
-
-    /// The oldest first.
-    [[nodiscard]] static std::vector<const stored::DeploymentVersion*> by_age(const kept_deployment& deployment)
-    {
-        std::vector<const stored::DeploymentVersion*> out;
-        for (const auto& [build, version] : deployment.versions)
-            out.push_back(&version);
-        std::stable_sort(out.begin(), out.end(), [](const auto* a, const auto* b) {
-            return wall_time(a->info().create_time()) < wall_time(b->info().create_time());
-        });
-        return out;
-    }
-
-    [[nodiscard]] api::ListWorkerDeploymentsResponse::WorkerDeploymentSummary listed(
-        kept_deployment& deployment, const moment& now) const
-    {
-        const auto seen = [&](const stored::DeploymentVersion& version) {
-            return summary_of(seen_at(version.info(), limits_.drain_grace, now));
-        };
-        api::ListWorkerDeploymentsResponse::WorkerDeploymentSummary out;
-        out.set_name(deployment.name());
-        *out.mutable_create_time() = deployment.kept.info().create_time();
-        *out.mutable_routing_config() = deployment.routing();
-        if (!deployment.versions.empty())
-            *out.mutable_latest_version_summary() = seen(*by_age(deployment).back());
-        if (const auto* v = version_in(deployment, deployment.routing().current_deployment_version().build_id()))
-            *out.mutable_current_version_summary() = seen(*v);
-        if (const auto* v = version_in(deployment, deployment.routing().ramping_deployment_version().build_id()))
-            *out.mutable_ramping_version_summary() = seen(*v);
-        return out;
-    }
-
-    [[nodiscard]] static std::string page_token(const kept_deployment& last)
-    {
-        const wire::Timestamp& t = last.kept.info().create_time();
-        return std::to_string(-t.seconds()) + ' ' + std::to_string(-t.nanos()) + ' ' + last.name();
-    }
-    [[nodiscard]] static std::optional<std::tuple<std::int64_t, std::int32_t, std::string>> read_page_token(
-        const std::string& token)
-    {
-        std::tuple<std::int64_t, std::int32_t, std::string> out;
-        const char* const end = token.data() + token.size();
-        const auto first = std::from_chars(token.data(), end, std::get<0>(out));
-        if (first.ec != std::errc{} || first.ptr == end)
-            return std::nullopt;
-        const auto second = std::from_chars(first.ptr + 1, end, std::get<1>(out));
-        if (second.ec != std::errc{} || second.ptr == end)
-            return std::nullopt;
-        std::get<2>(out).assign(second.ptr + 1, end);
-        return out;
-    }
-
-    // Records.
-
-    void note(record_kind kind, std::string_view name_space, std::string name, std::string build)
-    {
-        if (keeps_changes_)
-            changes_.emplace(kind, std::string{name_space}, std::move(name), std::move(build));
-    }
-    void changed(std::string_view name_space, const stored::Deployment& kept)
-    {
-        note(record_kind::deployment, name_space, kept.info().name(), {});
-    }
-    void changed(std::string_view name_space, const stored::DeploymentVersion& version)
-    {
-        const auto& v = version.info().deployment_version();
-        note(record_kind::version, name_space, v.deployment_name(), v.build_id());
-    }
-    void changed(std::string_view name_space, const kept_deployment& deployment, const std::string& build)
-    {
-        note(record_kind::version, name_space, deployment.name(), build);
-    }
-
-    [[nodiscard]] record written(
-        record_kind kind, const std::string& name_space, const std::string& name, const std::string& build) const
-    {
-        record out{.kind = kind, .key = name_space + '\0' + name + (kind == record_kind::version ? '\0' + build : "")};
-        out.erased = true;
-        const auto book = books_.find(name_space);
-        if (book == books_.end())
-            return out;
-        const auto deployment = book->second.all().find(name);
-        if (deployment == book->second.all().end())
-            return out;
-        if (kind == record_kind::deployment) {
-            out.value = deployment->second.kept.SerializeAsString();
-            out.erased = false;
-        } else if (const auto v = deployment->second.versions.find(build); v != deployment->second.versions.end()) {
-            out.value = v->second.SerializeAsString();
-            out.erased = false;
-        }
-        return out;
-    }
-
-    deployment_limits limits_;
     compute_registry kinds_;
-    std::map<std::string, deployment_book, std::less<>> books_;
-    std::set<change> changes_;
-    std::uint64_t routing_revision_ = 0;
-    bool keeps_changes_ = false;
 };
 
 }  // namespace mayfly::temporal::embedded

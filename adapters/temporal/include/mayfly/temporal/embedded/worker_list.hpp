@@ -114,7 +114,8 @@ public:
         if (request.has_worker_heartbeat())
             heartbeat = request.worker_heartbeat();
         heartbeat.set_worker_instance_key(key);
-        heartbeat.set_status(api::enums::WORKER_STATUS_SHUTDOWN);
+        if (heartbeat.status() != api::enums::WORKER_STATUS_SHUTTING_DOWN)
+            heartbeat.set_status(api::enums::WORKER_STATUS_SHUTDOWN);
         heard(request.namespace_(), std::move(heartbeat), now);
     }
 
