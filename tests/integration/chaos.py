@@ -143,6 +143,13 @@ class Proxy:
                         self.transfer(key.fileobj, events)
 
 
+class RuntimeApi(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        pass  # whoever was connected is gone
+
+
 class Function:
     """One environment of Lambda: invocations one after another, frozen in between, killed if an answer is late."""
 
@@ -155,8 +162,7 @@ class Function:
         self.process = None
         self.ending = threading.Event()
         self.asked, self.answered = queue.SimpleQueue(), queue.SimpleQueue()
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self.handler())
-        self.server.daemon_threads = True
+        self.server = RuntimeApi(("127.0.0.1", 0), self.handler())
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()

@@ -373,7 +373,7 @@ async def run(given, folder, log):
         kinds = collections.Counter(what for what, _, _ in load.outcomes.values())
         print(f"{given.activities - calm} more in {time.monotonic() - begun:.1f} s, while {dict(counts)}, "
               f"{sum(f.invocations for f in fleet.functions)} invocations ({sum(f.failed for f in fleet.functions)} failed, "
-              f"{sum(f.late for f in fleet.functions)} late)")
+              f"{sum(f.late for f in fleet.functions)} late)", flush=True)
         print(f"{len(load.outcomes)} of {len(load.kinds)} ended ({dict(kinds)}) in {begun_attempts} attempts; {lost} more never "
               "reached a worker")
         for wrong in fleet.wrong:
