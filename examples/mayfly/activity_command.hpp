@@ -22,6 +22,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdio>
 #include <exception>
 #include <memory>
@@ -319,6 +320,8 @@ inline int run_activity(std::vector<std::string_view> arguments)
     const auto options = given.connection.options(*settings);
     if (!options)
         return detail::unusable(to_string(options.problems()));
+    auto patient = *options;
+    patient.retry.total = std::chrono::seconds{3};  // Somebody sits in front of it.
     if (given.start.task_queue.empty())
         given.start.task_queue = settings->task_queue.value;
     if ((verb->takes & detail::of_start) != 0 && given.start.task_queue.empty())
@@ -326,7 +329,7 @@ inline int run_activity(std::vector<std::string_view> arguments)
 
     int status = 1;
     asio::io_context io(1);
-    const auto on = std::make_shared<temporal::connection>(io.get_executor(), *options);
+    const auto on = std::make_shared<temporal::connection>(io.get_executor(), std::move(patient));
     activity_run run(std::move(given), temporal::client(on));
     asio::co_spawn(io, run.run(), [&](const std::exception_ptr& thrown, int ended) {
         if (thrown)
