@@ -13,6 +13,7 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/system/error_code.hpp>
 
@@ -112,6 +113,9 @@ public:
             all.push_back(r);
         for (const auto& r : all)
             r->cancel.emit(boost::asio::cancellation_type::terminal);
+        // Outside of the executor that only posts the emission, and a handler may end before it comes: what it looks at
+        // stays until then.
+        boost::asio::post(link_->executor(), [held = std::move(all)] {});
         end_if_empty();
     }
 
