@@ -22,7 +22,7 @@
 
 namespace mayfly::temporal::detail {
 
-/// Whom the polls of a queue tell what they meet. None of them is called from within a call of `task_polls`.
+/// Whom the polls of a queue tell what they meet. Nobody is told anything after `stop`.
 template <class Response>
 struct poll_listener {
     std::function<void(Response)> task{};  ///< Its slot is occupied until `task_ended`.
@@ -87,7 +87,6 @@ public:
     void stop()
     {
         close();
-        listener_ = {};
         stopped_ = true;
         recall();
     }
@@ -138,7 +137,7 @@ private:
         fill();  // before the task, which may run on this thread
         if (brings)
             listener_.task(std::move(reply.value));
-        if (listener_.changed)
+        if (!stopped_)
             listener_.changed();
     }
 

@@ -175,7 +175,7 @@ private:
         return r;
     }
 
-    // `stop` takes them away before this goes.
+    // None of them is called after `stop`, which comes before this goes.
     [[nodiscard]] poll_listener<api::PollActivityTaskQueueResponse> listener()
     {
         poll_listener<api::PollActivityTaskQueueResponse> l;
