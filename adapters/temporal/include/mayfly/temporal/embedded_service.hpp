@@ -74,6 +74,7 @@ public:
     [[nodiscard]] const embedded::engine& engine() const noexcept { return engine_; }
     [[nodiscard]] const embedded_options& options() const noexcept { return options_; }
     [[nodiscard]] const boost::asio::any_io_executor& executor() const noexcept { return executor_; }
+    [[nodiscard]] bool stopped() const noexcept { return stopped_; }
 
     [[nodiscard]] embedded::moment now() const
     {
@@ -301,14 +302,15 @@ public:
     [[nodiscard]] const embedded::engine& engine() const noexcept { return core_->engine(); }
     [[nodiscard]] embedded::moment now() const { return core_->now(); }
 
-    /// For a controller in this process. It may be kept for longer than the service.
+    /// For a controller in this process. It may be kept for longer than the service; once that has been stopped, its
+    /// reads fail with `operation_aborted`.
     [[nodiscard]] embedded::queue_source queue_source(std::string name_space = "default")
     {
         return {core_->executor(),
             [weak = std::weak_ptr(core_), name = std::move(name_space)](
                 const deployment_version& version, uptime asked) -> std::optional<queue_reading> {
                 const auto core = weak.lock();
-                if (!core)
+                if (!core || core->stopped())
                     return std::nullopt;
                 const embedded::moment now = core->now();
                 return embedded::read_queues(core->engine(), name, version, now, asked - now.at);
