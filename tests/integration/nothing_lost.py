@@ -283,7 +283,9 @@ async def restart(service, proxy, how, outages):
 
 async def run(given, folder, log):
     random.seed(given.seed)
-    service = temporal_services.Service(given.service, log, keep=True)
+    # Without this a real server leaves polls open that their worker has announced to leave, and hands tasks to them.
+    service = temporal_services.Service(given.service, log, keep=True,
+                                        dynamic=["frontend.enableCancelWorkerPollsOnShutdown=true"])
     proxy = chaos.Proxy()
     queue = f"nothing-lost-{uuid.uuid4()}"
     journal_path = folder / "journal"

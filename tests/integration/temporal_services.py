@@ -59,7 +59,7 @@ def first_match(stream, pattern, within):
 class Service:
     """One that runs, can be stopped, killed and started again on its port with what it kept."""
 
-    def __init__(self, spec, log, keep=False, arguments=()):
+    def __init__(self, spec, log, keep=False, dynamic=()):
         self.kind, _, rest = spec.partition(":")
         self.address = rest if self.kind == "address" else ""
         self.process = self.reader = None
@@ -74,8 +74,9 @@ class Service:
             raise ValueError(f"{spec} is neither embedded:PROGRAM, real nor address:HOST:PORT")
         if keep:
             self.command += [kept[self.kind], self.file]
-        if self.kind != "address":
-            self.command += arguments
+        if self.kind == "real":
+            for setting in dynamic:
+                self.command += ["-d", setting]
 
     def start(self):
         if self.kind == "address":

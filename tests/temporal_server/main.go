@@ -94,7 +94,8 @@ func openStore(o options) (config.SQL, error) {
 		store.ConnectAttributes = map[string]string{"mode": "memory", "cache": "shared"}
 	} else {
 		store.DatabaseName = o.file
-		store.ConnectAttributes = map[string]string{"mode": "rwc"}
+		// What a process has written outlives it so too, and that is enough here.
+		store.ConnectAttributes = map[string]string{"mode": "rwc", "journal_mode": "wal", "synchronous": "0"}
 		if _, err := os.Stat(o.file); os.IsNotExist(err) {
 			if err := sqlite.SetupSchema(&store); err != nil {
 				return store, err
