@@ -83,6 +83,9 @@ class Temporal:
                     task = self.tasks.get(timeout=0.05)
                 except queue.Empty:
                     continue
+                if self.left.is_set() or not context.is_active():  # it is another poll's
+                    self.tasks.put(task)
+                    break
                 out.CopyFrom(task)
                 break
         return out.SerializeToString()
