@@ -29,6 +29,7 @@ from temporalio.api.workflowservice.v1 import WorkflowServiceStub
 
 MAYFLY = ""
 FAILURES = []
+STARTED = []
 
 
 def check(holds, what):
@@ -43,6 +44,7 @@ class Dev:
 
     def __init__(self, *arguments):
         self.process = subprocess.Popen([MAYFLY, "dev", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        STARTED.append(self.process)
         ready, _, _ = select.select([self.process.stdout], [], [], 60)
         self.first = self.process.stdout.readline().decode() if ready else "nothing within a minute"
         found = re.match(r"ready on (\S+):(\d+), ", self.first)
@@ -301,11 +303,15 @@ def main():
     options.add_argument("--seed", type=int, default=1)
     options = options.parse_args()
     MAYFLY = options.mayfly
-    with tempfile.TemporaryDirectory() as folder:
-        words_and_status()
-        state_files(folder)
-        versioned(folder)
-        killed(folder, options.kills, random.Random(options.seed))
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            words_and_status()
+            state_files(folder)
+            versioned(folder)
+            killed(folder, options.kills, random.Random(options.seed))
+    finally:
+        for process in STARTED:
+            process.kill()
     if FAILURES:
         raise SystemExit(f"{len(FAILURES)} things are not so")
 
