@@ -160,6 +160,7 @@ class Function:
         self.work = work  # seconds of an invocation
         self.invocations = self.failed = self.late = 0
         self.process = None
+        self.said = b""  # to the Runtime API
         self.ending = threading.Event()
         self.asked, self.answered = queue.SimpleQueue(), queue.SimpleQueue()
         self.server = RuntimeApi(("127.0.0.1", 0), self.handler())
@@ -190,11 +191,12 @@ class Function:
             def do_POST(self):
                 if "chunked" in self.headers.get("Transfer-Encoding", ""):
                     while size := int(self.rfile.readline().split(b";")[0], 16):
-                        self.rfile.read(size + 2)
+                        function.said += self.rfile.read(size + 2)
                     while self.rfile.readline().strip():
                         pass
                 else:
-                    self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                    function.said += self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                function.said += str(self.headers).encode()
                 self.send_response(202)
                 self.send_header("Content-Length", "0")
                 self.end_headers()

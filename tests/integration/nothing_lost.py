@@ -193,7 +193,12 @@ class Load:
 
         async def one(name):
             async with gate:
-                await self.outcome(name)
+                try:
+                    await self.outcome(name)
+                except RPCError as e:
+                    if e.status != RPCStatusCode.NOT_FOUND:
+                        raise
+                    # It was accepted, and is not known any more: without an outcome, it counts as lost.
         waiting = [asyncio.create_task(one(n)) for n in self.handles if n not in self.outcomes]
         if waiting:
             _, left = await asyncio.wait(waiting, timeout=within)
