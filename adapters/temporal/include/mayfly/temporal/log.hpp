@@ -7,7 +7,6 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
-#include <ctime>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -30,24 +29,27 @@ enum class log_level : std::uint8_t { debug, info, warning, error };
     return "ERROR";
 }
 
-/// Hears of one event in words, without a line end and without a secret. It must not throw. An empty one hears nothing.
+/// Hears of one event in words, without a line end and without a secret. It
+/// must not throw. An empty one hears nothing.
 using logger = std::function<void(log_level, std::string_view)>;
 
 /// An event as one JSON object in one line: `timestamp`, `level` and `message`.
 [[nodiscard]] inline std::string log_line(log_level level, std::string_view words, wall_time at)
 {
-    const auto ms = at.time_since_epoch().count();
-    const std::time_t seconds = static_cast<std::time_t>((ms - ((ms % 1000) + 1000) % 1000) / 1000);
-    std::tm parts{};
-    ::gmtime_r(&seconds, &parts);
-    char text[40];
-    const std::size_t n = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
-    char fraction[8];
-    std::snprintf(fraction, sizeof fraction, ".%03dZ", static_cast<int>(((ms % 1000) + 1000) % 1000));
+    // Not by the functions of <ctime>: they read files for time zones that nobody
+    // wants here.
+    const auto day = std::chrono::floor<std::chrono::days>(at);
+    const std::chrono::year_month_day date{day};
+    const std::chrono::hh_mm_ss time{at - day};
+    char text[64];
+    std::snprintf(text, sizeof text, "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", static_cast<int>(date.year()),
+        static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), static_cast<int>(time.hours().count()),
+        static_cast<int>(time.minutes().count()), static_cast<int>(time.seconds().count()),
+        static_cast<int>(time.subseconds().count()));
     std::string out;
     mayfly::detail::json_writer json(out);
     json.begin_object()
-        .member("timestamp", std::string(text, n) + fraction)
+        .member("timestamp", text)
         .member("level", to_string(level))
         .member("message", words)
         .end_object();
