@@ -50,7 +50,7 @@ def words():
             ("no such option", "there is no option --fast", ["list", "--fast", "yes"]),
             ("no queue", "--task-queue is missing", ["start", "--type", "greet"]),
             ("no address", "the port is missing", ["list", "--address", "nowhere"]),
-            ("half a pair", "TEMPORAL_TLS_CLIENT_KEY", ["list", "--tls", "true", "--tls-cert", __file__])):
+            ("half a pair", "a certificate and its key come together", ["list", "--tls", "true", "--tls-cert", __file__])):
         done = run(*arguments, TEMPORAL_API_KEY=SECRET)
         check(done.returncode == 2 and said in done.stderr, f"not usable, {why}: {done.returncode} {done.stderr}")
     away = run("count", "--address", "127.0.0.1:1", "--tls", "false", TEMPORAL_API_KEY=SECRET)

@@ -87,7 +87,8 @@ TEST_CASE("an activity is started by its function's types, and its result is one
         CHECK(out.words.empty());
 
         // From elsewhere, by the id alone.
-        auto [e5, again] = co_await c.handle<std::string>({"one", ""}).async_result(answer);
+        const auto elsewhere = c.handle<std::string>({"one", ""});
+        auto [e5, again] = co_await elsewhere.async_result(answer);
         CHECK(!e5);
         CHECK(again.value == "Hello, World");
         CHECK(again.run_id == h.run_id());
@@ -120,7 +121,8 @@ TEST_CASE("a result that is not of the type is an error of its own, and nothing 
         auto [e2, out] = co_await started.value.handle.async_result(answer);
         CHECK(!e2);
         CHECK(out.value);
-        auto [e3, wrong] = co_await c.handle<int>({"one", ""}).async_result(answer);
+        const auto as_number = c.handle<int>({"one", ""});
+        auto [e3, wrong] = co_await as_number.async_result(answer);
         CHECK(e3 == client_errc::not_convertible);
         CHECK(wrong.words.find("the result:") == 0);
         CHECK_FALSE(wrong.value);
@@ -309,7 +311,8 @@ TEST_CASE("activities are listed page by page, counted and forgotten")
         auto [e1, count] = co_await c.async_count("ActivityType = 'greet'", answer);
         CHECK_MESSAGE(!e1, count.status.message);
         CHECK(count.value.count == 3);
-        auto [e2, gone] = co_await c.handle<int>({"b", ""}).async_delete(answer);
+        const auto of_b = c.handle<int>({"b", ""});
+        auto [e2, gone] = co_await of_b.async_delete(answer);
         CHECK_MESSAGE(!e2, gone.status.message);
         auto [e3, left] = co_await c.async_count("", answer);
         CHECK(left.value.count == 2);
