@@ -1005,21 +1005,23 @@ private:
     void is_due(execution& e, const moment& now)
     {
         // Both are often due at once: then it is told that no worker came.
-        const bool unstarted = e.where == place::queued && e.schedule_to_start != uptime::zero() &&
-                               later(e.dispatch.at, e.schedule_to_start) <= now.at;
-        if (e.close_deadline() <= now.at && !unstarted)
+        const bool waits = e.where == place::queued || e.where == place::delayed;
+        const bool unstarted = waits && e.schedule_to_start != uptime::zero() &&
+                               later(e.dispatch.at, e.schedule_to_start) <= std::min(now.at, e.close_deadline());
+        if (unstarted)
+            return close_timed_out(
+                e, timeout_failure(api::enums::TIMEOUT_TYPE_SCHEDULE_TO_START), api::enums::RETRY_STATE_TIMEOUT, now);
+        if (e.close_deadline() <= now.at)
             return close_timed_out(e, timeout_failure(api::enums::TIMEOUT_TYPE_SCHEDULE_TO_CLOSE),
                 e.cancel_requested ? api::enums::RETRY_STATE_CANCEL_REQUESTED : api::enums::RETRY_STATE_TIMEOUT, now);
         switch (e.where) {
         case place::delayed: return enqueue(e, now);
-        case place::queued:
-            return close_timed_out(
-                e, timeout_failure(api::enums::TIMEOUT_TYPE_SCHEDULE_TO_START), api::enums::RETRY_STATE_TIMEOUT, now);
         case place::started:
             return attempt_timed_out(e,
                 later(e.started->at, e.start_to_close) <= now.at ? api::enums::TIMEOUT_TYPE_START_TO_CLOSE
                                                                  : api::enums::TIMEOUT_TYPE_HEARTBEAT,
                 now);
+        case place::queued:
         case place::closed: return;
         }
     }
