@@ -2,6 +2,7 @@
 #pragma once
 
 #include <mayfly/temporal/embedded/execution.hpp>
+#include <mayfly/temporal/embedded/ids.hpp>
 
 #include <cstdint>
 #include <string>
@@ -138,6 +139,50 @@ namespace mayfly::temporal::embedded {
     out.set_state_transition_count(static_cast<std::int64_t>(e.changes));
     out.set_state_size_bytes(static_cast<std::int64_t>(e.bytes));
     return out;
+}
+
+// Whole answers.
+
+[[nodiscard]] inline api::StartActivityExecutionResponse start_answer(const execution& e, bool now)
+{
+    api::StartActivityExecutionResponse out;
+    out.set_run_id(e.run_id);
+    out.set_started(now);
+    auto& link = *out.mutable_link()->mutable_activity();
+    link.set_namespace_(e.name_space());
+    link.set_activity_id(e.id());
+    link.set_run_id(e.run_id);
+    return out;
+}
+
+[[nodiscard]] inline grpc::status already_started(const execution& e)
+{
+    api::errordetails::ActivityExecutionAlreadyStartedFailure detail;
+    detail.set_start_request_id(e.request.request_id());
+    detail.set_run_id(e.run_id);
+    return refused(grpc::status_code::already_exists, "activity execution already started",
+        "ActivityExecutionAlreadyStartedFailure", detail);
+}
+
+[[nodiscard]] inline std::string described(const execution& e, const api::DescribeActivityExecutionRequest& r)
+{
+    api::DescribeActivityExecutionResponse out;
+    out.set_run_id(e.run_id);
+    *out.mutable_info() = info_of(e, r);
+    if (r.include_input())
+        *out.mutable_input() = e.request.input();
+    if (r.include_outcome() && e.outcome)
+        *out.mutable_outcome() = *e.outcome;
+    out.set_long_poll_token(token_of({e.run_id, e.changes}));
+    return out.SerializeAsString();
+}
+
+[[nodiscard]] inline std::string outcome_of(const execution& e)
+{
+    api::PollActivityExecutionResponse out;
+    out.set_run_id(e.run_id);
+    *out.mutable_outcome() = *e.outcome;
+    return out.SerializeAsString();
 }
 
 }  // namespace mayfly::temporal::embedded

@@ -168,7 +168,7 @@ private:
         out->order = in.order();
         out->request = std::move(*in.mutable_request());
         out->written = true;
-        engine::read_times(*out);
+        out->read_times();
         return out;
     }
 };

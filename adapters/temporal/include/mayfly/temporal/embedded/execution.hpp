@@ -86,6 +86,16 @@ struct execution {
 
     [[nodiscard]] const std::string& name_space() const noexcept { return request.namespace_(); }
     [[nodiscard]] const std::string& id() const noexcept { return request.activity_id(); }
+    /// After the request was set.
+    void read_times() noexcept
+    {
+        schedule_to_close = read(request.schedule_to_close_timeout());
+        schedule_to_start = read(request.schedule_to_start_timeout());
+        start_to_close = read(request.start_to_close_timeout());
+        heartbeat_timeout = read(request.heartbeat_timeout());
+        start_delay = read(request.start_delay());
+    }
+
     [[nodiscard]] bool open() const noexcept { return where != place::closed; }
 
     [[nodiscard]] uptime close_deadline() const noexcept

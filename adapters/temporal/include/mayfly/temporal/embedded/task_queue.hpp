@@ -30,6 +30,11 @@ struct queue_key {
     friend auto operator<=>(const queue_key&, const queue_key&) = default;
 };
 
+[[nodiscard]] inline queue_key queue_of(const execution& e)
+{
+    return {e.name_space(), e.request.task_queue().name(), task_type::activity};
+}
+
 /// A worker as the queue knows it: by its identity.
 struct known_poller {
     std::uint64_t order = 0;
