@@ -185,7 +185,10 @@ private:
             worker_->async_start(ending(invocation_event::started, invocation_event::start_failed));
             break;
         case poll: worker_->async_watch(ending(invocation_event::changed, invocation_event::worker_failed)); break;
-        case drain: worker_->async_drain(ending(invocation_event::drained, invocation_event::drained)); break;
+        case drain:
+            worker_->async_drain(next.until == never ? never : next.until - now(),
+                ending(invocation_event::drained, invocation_event::drained));
+            break;
         case hook: begin_hook(next.index, next.until); break;
         case close:
             client_->async_close(ending(invocation_event::client_closed, invocation_event::close_failed));

@@ -23,9 +23,13 @@ namespace mayfly {
     `w.async_watch(token)`  completes with `void(error_code)`: without an error when `activity()` has changed since the
                             last call completed or, at first, since the start; with one when the worker has failed for
                             good and polls no more. Called again after each change, until the drain.
-    `w.async_drain(token)`  makes no new poll from now on, tells the queue that it leaves if the queue can be told, and
+    `w.async_drain(within, token)`
+                            makes no new poll from now on, tells the queue that it leaves if the queue can be told, and
                             completes with `void(error_code)` when no poll is under way and no task runs. A task that
-   the last poll still brings is run. Called once. `w.activity()`          what it does now. Also allowed after `stop`.
+                            the last poll still brings is run. Tasks have `within`, an `uptime`; it is stopped then, so
+                            those that run long are cancelled a little before, while that can still be reported. Called
+                            once.
+    `w.activity()`          what it does now. Also allowed after `stop`.
     `w.stop()`              ends everything at once: polls, running tasks (their contexts are cancelled, their results
                             dropped) and the operations above, which complete soon with any error. Called once, last,
                             also after a drain and after a start that failed.
@@ -37,7 +41,7 @@ concept Worker = std::move_constructible<W> && requires(W& w, const W& seen, det
 {
     w.async_start(std::move(done));
     w.async_watch(std::move(done));
-    w.async_drain(std::move(done));
+    w.async_drain(uptime{}, std::move(done));
     {
         seen.activity()
         } -> std::same_as<worker_activity>;

@@ -333,6 +333,38 @@ TEST_CASE("an activity longer than the stop timeout is cut off, and the hooks st
     CHECK(env.warnings[0].substr(0, 28) == "1 task was still running whe");
 }
 
+TEST_CASE("a drain is told how long tasks have")
+{
+    struct row {
+        const char* why;
+        mayfly::worker_options own;
+        uptime expected;
+    };
+    const row rows[] = {
+        {"the stop timeout, at the regular moment", {}, 5s},
+        {"what there is until the hooks, where the buffer is short",
+            {.stop_timeout = 5s, .shutdown_buffer = 4s, .hook_allowance = 2s}, 2s},
+        {"who leaves early has all the time for which it left", {.activity_timeout = 30s}, 30s},
+        {"and who is not needed has until the end", {.idle_exit = 3s}, 55s},
+    };
+    for (const row& r : rows) {
+        CAPTURE(r.why);
+        environment env;
+        env.chosen = options(r.own);
+        env.run_minute();
+        REQUIRE(env.log().drains.size() == 1);
+        CHECK(env.log().drains[0] == r.expected);
+    }
+    environment for_ever;
+    asio::cancellation_signal cancel;
+    mayfly::async_invoke(context{.request_id = "r"}, for_ever.connector, for_ever.chosen, for_ever.hooks,
+        asio::bind_cancellation_slot(cancel.slot(), [](error_code, const invocation_report&) {}));
+    settle(for_ever.io);
+    cancel.emit(asio::cancellation_type::terminal);
+    settle(for_ever.io);
+    CHECK(for_ever.log().drains == std::vector<uptime>{5s});
+}
+
 TEST_CASE("a stop timeout of 30 s moves the buffer with it")
 {
     environment env{{{.drain = {.takes = never}}}};
@@ -663,7 +695,7 @@ struct least_worker : least {
         asio::post(*io, [h = std::move(h)]() mutable { h(refused()); });
     }
     template <class Handler>
-    void async_drain(Handler h)
+    void async_drain(uptime, Handler h)
     {
         asio::post(*io, [h = std::move(h)]() mutable { h(error_code{}); });
     }

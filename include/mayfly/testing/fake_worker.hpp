@@ -56,6 +56,7 @@ struct fake_log {
     std::vector<fake_call> calls{};
     std::vector<connect_request> requests{};
     std::vector<deployment_version> versions{};  ///< Which each worker was made for.
+    std::vector<uptime> drains{};                ///< How long each drain may take.
     int clients = 0;                             ///< Alive now.
     int workers = 0;                             ///< Alive now.
 
@@ -176,9 +177,10 @@ public:
     }
 
     template <class Token>
-    auto async_drain(Token&& token)
+    auto async_drain(uptime within, Token&& token)
     {
         log_->add("drain");
+        log_->drains.push_back(within);
         return detail::async_fake(ex_, call_, script_->drain, log_, "drain", std::forward<Token>(token));
     }
 

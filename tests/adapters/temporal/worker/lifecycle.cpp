@@ -331,6 +331,38 @@ TEST_CASE("after the stop timeout activities are cancelled, and fail so that ano
     CHECK(w.server.canceled.empty());
 }
 
+TEST_CASE("activities have the time that the drain is given, be it more than the stop timeout or less")
+{
+    std::atomic<bool> open{false};
+    world more;
+    more.config.settings.stop_timeout = 0s;
+    more.activities.add("blocks", [&](activity_context& context) {
+        while (!open)
+            std::this_thread::yield();
+        return context.cancelled();
+    });
+    more.begin();
+    more.server.add(more.server.task("blocks"));
+    REQUIRE(more.until([&] { return more.worker->activity().busy == 1; }));
+    more.worker->async_drain(30min, [&](error_code ec) { more.drained = ec; });
+    REQUIRE(more.until([&] { return more.server.shutdowns.size() == 1 && more.server.parked_polls() == 0; }));
+    open = true;
+    REQUIRE(more.until([&] { return more.drained.has_value(); }));
+    REQUIRE(more.server.completed.size() == 1);
+    CHECK(result_of(more.server.completed[0]) == "false");
+
+    world less;
+    less.config.settings.stop_timeout = 30min;
+    less.activities.add("waits", wait_for_ever);
+    less.begin();
+    less.server.add(less.server.task("waits"));
+    REQUIRE(less.until([&] { return less.worker->activity().busy == 1; }));
+    less.worker->async_drain(50ms, [&](error_code ec) { less.drained = ec; });
+    REQUIRE(less.until([&] { return less.drained.has_value(); }));
+    REQUIRE(less.server.failed.size() == 1);
+    CHECK(less.server.failed[0].failure().application_failure_info().type() == "WorkerShutdown");
+}
+
 TEST_CASE("a task that comes after the stop timeout is cancelled at once, and told of")
 {
     world w;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <mayfly/clock.hpp>
 #include <mayfly/temporal/connection.hpp>
 #include <mayfly/temporal/detail/worker_core.hpp>
 #include <mayfly/temporal/worker_config.hpp>
@@ -22,8 +23,8 @@ namespace mayfly::temporal {
     What fails and may pass is tried again without end; what will not pass ends it with an error (`worker_errc`).
 
     A drain tells the server that the worker leaves, takes what the last polls still bring, and lets activities run for
-    the stop timeout. A little before that is over they are cancelled, so that they can still be reported. A result
-    counts as delivered when the server has said so.
+    the time that it is given. A little before that is over they are cancelled, so that they can still be reported. A
+    result counts as delivered when the server has said so.
 
     After `stop`, a function on the pool that does not heed its `stop_token` goes on until it ends by itself, unheard;
     what it uses has to last so long.
@@ -54,9 +55,16 @@ public:
         return core_->changed().async_wait(core_, std::forward<Token>(token));
     }
     template <class Token>
+    auto async_drain(uptime within, Token&& token)
+    {
+        core_->drain(within);
+        return core_->drained().async_wait(core_, std::forward<Token>(token));
+    }
+    /// Within the stop timeout.
+    template <class Token>
     auto async_drain(Token&& token)
     {
-        core_->drain();
+        core_->drain(core_->stop_timeout());
         return core_->drained().async_wait(core_, std::forward<Token>(token));
     }
 

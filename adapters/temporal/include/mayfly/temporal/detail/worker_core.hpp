@@ -72,7 +72,7 @@ public:
           config_(std::move(config)),
           names_(names_of(*connection_, config_)),
           pulse_(config_, names_.identity, names_.instance_key, std::chrono::system_clock::now()),
-          sequence_(plan(false)),
+          sequence_(plan(config_.settings.stop_timeout, false)),
           pulse_timer_(connection_->get_executor()),
           stop_timer_(connection_->get_executor()),
           started_(connection_->get_executor()),
@@ -101,14 +101,14 @@ public:
             });
     }
 
-    void drain()
+    void drain(uptime within)
     {
         const auto now = clock::now();
         polls_->close();
         pulse_timer_.cancel();
         if (!polling_)
             return drained_.end({});  // nothing is under way
-        sequence_ = stop_sequence(plan(capabilities_.worker_poll_complete_on_shutdown()));
+        sequence_ = stop_sequence(plan(within, capabilities_.worker_poll_complete_on_shutdown()));
         sequence_.begin(now);
         tell_leaving();
         look();
@@ -139,6 +139,7 @@ public:
         return a;
     }
 
+    [[nodiscard]] uptime stop_timeout() const noexcept { return config_.settings.stop_timeout; }
     [[nodiscard]] const worker_names& names() const noexcept { return names_; }
     [[nodiscard]] const std::string& failure() const noexcept { return failure_; }
     [[nodiscard]] boost::asio::any_io_executor get_executor() const { return connection_->get_executor(); }
@@ -150,11 +151,10 @@ public:
     [[nodiscard]] occurrence& drained() noexcept { return drained_; }
 
 private:
-    [[nodiscard]] stop_sequence::plan plan(bool server_ends_polls) const
+    [[nodiscard]] stop_sequence::plan plan(uptime within, bool server_ends_polls) const
     {
-        return {.stop_timeout = config_.settings.stop_timeout >= uptime(std::chrono::hours{24 * 365})
-                                    ? std::chrono::nanoseconds::max()
-                                    : std::chrono::nanoseconds(config_.settings.stop_timeout),
+        return {.stop_timeout = within >= uptime(std::chrono::hours{24 * 365}) ? std::chrono::nanoseconds::max()
+                                                                               : std::chrono::nanoseconds(within),
             .server_ends_polls = server_ends_polls,
             .tell_patience = config_.timing.leave_patience,
             .poll_patience = config_.timing.last_polls};
