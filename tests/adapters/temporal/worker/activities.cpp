@@ -186,6 +186,21 @@ TEST_CASE("failures say what failed")
     CHECK(w.server.completed.empty());
 }
 
+TEST_CASE("a function that throws before it is a coroutine fails like any other")
+{
+    world w;
+    activity_type type{.name = "throws"};
+    type.await = [](activity_context&) -> asio::awaitable<api::common::Payload> {
+        throw std::runtime_error("no coroutine today");
+    };
+    w.activities.add(std::move(type));
+    w.begin();
+    w.server.add(w.server.task("throws"));
+    REQUIRE(w.until([&] { return w.server.failed.size() == 1; }));
+    CHECK(w.server.failed[0].failure().message() == "no coroutine today");
+    REQUIRE(w.until([&] { return w.worker->activity().completed == 1; }));
+}
+
 TEST_CASE("what cannot be registered is told")
 {
     activity_registry r;

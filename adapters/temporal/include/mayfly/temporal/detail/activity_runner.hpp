@@ -12,6 +12,7 @@
 #include <mayfly/temporal/worker_config.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -24,9 +25,11 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -167,9 +170,15 @@ private:
             auto then = [self = shared_from_this(), a](std::exception_ptr thrown, api::common::Payload value) {
                 self->ended(a, {std::move(value), std::move(thrown)});
             };
-            boost::asio::co_spawn(executor(), a->type->await(a->context),
+            std::optional<boost::asio::awaitable<api::common::Payload>> running;
+            try {
+                running = a->type->await(a->context);
+            } catch (...) {
+                return fail(a, std::current_exception());  // it threw before it was a coroutine
+            }
+            boost::asio::co_spawn(executor(), *std::move(running),
                 boost::asio::bind_cancellation_slot(a->cancel.slot(), std::move(then)));
-            if (a->context.cancelled())
+            if (a->context.cancelled() && !a->has_ended)
                 a->cancel.emit(boost::asio::cancellation_type::terminal);
         } else if (a->type->options.runs_on == runs_on::executor) {
             ended(a, run_to_end(*a->type, a->context));
