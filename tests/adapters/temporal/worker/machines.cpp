@@ -138,6 +138,7 @@ TEST_CASE("an attempt's deadline, on the worker's own clock")
         {"and times of one clock are still compared", 1h, 1h + 7s, 10s, 12s, 5s},
         {"longer than anything", 0s, 0s, never, never, never},
         {"scheduled after its start makes nothing longer", 0s, -5s, 0s, 10s, 10s},
+        {"not told when it was scheduled", 1s, now.time_since_epoch(), 0s, 10s, 9s},
     };
     for (const row& r : rows) {
         activity_info task;

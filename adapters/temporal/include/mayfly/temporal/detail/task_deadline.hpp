@@ -34,7 +34,9 @@ inline constexpr std::chrono::seconds believable_delay{10};
     if (task.start_to_close > nanoseconds::zero())
         deadline = steady_sum(started, task.start_to_close);
     if (task.schedule_to_close > nanoseconds::zero()) {
-        const nanoseconds before = std::max<nanoseconds>(task.started - task.scheduled, nanoseconds::zero());
+        const bool told = task.scheduled != system_clock::time_point{};
+        const nanoseconds before =
+            told ? std::max<nanoseconds>(task.started - task.scheduled, nanoseconds::zero()) : nanoseconds::zero();
         deadline = std::min(deadline, steady_sum(started, task.schedule_to_close - before));
     }
     return deadline;
