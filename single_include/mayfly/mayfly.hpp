@@ -12059,9 +12059,13 @@ namespace mayfly {
     `w.async_watch(token)`  completes with `void(error_code)`: without an error when `activity()` has changed since the
                             last call completed or, at first, since the start; with one when the worker has failed for
                             good and polls no more. Called again after each change, until the drain.
-    `w.async_drain(token)`  makes no new poll from now on, tells the queue that it leaves if the queue can be told, and
+    `w.async_drain(within, token)`
+                            makes no new poll from now on, tells the queue that it leaves if the queue can be told, and
                             completes with `void(error_code)` when no poll is under way and no task runs. A task that
-   the last poll still brings is run. Called once. `w.activity()`          what it does now. Also allowed after `stop`.
+                            the last poll still brings is run. Tasks have `within`, an `uptime`; it is stopped then, so
+                            those that run long are cancelled a little before, while that can still be reported. Called
+                            once.
+    `w.activity()`          what it does now. Also allowed after `stop`.
     `w.stop()`              ends everything at once: polls, running tasks (their contexts are cancelled, their results
                             dropped) and the operations above, which complete soon with any error. Called once, last,
                             also after a drain and after a start that failed.
@@ -12073,7 +12077,7 @@ concept Worker = std::move_constructible<W> && requires(W& w, const W& seen, det
 {
     w.async_start(std::move(done));
     w.async_watch(std::move(done));
-    w.async_drain(std::move(done));
+    w.async_drain(uptime{}, std::move(done));
     {
         seen.activity()
         } -> std::same_as<worker_activity>;
@@ -12293,7 +12297,10 @@ private:
             worker_->async_start(ending(invocation_event::started, invocation_event::start_failed));
             break;
         case poll: worker_->async_watch(ending(invocation_event::changed, invocation_event::worker_failed)); break;
-        case drain: worker_->async_drain(ending(invocation_event::drained, invocation_event::drained)); break;
+        case drain:
+            worker_->async_drain(next.until == never ? never : next.until - now(),
+                ending(invocation_event::drained, invocation_event::drained));
+            break;
         case hook: begin_hook(next.index, next.until); break;
         case close:
             client_->async_close(ending(invocation_event::client_closed, invocation_event::close_failed));
@@ -12591,6 +12598,7 @@ struct fake_log {
     std::vector<fake_call> calls{};
     std::vector<connect_request> requests{};
     std::vector<deployment_version> versions{};  ///< Which each worker was made for.
+    std::vector<uptime> drains{};                ///< How long each drain may take.
     int clients = 0;                             ///< Alive now.
     int workers = 0;                             ///< Alive now.
 
@@ -12711,9 +12719,10 @@ public:
     }
 
     template <class Token>
-    auto async_drain(Token&& token)
+    auto async_drain(uptime within, Token&& token)
     {
         log_->add("drain");
+        log_->drains.push_back(within);
         return detail::async_fake(ex_, call_, script_->drain, log_, "drain", std::forward<Token>(token));
     }
 
