@@ -218,6 +218,43 @@ TEST_CASE("pollers are listed for five minutes, or until they say goodbye")
     CHECK_MESSAGE(w.task(w.poll("w3")), "half a minute later it is as any other");
 }
 
+TEST_CASE("one identity that polls as two versions is two workers")
+{
+    world w;
+    const deployment_version one{"d", "1"};
+    const deployment_version two{"d", "2"};
+    const ticket first = w.poll("same", one);
+    w.pass(1s);
+    const ticket second = w.poll("same", two);
+    const auto pollers = w.queue().pollers();
+    REQUIRE(pollers.size() == 2);
+    CHECK(pollers[0].deployment_options().build_id() == "1");
+    CHECK(pollers[1].deployment_options().build_id() == "2");
+    for (const deployment_version& v : {one, two}) {
+        const queue_reading r = read_queues(w.e, "default", v, w.now, 0s);
+        REQUIRE(r.workers.size() == 1);
+        CHECK(r.workers[0].present);
+    }
+    w.e.leave(first, w.now);
+    w.collect();
+    w.pass(30s);
+    CHECK_FALSE(read_queues(w.e, "default", one, w.now, 0s).workers.at(0).present);
+    CHECK_MESSAGE(read_queues(w.e, "default", two, w.now, 0s).workers.at(0).present, "its poll still waits");
+
+    api::ShutdownWorkerRequest r;
+    r.set_namespace_("default");
+    r.set_identity("same");
+    r.set_worker_instance_key("same-key");
+    must(w.e.shutdown_worker(r, w.who()));
+    w.collect();
+    CHECK(w.got(second));
+    CHECK(w.queue().pollers_size() == 0);
+    REQUIRE(w.workers.size() == 4);
+    CHECK_MESSAGE((!w.workers[2].present && !w.workers[3].present), "each of them has gone");
+    CHECK(w.workers[2].version == one);
+    CHECK(w.workers[3].version == two);
+}
+
 TEST_CASE("a rate limit holds tasks back, whoever set it")
 {
     world w;
@@ -336,6 +373,68 @@ TEST_CASE("what a controller reads")
     CHECK(reading(v).workers.at(0).identity == "w2");
     CHECK(reading(v).workers.at(0).version == v);
     CHECK_MESSAGE(!reading({}).workers.at(0).present, "it had its task taken, and has not been heard of");
+}
+
+TEST_CASE("a worker's going is told once, however often it is noticed")
+{
+    world w;
+    w.poll("w");
+    const auto gone = [&] {
+        return std::count_if(w.workers.begin(), w.workers.end(), [](const worker_event& e) { return !e.present; });
+    };
+    api::ShutdownWorkerRequest r;
+    r.set_namespace_("default");
+    r.set_identity("w");
+    r.set_worker_instance_key("w-key");
+    for (int i = 0; i < 2; ++i) {
+        must(w.e.shutdown_worker(r, w.who()));
+        w.collect();
+        CHECK(gone() == 1);
+    }
+    CHECK_MESSAGE(w.got(w.poll("w"))->message.empty(), "it may ask once more");
+    CHECK_MESSAGE(w.workers.size() == 2, "and is not back by that");
+    w.pass(400s);
+    CHECK_MESSAGE(gone() == 1, "that it is forgotten is no news");
+    w.poll("w");
+    REQUIRE(w.workers.size() == 3);
+    CHECK(w.workers.back().present);
+    w.pass(400s);
+    CHECK_MESSAGE(gone() == 2, "this time without a word");
+}
+
+TEST_CASE("a reading is of this very moment: what has just been handed out waits no more")
+{
+    world w;
+    constexpr auto activity = static_cast<std::size_t>(task_type::activity);
+    const auto read = [&] { return *read_queues(w.e, "default", {}, w.now, 0s).stats[activity]; };
+    const auto is = [&](std::uint64_t backlog, std::uint64_t added, std::uint64_t dispatched) {
+        const queue_stats s = read();
+        CHECK(s.backlog == backlog);
+        CHECK(s.added == added);
+        CHECK(s.dispatched == dispatched);
+    };
+    std::vector<ticket> polls{w.poll("w1"), w.poll("w2"), w.poll("w3")};
+    w.start("a");
+    CHECK_MESSAGE(w.added.back().outcome == add_outcome::matched, "somebody waited for it");
+    is(0, 1, 1);
+    for (const char* id : {"b", "c", "d", "e"})
+        w.start(id);
+    CHECK(w.added[3].outcome == add_outcome::not_matched);
+    CHECK(w.added[4].outcome == add_outcome::behind_backlog);
+    is(2, 5, 3);
+    w.take();
+    is(1, 5, 4);
+    CHECK(w.complete(w.task(polls[0])->task_token()) == ok);
+    is(1, 5, 4);
+    CHECK(w.fail(w.task(polls[1])->task_token()) == ok);
+    is(1, 5, 4);
+    w.pass(1s);
+    is(2, 6, 4);  // another attempt
+    w.e.give_back(*w.got(polls[2])->task, w.now);
+    w.collect();
+    is(3, 7, 4);  // nobody heard of it
+    must(w.cancel("e"));
+    is(2, 7, 4);
 }
 
 TEST_CASE("every method of the service has a row, or is refused in words")

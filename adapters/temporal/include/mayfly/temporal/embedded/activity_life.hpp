@@ -111,7 +111,7 @@ protected:
             e.where = place::started;
             e.stamp = ids_.number();
             e.started = now;
-            e.worker_identity = w.identity;
+            e.worker_identity = w.key.identity;
             e.worker_version = p.version;
             e.sdk_name = p.client_name;
             e.sdk_version = p.client_version;

@@ -99,12 +99,12 @@ public:
             out.mutable_effective_rate_limit()->set_rate_limit_source(
                 q->configured_limit() ? api::enums::RATE_LIMIT_SOURCE_API : api::enums::RATE_LIMIT_SOURCE_WORKER);
         }
-        for (const auto& [identity, w] : q->pollers()) {
+        for (const auto& [poller, w] : q->pollers()) {
             if (!queues_.listed(w, who.now))
                 continue;
             auto& p = *out.add_pollers();
             put(*p.mutable_last_access_time(), w.last);
-            p.set_identity(identity);
+            p.set_identity(poller.identity);
             p.set_rate_per_second(w.rate);
             *p.mutable_deployment_options() = w.options;
         }

@@ -56,16 +56,16 @@ inline constexpr uptime longest_silence = std::chrono::seconds(10);
             s.added = s.added.value_or(0) + share->second.added.total();
             s.dispatched = s.dispatched.value_or(0) + share->second.dispatched.total();
         }
-        for (const auto& [identity, w] : q.pollers()) {
-            if (w.version != wanted)
+        for (const auto& [who, w] : q.pollers()) {
+            if (who.version != wanted)
                 continue;
             const bool there = w.polls != 0 || w.tasks != 0;
             const uptime last = (there ? now.at : w.last.at) + shift;
             const bool present = !w.left && (there || now.at - w.last.at < longest_silence);
             busy += w.tasks;
-            const auto [known, fresh] = workers.try_emplace(identity);
+            const auto [known, fresh] = workers.try_emplace(who.identity);
             queue_reading::poller& p = known->second;
-            p.identity = identity;
+            p.identity = who.identity;
             p.first_seen = fresh ? w.first.at + shift : std::min(p.first_seen, w.first.at + shift);
             p.last_seen = fresh ? last : std::max(p.last_seen, last);
             p.present = fresh ? present : p.present || present;

@@ -15,7 +15,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <utility>
 
 namespace mayfly::temporal::embedded {
@@ -35,16 +34,23 @@ struct queue_key {
     return {e.name_space(), e.request.task_queue().name(), task_type::activity};
 }
 
-/// A worker as the queue knows it: by its identity.
+/// What tells workers apart: one identity may poll as several versions, which are different programs.
+struct poller_key {
+    std::string identity{};
+    std::optional<deployment_version> version{};
+
+    friend auto operator<=>(const poller_key&, const poller_key&) = default;
+};
+
+/// A worker as the queue knows it.
 struct known_poller {
     std::uint64_t order = 0;
     uptime alarm = never;  ///< When to look whether it is to be forgotten.
-    std::string identity{};
+    poller_key key{};
     task_queue* queue = nullptr;
     moment first{};
     moment last{};  ///< Its last poll's begin or end.
     api::deployment::WorkerDeploymentOptions options{};
-    std::optional<deployment_version> version{};
     std::string instance{};
     double rate = 0;          ///< What it asked for; zero if for nothing.
     std::uint32_t polls = 0;  ///< That wait now.
@@ -97,8 +103,8 @@ public:
 
     [[nodiscard]] const queue_key& key() const noexcept { return key_; }
     [[nodiscard]] const std::map<std::optional<deployment_version>, lane>& lanes() const noexcept { return lanes_; }
-    [[nodiscard]] std::map<std::string, known_poller, std::less<>>& pollers() noexcept { return pollers_; }
-    [[nodiscard]] const std::map<std::string, known_poller, std::less<>>& pollers() const noexcept { return pollers_; }
+    [[nodiscard]] std::map<poller_key, known_poller>& pollers() noexcept { return pollers_; }
+    [[nodiscard]] const std::map<poller_key, known_poller>& pollers() const noexcept { return pollers_; }
 
     // Tasks.
 
@@ -300,7 +306,7 @@ private:
 
     queue_key key_;
     std::map<std::optional<deployment_version>, lane> lanes_{};
-    std::map<std::string, known_poller, std::less<>> pollers_{};
+    std::map<poller_key, known_poller> pollers_{};
     std::uint64_t last_order_ = 0;
     rate_limiter limiter_{};
     std::optional<double> by_worker_{};

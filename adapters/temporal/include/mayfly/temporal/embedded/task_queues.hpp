@@ -122,7 +122,7 @@ public:
         task_queue* const q = find_or_make(r.queue);
         if (q == nullptr)
             return no_room_for_queue();
-        if (!q->pollers().contains(r.identity) && q->pollers().size() >= limits_->pollers)
+        if (!q->pollers().contains(key_of(r)) && q->pollers().size() >= limits_->pollers)
             return exhausted("Task queue " + r.queue.name + " has had more than " + std::to_string(limits_->pollers) +
                              " workers in a short time.");
         known_poller& worker = meet(*q, r, who.now);
@@ -134,7 +134,7 @@ public:
         p->id = id;
         p->order = ++last_order_;
         p->poller = &worker;
-        p->version = worker.version;
+        p->version = worker.key.version;
         p->instance = std::move(r.instance);
         p->client_name = who.client_name;
         p->client_version = who.client_version;
@@ -175,9 +175,10 @@ public:
                 out.push_back(p->id);
                 take_out(*p, now);
             }
-            if (const auto at = q->pollers().find(identity); at != q->pollers().end() && at->second.polls == 0 &&
-                                                             (instance.empty() || at->second.instance == instance))
-                leave(at->second);
+            for (auto at = q->pollers().lower_bound({identity, std::nullopt});
+                 at != q->pollers().end() && at->first.identity == identity; ++at)
+                if (at->second.polls == 0 && (instance.empty() || at->second.instance == instance))
+                    leave(at->second);
         }
         return out;
     }
@@ -205,7 +206,7 @@ public:
                 continue;
             }
             leave(*w);
-            w->queue->pollers().erase(std::string(w->identity));
+            w->queue->pollers().erase(poller_key(w->key));
         }
         return out;
     }
@@ -225,7 +226,7 @@ public:
     {
         const task_queue* const q = find({std::string(name_space), std::string(name), type});
         return q != nullptr && std::any_of(q->pollers().begin(), q->pollers().end(), [&](const auto& entry) {
-            return entry.second.version == version && listed(entry.second, now);
+            return entry.first.version == version && listed(entry.second, now);
         });
     }
 
@@ -274,7 +275,7 @@ public:
         for (const auto& [order, w] : busy_)
             ++tasks[w];
         for (const auto& [key, q] : all_)
-            for (const auto& [identity, w] : q->pollers())
+            for (const auto& [who, w] : q->pollers())
                 if (w.polls != polls[&w] || w.tasks != tasks[&w])
                     return "a worker's polls or tasks are counted wrong";
         return {};
@@ -284,24 +285,25 @@ public:
     [[nodiscard]] std::size_t busy_tasks() const noexcept { return busy_.size(); }
 
 private:
+    [[nodiscard]] static poller_key key_of(const poll_request& r) { return {r.identity, version_of(r.options)}; }
+
     known_poller& meet(task_queue& q, const poll_request& r, const moment& now)
     {
-        const auto [at, fresh] = q.pollers().try_emplace(r.identity);
+        const auto [at, fresh] = q.pollers().try_emplace(key_of(r));
         known_poller& w = at->second;
-        const auto version = version_of(r.options);
-        if (fresh || w.left) {
-            w.order = fresh ? ++last_order_ : w.order;
-            w.identity = r.identity;
+        if (fresh) {
+            w.order = ++last_order_;
+            w.key = at->first;
             w.queue = &q;
-            w.first = now;
         }
-        const bool news = fresh || w.left || w.version != version;
+        const bool comes = fresh || w.left;
+        if (comes)
+            w.first = now;
         w.left = false;
         w.last = now;
         w.options = r.options;
-        w.version = version;
         w.instance = r.instance;
-        if (news)
+        if (comes)
             tell(w, true);
         return w;
     }
@@ -322,7 +324,7 @@ private:
     void tell(const known_poller& w, bool present)
     {
         const queue_key& k = w.queue->key();
-        workers_.push_back({k.name_space, w.identity, k.name, k.type, w.version, present});
+        workers_.push_back({k.name_space, w.key.identity, k.name, k.type, w.key.version, present});
     }
 
     void take_out(parked_poll& p, const moment& now)
