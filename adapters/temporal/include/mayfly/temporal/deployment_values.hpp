@@ -4,7 +4,7 @@
 #include <mayfly/compute_config.hpp>
 #include <mayfly/deployment.hpp>
 #include <mayfly/temporal/api.hpp>
-#include <mayfly/temporal/embedded/compute_messages.hpp>
+#include <mayfly/temporal/compute_messages.hpp>
 #include <mayfly/temporal/task_queue_values.hpp>
 #include <mayfly/temporal/times.hpp>
 
@@ -200,7 +200,7 @@ inline deployment_description to_deployment(api::DescribeWorkerDeploymentRespons
 inline void read_compute(const api::compute::ComputeConfig& from, version_description& into)
 {
     for (const auto& [id, message] : from.scaling_groups()) {
-        auto group = embedded::read_group(message, "groups." + id);
+        auto group = read_group(message, "groups." + id);
         for (problem& p : group.problems())
             into.compute_problems.push_back(std::move(p));
         if (!group) {
@@ -208,7 +208,7 @@ inline void read_compute(const api::compute::ComputeConfig& from, version_descri
             bare.mutable_provider()->clear_details();
             if (bare.has_scaler())
                 bare.mutable_scaler()->clear_details();
-            group = embedded::read_group(bare, id);
+            group = read_group(bare, id);
         }
         if (group)
             into.compute.groups.emplace(id, *std::move(group));
@@ -230,12 +230,12 @@ inline version_description to_version_description(api::DescribeWorkerDeploymentV
     out.drainage_checked = time_of(v.drainage_info().has_last_checked_time(), v.drainage_info().last_checked_time());
     out.ramp_percentage = v.ramp_percentage();
     for (const auto& q : r.version_task_queues())
-        out.queues.push_back({q.name(), embedded::to_task_type(q.type()),
+        out.queues.push_back({q.name(), to_task_type(q.type()),
             q.has_stats() ? std::optional(to_stats(q.stats())) : std::nullopt,
             to_stats_by_priority(q.stats_by_priority_key())});
     if (r.version_task_queues().empty())
         for (const auto& q : v.task_queue_infos())
-            out.queues.push_back({q.name(), embedded::to_task_type(q.type()), {}, {}});
+            out.queues.push_back({q.name(), to_task_type(q.type()), {}, {}});
     for (const auto& [key, payload] : v.metadata().entries())
         out.metadata.emplace(key, payload);
     read_compute(v.compute_config(), out);

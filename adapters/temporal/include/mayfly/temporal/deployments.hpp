@@ -50,7 +50,7 @@ public:
         auto request = versioned<api::CreateWorkerDeploymentVersionRequest>(version);
         request.set_request_id(id_or_new(request_id));
         if (!compute.groups.empty())
-            *request.mutable_compute_config() = embedded::to_message(compute);
+            *request.mutable_compute_config() = to_message(compute);
         return ask<done>(methods::create_worker_deployment_version, request, nothing{}, std::forward<Token>(token));
     }
 
@@ -232,7 +232,7 @@ private:
         auto out = versioned<Request>(version);
         for (const auto& [id, group] : change.change) {
             auto& to = (*out.mutable_compute_config_scaling_groups())[id];
-            *to.mutable_scaling_group() = embedded::to_message(group.group);
+            *to.mutable_scaling_group() = to_message(group.group);
             for (const auto& path : group.mask)
                 to.mutable_update_mask()->add_paths(path);
         }

@@ -3,7 +3,7 @@
 
 #include <mayfly/deployment.hpp>
 #include <mayfly/temporal/api.hpp>
-#include <mayfly/temporal/embedded/compute_messages.hpp>
+#include <mayfly/temporal/compute_messages.hpp>
 #include <mayfly/temporal/times.hpp>
 
 #include <chrono>

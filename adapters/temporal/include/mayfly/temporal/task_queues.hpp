@@ -30,7 +30,7 @@ public:
         auto request = detail::request_for<api::DescribeTaskQueueRequest>(*on_);
         request.mutable_task_queue()->set_name(queue);
         request.mutable_task_queue()->set_kind(api::enums::TASK_QUEUE_KIND_NORMAL);
-        request.set_task_queue_type(embedded::to_message(type));
+        request.set_task_queue_type(to_message(type));
         request.set_report_stats(stats);
         return on_->template async_call_as<queue_description>(
             methods::describe_task_queue, request, {}, detail::to_queue, std::nullopt, std::forward<Token>(token));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <mayfly/temporal/embedded/compute_messages.hpp>
+#include <mayfly/temporal/compute_messages.hpp>
 #include <mayfly/temporal/embedded/queue_routing.hpp>
 #include <mayfly/temporal/embedded/types.hpp>
 #include <mayfly/temporal/proto/stored.pb.h>
@@ -59,14 +59,6 @@ struct kept_deployment {
 [[nodiscard]] inline std::chrono::sys_time<uptime> wall_time(const wire::Timestamp& t) noexcept
 {
     return std::chrono::sys_time<uptime>{std::chrono::seconds{t.seconds()} + uptime{t.nanos() / 1000}};
-}
-
-[[nodiscard]] inline api::deployment::WorkerDeploymentVersion to_message(const deployment_version& v)
-{
-    api::deployment::WorkerDeploymentVersion out;
-    out.set_deployment_name(v.deployment);
-    out.set_build_id(v.build_id);
-    return out;
 }
 
 [[nodiscard]] inline deployment_version version_of(const api::deployment::WorkerDeploymentVersion& v)

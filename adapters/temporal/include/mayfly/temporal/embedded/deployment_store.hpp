@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <mayfly/temporal/compute_messages.hpp>
 #include <mayfly/temporal/embedded/compute_kinds.hpp>
-#include <mayfly/temporal/embedded/compute_messages.hpp>
 #include <mayfly/temporal/embedded/deployment_book.hpp>
 #include <mayfly/temporal/embedded/deployment_keeper.hpp>
 #include <mayfly/temporal/embedded/deployment_refusals.hpp>

@@ -18,6 +18,19 @@
 
 namespace mayfly::temporal::embedded {
 
+/// What lists show: no details.
+[[nodiscard]] inline api::compute::ComputeConfigSummary summary_of(const api::compute::ComputeConfig& config)
+{
+    api::compute::ComputeConfigSummary out;
+    for (const auto& [id, group] : config.scaling_groups()) {
+        auto& short_form = (*out.mutable_scaling_groups())[id];
+        *short_form.mutable_task_queue_types() = group.task_queue_types();
+        *short_form.mutable_region_ids() = group.region_ids();
+        short_form.set_provider_type(group.provider().type());
+    }
+    return out;
+}
+
 /// A version as it is seen at `now`. One that gets no new work holds none that could not be done elsewhere, so it has
 /// drained when the time of grace is over.
 [[nodiscard]] inline api::deployment::WorkerDeploymentVersionInfo seen_at(

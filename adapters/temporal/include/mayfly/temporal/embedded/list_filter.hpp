@@ -11,7 +11,8 @@
 #include <utility>
 #include <vector>
 
-// The queries that lists are filtered by: TaskQueue = 'orders' AND WorkerStatus != 'Shutdown'.
+// The queries that lists are filtered by: TaskQueue = 'orders' AND WorkerStatus != 'Shutdown'. Which fields there are
+// is for each list to say.
 
 namespace mayfly::temporal::embedded {
 
@@ -25,8 +26,10 @@ struct comparison {
     friend bool operator==(const comparison&, const comparison&) = default;
 };
 
-/// All of them have to hold; none at all let everything pass.
-using list_filter = std::vector<comparison>;
+struct list_filter {
+    std::vector<comparison> all{};  ///< Each has to hold; none at all let everything pass.
+    std::string group_by{};         ///< The field to count by; empty if there is none.
+};
 
 /// Whether a text passes. Texts compare as they are, byte by byte.
 [[nodiscard]] inline bool holds(const comparison& c, std::string_view text) noexcept
@@ -53,7 +56,19 @@ public:
     {
         list_filter out;
         for (skip(); !rest_.empty(); skip()) {
-            if (!out.empty() && !word("AND"))
+            if (word("GROUP")) {
+                skip();
+                const bool by = word("BY");
+                skip();
+                out.group_by = name();
+                skip();
+                if (!by || out.group_by.empty() || !rest_.empty())
+                    return "at \"" + here() + "\": GROUP BY one field ends a query";
+                return out;
+            }
+            if (out.all.size() == most_comparisons)
+                return "has more than " + std::to_string(most_comparisons) + " comparisons";
+            if (!out.all.empty() && !word("AND"))
                 return "at \"" + here() + "\": join comparisons with AND; OR, NOT, ORDER BY and brackets are not known";
             comparison c;
             skip();
@@ -70,12 +85,14 @@ public:
             if (!value)
                 return "at \"" + here() + "\": compare " + c.field + " with a text in quotes or with a number";
             c.value = *std::move(value);
-            out.push_back(std::move(c));
+            out.all.push_back(std::move(c));
         }
         return out;
     }
 
 private:
+    static constexpr std::size_t most_comparisons = 100;
+
     [[nodiscard]] static bool of_name(char c) noexcept
     {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
@@ -141,8 +158,9 @@ private:
             return std::nullopt;
         const char quote = rest_.front();
         if (quote != '\'' && quote != '"') {
+            const bool number = (quote >= '0' && quote <= '9') || quote == '-';
             std::size_t length = 0;
-            while (length < rest_.size() && (of_name(rest_[length]) || rest_[length] == '-'))
+            while (number && length < rest_.size() && (of_name(rest_[length]) || rest_[length] == '-'))
                 ++length;
             std::string out{rest_.substr(0, length)};
             rest_.remove_prefix(length);
@@ -167,7 +185,7 @@ private:
 
 }  // namespace detail
 
-/// The comparisons of a query, or what is wrong with it and what to write.
+/// What a query says, or what is wrong with it and what to write.
 [[nodiscard]] inline boost::system::result<list_filter, std::string> read_list_filter(std::string_view query)
 {
     return detail::filter_reader{query}.read();

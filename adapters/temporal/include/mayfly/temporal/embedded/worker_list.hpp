@@ -207,15 +207,17 @@ private:
     {
         auto filter = read_list_filter(query);
         if (filter)
-            for (const comparison& c : *filter)
+            for (const comparison& c : filter->all)
                 if (!field({}, c.field))
                     return "names \"" + c.field + "\": the fields are " + std::string{fields};
+        if (filter && !filter->group_by.empty())
+            return "has a GROUP BY, which workers are not counted by";
         return filter;
     }
 
     [[nodiscard]] static bool passes(const list_filter& filter, const api::worker::WorkerHeartbeat& worker)
     {
-        for (const comparison& c : filter)
+        for (const comparison& c : filter.all)
             if (!holds(c, field(worker, c.field).value_or("")))
                 return false;
         return true;

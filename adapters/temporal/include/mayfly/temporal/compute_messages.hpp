@@ -23,7 +23,7 @@
 
 // Compute configurations between Temporal's messages and core's values, which are what is checked and changed.
 
-namespace mayfly::temporal::embedded {
+namespace mayfly::temporal {
 
 [[nodiscard]] constexpr task_type to_task_type(api::enums::TaskQueueType t) noexcept
 {
@@ -44,6 +44,14 @@ namespace mayfly::temporal::embedded {
     case task_type::nexus: return api::enums::TASK_QUEUE_TYPE_NEXUS;
     }
     return api::enums::TASK_QUEUE_TYPE_UNSPECIFIED;
+}
+
+[[nodiscard]] inline api::deployment::WorkerDeploymentVersion to_message(const deployment_version& v)
+{
+    api::deployment::WorkerDeploymentVersion out;
+    out.set_deployment_name(v.deployment);
+    out.set_build_id(v.build_id);
+    return out;
 }
 
 /// Details as they are carried: a JSON object of simple values. None at all are none.
@@ -163,19 +171,6 @@ namespace mayfly::temporal::embedded {
     return out;
 }
 
-/// What lists show: no details.
-[[nodiscard]] inline api::compute::ComputeConfigSummary summary_of(const api::compute::ComputeConfig& config)
-{
-    api::compute::ComputeConfigSummary out;
-    for (const auto& [id, group] : config.scaling_groups()) {
-        auto& short_form = (*out.mutable_scaling_groups())[id];
-        *short_form.mutable_task_queue_types() = group.task_queue_types();
-        *short_form.mutable_region_ids() = group.region_ids();
-        short_form.set_provider_type(group.provider().type());
-    }
-    return out;
-}
-
 /// A whole configuration, as the change that makes it.
 [[nodiscard]] inline checked<compute_update> read_update(const api::compute::ComputeConfig& from)
 {
@@ -214,4 +209,4 @@ template <class Request>
     return out;
 }
 
-}  // namespace mayfly::temporal::embedded
+}  // namespace mayfly::temporal
