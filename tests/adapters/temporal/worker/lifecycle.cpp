@@ -111,6 +111,46 @@ TEST_CASE("a start that cannot come to anything fails")
     CHECK(*nowhere.started == make_error_code(worker_errc::no_task_queue));
 }
 
+TEST_CASE("a start that fails with what passes is tried again, unless somebody else does that")
+{
+    const std::vector<fake::scripted_answer> down(25, {{grpc::status_code::unavailable, "it comes up"}});
+    world patient;
+    patient.activities.add("nothing", [] {});
+    patient.server.script("DescribeNamespace", down);
+    patient.begin();
+    CHECK(patient.server.calls("DescribeNamespace") == 26);
+    CHECK(patient.logged("tried again: UNAVAILABLE: it comes up"));
+    CHECK(patient.worker->failure().empty());
+
+    world hasty;
+    hasty.activities.add("nothing", [] {});
+    hasty.config.patient_start = false;
+    hasty.server.script("DescribeNamespace", down);
+    hasty.start();
+    CHECK(*hasty.started == make_error_code(grpc::status_code::unavailable));
+    CHECK(hasty.worker->failure().find("it comes up") != std::string::npos);
+
+    // Neither of the two ways to end it leaves it trying.
+    for (const bool drains : {true, false}) {
+        world ended;
+        ended.activities.add("nothing", [] {});
+        ended.server.script("DescribeNamespace", down);
+        ended.make();
+        ended.worker->async_start([&](error_code ec) { ended.started = ec; });
+        REQUIRE(ended.until([&] { return ended.logged("tried again"); }));
+        if (drains)
+            ended.drain();
+        else
+            ended.worker->stop();
+        REQUIRE(ended.until([&] { return ended.started.has_value(); }));
+        CHECK(*ended.started == asio::error::operation_aborted);
+        const auto asked = ended.server.calls("DescribeNamespace");
+        ended.wire->close();
+        CHECK(ended.until([&] { return ended.wire->stats().streams == 0; }));
+        CHECK(ended.server.calls("DescribeNamespace") == asked);
+    }
+}
+
 TEST_CASE("a start can be cancelled")
 {
     world w;

@@ -162,6 +162,7 @@ private:
             co_return out;
         worker_config config = base_;
         config.settings.identity = request.identity;
+        config.patient_start = options_.patient;
         out.value.emplace(std::move(to), std::move(config));
         co_return out;
     }

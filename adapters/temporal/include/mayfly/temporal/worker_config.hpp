@@ -40,6 +40,9 @@ struct worker_config {
     /// A limit for the whole queue, which the server keeps; the last worker to say one wins.
     std::optional<double> queue_activities_per_second{};
     worker_timing timing{};
+    /// Whether a start that fails with what may pass is tried again, without end. Not in a function: there the time to
+    /// wait in is paid for, and the platform tries again.
+    bool patient_start = true;
 };
 
 }  // namespace mayfly::temporal

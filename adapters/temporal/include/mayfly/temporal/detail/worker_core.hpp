@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <mayfly/error.hpp>
+#include <mayfly/grpc/retry.hpp>
+#include <mayfly/http/error.hpp>
 #include <mayfly/invocation_report.hpp>
 #include <mayfly/temporal/connection.hpp>
 #include <mayfly/temporal/detail/activity_runner.hpp>
@@ -9,6 +12,7 @@
 #include <mayfly/temporal/detail/task_polls.hpp>
 #include <mayfly/temporal/detail/unique_key.hpp>
 #include <mayfly/temporal/detail/worker_pulse.hpp>
+#include <mayfly/temporal/rpc_error.hpp>
 #include <mayfly/temporal/worker_config.hpp>
 #include <mayfly/temporal/worker_error.hpp>
 
@@ -44,6 +48,15 @@ namespace mayfly::temporal::detail {
     }
 }
 
+/// Whether what starting fails with is worth another try.
+[[nodiscard]] inline bool may_pass(boost::system::error_code ec, const grpc::status& status)
+{
+    if (ec.category() == grpc::grpc_category())
+        return !is_fatal_for_worker(status);
+    return ec != http::errc::closed && ec != boost::asio::error::operation_aborted &&
+           condition_of(ec) != condition::permanent;
+}
+
 [[nodiscard]] inline worker_names names_of(const connection& to, const worker_config& config)
 {
     worker_names out;
@@ -73,7 +86,7 @@ public:
           names_(names_of(*connection_, config_)),
           pulse_(config_, names_.identity, names_.instance_key, std::chrono::system_clock::now()),
           sequence_(plan(config_.settings.stop_timeout, false)),
-          pulse_timer_(connection_->get_executor()),
+          timer_(connection_->get_executor()),
           stop_timer_(connection_->get_executor()),
           started_(connection_->get_executor()),
           changed_(connection_->get_executor()),
@@ -93,21 +106,19 @@ public:
         if (config_.settings.task_queue.empty())
             return cannot_start(worker_errc::no_task_queue);
         work_.emplace(connection_->get_executor());
-        api::DescribeNamespaceRequest request;
-        request.set_namespace_(names_.name_space);
-        connection_->async_call(methods::describe_namespace, request,
-            [self = shared_from_this()](error_code ec, const rpc_reply<api::DescribeNamespaceResponse>& reply) {
-                self->namespace_described(ec, reply);
-            });
+        describe_namespace();
     }
 
     void drain(uptime within)
     {
         const auto now = clock::now();
         polls_->close();
-        pulse_timer_.cancel();
-        if (!polling_)
-            return drained_.end({});  // nothing is under way
+        timer_.cancel();
+        if (!polling_) {  // nothing is under way, but a start perhaps
+            work_.reset();
+            started_.end(boost::asio::error::operation_aborted);
+            return drained_.end({});
+        }
         sequence_ = stop_sequence(plan(within, capabilities_.worker_poll_complete_on_shutdown()));
         sequence_.begin(now);
         tell_leaving();
@@ -119,7 +130,7 @@ public:
         stopped_ = true;
         polls_->stop();
         runner_->stop();
-        pulse_timer_.cancel();
+        timer_.cancel();
         stop_timer_.cancel();
         const error_code ec = boost::asio::error::operation_aborted;
         started_.end(ec);
@@ -212,11 +223,23 @@ private:
 
     // ---- start
 
+    void describe_namespace()
+    {
+        api::DescribeNamespaceRequest request;
+        request.set_namespace_(names_.name_space);
+        connection_->async_call(methods::describe_namespace, request,
+            [self = shared_from_this()](error_code ec, const rpc_reply<api::DescribeNamespaceResponse>& reply) {
+                self->namespace_described(ec, reply);
+            });
+    }
+
     void namespace_described(error_code ec, const rpc_reply<api::DescribeNamespaceResponse>& reply)
     {
-        if (stopped_)
+        if (stopped_ || !polls_->slots().open())
             return;
         if (ec && reply.status.code != grpc::status_code::unimplemented) {
+            if (config_.patient_start && may_pass(ec, reply.status))
+                return start_again(reply.status);
             failure_ = "namespace \"" + names_.name_space + "\" cannot be used: " + describe(reply.status);
             log(log_level::error, failure_);
             return cannot_start(lasting_error(ec, reply.status));
@@ -228,6 +251,19 @@ private:
         started_.end({});
         if (capabilities_.worker_heartbeats())
             pulse();
+    }
+
+    // The call has been tried several times already.
+    void start_again(const grpc::status& why)
+    {
+        constexpr grpc::growing_wait waits{std::chrono::milliseconds{200}, 2, std::chrono::seconds{10}, 0};
+        log(log_level::warning,
+            "namespace \"" + names_.name_space + "\" cannot be looked at, which is tried again: " + describe(why));
+        timer_.expires_after(waits.at(failed_starts_++, 0.5));
+        timer_.async_wait([weak = weak_from_this()](error_code ec) {
+            if (const auto self = weak.lock(); self && !ec && !self->stopped_ && self->polls_->slots().open())
+                self->describe_namespace();
+        });
     }
 
     void cannot_start(error_code ec)
@@ -271,8 +307,8 @@ private:
             else if (!s.ok())
                 log(log_level::debug, "a heartbeat of the worker failed: " + describe(s));
         });
-        pulse_timer_.expires_after(config_.timing.worker_heartbeat);
-        pulse_timer_.async_wait([weak = weak_from_this()](error_code ec) {
+        timer_.expires_after(config_.timing.worker_heartbeat);
+        timer_.async_wait([weak = weak_from_this()](error_code ec) {
             if (const auto self = weak.lock(); self && !ec && self->pulse_wanted_ && !self->sequence_.begun())
                 self->pulse();
         });
@@ -370,7 +406,7 @@ private:
     worker_pulse pulse_;
     task_totals totals_{};
     stop_sequence sequence_;
-    boost::asio::steady_timer pulse_timer_;
+    boost::asio::steady_timer timer_;  // of the start, then of the heartbeats
     boost::asio::steady_timer stop_timer_;
     occurrence started_;
     occurrence changed_;
@@ -378,6 +414,7 @@ private:
     // Functions on other threads are no work that the executor would know of.
     std::optional<boost::asio::executor_work_guard<boost::asio::any_io_executor>> work_{};
     std::string failure_{};
+    std::uint32_t failed_starts_ = 0;
     bool polling_ = false;
     bool pulse_wanted_ = true;
     bool leaving_done_ = false;
