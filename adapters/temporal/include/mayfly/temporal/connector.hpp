@@ -16,9 +16,11 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/append.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/error_code.hpp>
 
@@ -155,6 +157,9 @@ private:
             to = tried.to;
             out.ec = tried.ec;
             if (to || !options_.patient || tried.hopeless)
+                break;
+            const auto asked = co_await boost::asio::this_coro::cancellation_state;
+            if (asked.cancelled() != boost::asio::cancellation_type::none)
                 break;
             co_await wait(failures);
         }
