@@ -111,6 +111,14 @@ TEST_CASE("each kind of call has its own patience")
         CHECK(made == 3);
         CHECK(now == start + 40s);
     }
+    SUBCASE("for ever is a year")
+    {
+        for (const auto kind : {call_kind::ordinary, call_kind::completion}) {
+            rpc_rounds rounds(o, kind, {.timeout = std::chrono::milliseconds::max()});
+            CHECK(rounds.next({}, start)->timeout <= detail::longest_wait);
+            CHECK(rounds.is_last() == (kind == call_kind::ordinary));
+        }
+    }
     SUBCASE("but not what will not pass")
     {
         const grpc::status final_ones[] = {{grpc::status_code::not_found, "", {}},

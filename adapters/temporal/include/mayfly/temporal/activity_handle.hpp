@@ -173,7 +173,7 @@ public:
         auto request = keyed<api::PollActivityExecutionRequest>();
         std::optional<std::chrono::steady_clock::time_point> until;
         if (within)
-            until = std::chrono::steady_clock::now() + *within;
+            until = std::chrono::steady_clock::now() + std::min(*within, detail::longest_wait);
         return boost::asio::async_compose<Token, void(boost::system::error_code, activity_outcome<R>)>(
             detail::await_outcome<R>{on_, with_, std::move(request), until}, token, on_->get_executor());
     }

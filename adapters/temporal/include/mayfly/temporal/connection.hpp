@@ -16,6 +16,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/system/error_code.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -129,7 +130,8 @@ public:
     auto async_connect(std::chrono::milliseconds within, Token&& token)
     {
         return boost::asio::async_compose<Token, void(error_code, rpc_reply<api::GetSystemInfoResponse>)>(
-            handshake{shared_from_this(), std::chrono::steady_clock::now() + within}, token, channel_.get_executor());
+            handshake{shared_from_this(), std::chrono::steady_clock::now() + std::min(within, detail::longest_wait)},
+            token, channel_.get_executor());
     }
 
     /// Ends all calls under way with UNAVAILABLE, and all later ones.

@@ -40,6 +40,9 @@ inline grpc::metadata client_metadata(const connection_options& o)
     return out;
 }
 
+/// Who says that something may take longer means for ever; no clock has to count that far.
+inline constexpr std::chrono::milliseconds longest_wait = std::chrono::hours{24 * 365};
+
 /** How often a call is handed to the channel, and with what patience. Pure.
 
     Once, save for completions. A channel tries again what failed, but one attempt that is never answered would take all
@@ -70,7 +73,8 @@ public:
             with_.timeout = own.timeout;
         if (own.retry)
             with_.retry = own.retry;
-        whole_ = *with_.timeout;
+        whole_ = std::min(*with_.timeout, longest_wait);
+        with_.timeout = whole_;
     }
 
     /// The next round, or nothing if there is to be none. `ended` is how the one before ended; of the first it is not
