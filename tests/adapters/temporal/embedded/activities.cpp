@@ -597,6 +597,70 @@ TEST_CASE("what is kept has bounds, which are named")
     CHECK(small.e.activities().bytes() <= l.bytes);
 }
 
+TEST_CASE("what workers and clients say counts as well: open activities do not grow beyond the bounds")
+{
+    limits l;
+    l.bytes = 200'000;
+    l.blob = 50'000;
+    world w(l);
+    const std::string much(40'000, 'x');
+    for (int i = 0; i < 20; ++i)
+        w.start(std::to_string(i));
+    std::vector<std::string> tokens;
+    for (int i = 0; i < 20; ++i)
+        tokens.push_back(w.take().task_token());
+    for (const std::string& token : tokens) {
+        api::RespondActivityTaskFailedRequest r;
+        r.set_task_token(token);
+        *r.mutable_failure() = w.failure();
+        r.mutable_failure()->set_stack_trace(much);
+        *r.mutable_last_heartbeat_details() = payloads(much);
+        must(w.e.fail_task<api::RespondActivityTaskFailedResponse>(r, w.who()));
+        w.collect();
+        CHECK(w.e.activities().bytes() < l.bytes + 20 * 1'000);
+    }
+    CHECK_MESSAGE(w.e.activities().open() == 20, "each has another attempt");
+    CHECK(w.describe("19").info().last_failure().message() == "it broke");
+    CHECK_MESSAGE(w.describe("19").info().last_failure().stack_trace().size() < 1'000, "there was no room for it");
+
+    w.pass(1s);
+    w.take();
+    api::RequestCancelActivityExecutionRequest c;
+    c.set_namespace_("default");
+    c.set_activity_id("0");
+    c.set_reason(much);
+    CHECK(code_of(w.e.cancel_activity(c, w.who())) == resource_exhausted);
+    c.set_reason(much + much);
+    CHECK(code_of(w.e.cancel_activity(c, w.who())) == invalid_argument);
+    c.set_reason("enough");
+    c.set_request_id(much);
+    CHECK(code_of(w.e.cancel_activity(c, w.who())) == invalid_argument);
+    c.set_request_id("c");
+    CHECK(code_of(w.e.cancel_activity(c, w.who())) == ok);
+    w.collect();
+}
+
+TEST_CASE("thousands may wait for one activity, and all are told, in their order")
+{
+    limits l;
+    l.waiting_calls = 30'000;
+    world w(l);
+    const std::string run = w.start("a");
+    const std::string token = w.take().task_token();
+    api::PollActivityExecutionRequest r;
+    r.set_namespace_("default");
+    r.set_activity_id("a");
+    for (int i = 0; i < 30'000; ++i)
+        w.e.poll_activity(++w.last, r, w.who());
+    w.e.poll_activity(w.last + 1, r, w.who());
+    CHECK(w.e.take_outputs().answers.at(0).status.code == resource_exhausted);
+    CHECK(w.complete(token) == ok);
+    const auto told = std::vector(w.answers.end() - 30'000, w.answers.end());
+    CHECK(std::is_sorted(told.begin(), told.end(), [](const answer& a, const answer& b) { return a.id < b.id; }));
+    CHECK(std::all_of(told.begin(), told.end(), [](const answer& a) { return a.status.ok() && !a.message.empty(); }));
+    CHECK_FALSE(w.e.waits(w.last));
+}
+
 TEST_CASE("the same calls have the same answers")
 {
     const auto run = [] {

@@ -4,6 +4,8 @@
 #include <mayfly/temporal/embedded/methods.hpp>
 #include <mayfly/temporal/embedded/queue_source.hpp>
 
+#include <limits>
+
 namespace mayfly::temporal::embedded {
 namespace {
 
@@ -373,6 +375,52 @@ TEST_CASE("what a controller reads")
     CHECK(reading(v).workers.at(0).identity == "w2");
     CHECK(reading(v).workers.at(0).version == v);
     CHECK_MESSAGE(!reading({}).workers.at(0).present, "it had its task taken, and has not been heard of");
+}
+
+TEST_CASE("what workers say of themselves has bounds")
+{
+    limits l;
+    l.pollers = 2;
+    l.all_pollers = 3;
+    l.versions_of_queue = 3;
+    world w(l);
+    w.poll("w1");
+    w.poll("w2");
+    CHECK(w.got(w.poll("w3"))->status.code == resource_exhausted);
+    w.poll("w1", {}, {}, 70s, task_type::workflow);
+    CHECK_MESSAGE(w.got(w.poll("w2", {}, {}, 70s, task_type::workflow))->status.code == resource_exhausted, "of all");
+    w.pass(400s);
+    CHECK_MESSAGE(!w.got(w.poll("w3")), "the others are forgotten by now");
+    w.pass(400s);
+    for (int i = 0; i < 10; ++i) {
+        w.e.leave(w.poll("w", deployment_version{"d", std::to_string(i)}), w.now);
+        w.pass(400s);
+    }
+    CHECK(w.e.queues().find({"default", "q", task_type::activity})->lanes().size() <= 3);
+
+    const std::string much(100'000, 'x');
+    poll_request p{{"default", "q", task_type::activity}, "w", "w", {}, {}};
+    p.options.set_build_id(much);
+    w.e.poll_task(++w.last, p, w.who());
+    w.collect();
+    CHECK(w.got(w.last)->status.code == invalid_argument);
+    api::ShutdownWorkerRequest r;
+    r.set_namespace_("default");
+    r.set_worker_instance_key(much);
+    CHECK(code_of(w.e.shutdown_worker(r, w.who())) == invalid_argument);
+}
+
+TEST_CASE("a rate that is no number lets nothing go, and breaks nothing")
+{
+    world w;
+    const ticket p = w.poll("w", {}, std::numeric_limits<double>::quiet_NaN());
+    w.start("a");
+    CHECK_FALSE(w.task(p));
+    CHECK(w.queue().effective_rate_limit().requests_per_second() == 0);
+    w.pass(1s);
+    const ticket next = w.poll("w", {}, std::numeric_limits<double>::infinity());
+    w.start("b");
+    CHECK((w.task(p) && w.task(next)));
 }
 
 TEST_CASE("a worker's going is told once, however often it is noticed")

@@ -129,9 +129,16 @@ TEST_CASE("workers are filtered")
         {"(TaskQueue = 'a')", "name of a field"},
         {"TaskQueue = 'a' AND", "name of a field"},
         {"TaskQueue ANDROID 'a'", "give ="},
+        {"TaskQueue = orders", "in quotes"},
+        {"GROUP BY WorkerStatus", "GROUP BY"},
+        {"TaskQueue = 'a' GROUP BY", "ends a query"},
     };
     for (const bad& b : wrong)
         CHECK_MESSAGE(w.keys(b.query).find(b.says) != std::string::npos, w.keys(b.query));
+    std::string long_one = "BuildId = '1'";
+    for (int i = 0; i < 100; ++i)
+        long_one += " AND BuildId = '1'";
+    CHECK_MESSAGE(w.keys(long_one).find("more than 100") != std::string::npos, w.keys(long_one));
 }
 
 TEST_CASE("workers are listed page by page")

@@ -54,8 +54,7 @@ public:
         e.scheduled = who.now;
         e.dispatch = first_dispatch(e);
         if (!make_room(e.size()))
-            return exhausted("The service keeps at most " + std::to_string(limits_.bytes) +
-                             " bytes of activities; wait until some of them have ended.");
+            return no_room();
         if (queues_.find_or_make(queue_of(e)) == nullptr)
             return queues_.no_room_for_queue();
         store_.insert(std::move(fresh));
@@ -166,6 +165,10 @@ public:
             return api::RequestCancelActivityExecutionResponse();
         if (!e.open())
             return precondition("activity is in terminal state " + std::string(status_word(e.status)));
+        if (grpc::status bad = check_words(r); !bad.ok())
+            return bad;
+        if (!make_room(r.reason().size()))
+            return no_room();
         if (e.cancel_requested)
             return precondition("cancellation already requested with request ID " + e.cancel_request);
         e.cancel_requested = true;
@@ -195,6 +198,8 @@ public:
             return precondition("already terminated with request ID " + e.terminate_request);
         if (!e.open())
             return precondition("activity is in terminal state " + std::string(status_word(e.status)));
+        if (grpc::status bad = check_words(r); !bad.ok())
+            return bad;
         e.terminate_request = r.request_id();
         close_terminated(e, r.reason(), r.identity(), who.now);
         return api::TerminateActivityExecutionResponse();
@@ -233,6 +238,17 @@ private:
         if (execution* const e = store_.find(r.namespace_(), r.activity_id(), r.run_id()))
             return e;
         return not_found("activity not found for ID: " + r.activity_id());
+    }
+
+    /// What comes with a request to cancel or to terminate.
+    template <class Request>
+    [[nodiscard]] grpc::status check_words(const Request& r) const
+    {
+        if (grpc::status bad = check_length("request ID", r.request_id(), limits_.id_length); !bad.ok())
+            return bad;
+        if (grpc::status bad = check_length("identity", r.identity(), limits_.id_length); !bad.ok())
+            return bad;
+        return check_length("reason", r.reason(), limits_.blob);
     }
 
     void wait(ticket id, execution& e, const api::DescribeActivityExecutionRequest* describe, const caller& who)

@@ -81,7 +81,7 @@ protected:
         ++e.changes;
         store_.weigh(e);
         watch(e);
-        for (const ticket id : std::vector<ticket>(e.waiting)) {
+        for (const ticket id : std::set<ticket>(e.waiting)) {
             std::optional<std::string> message = waits_.find(id)->message();
             if (!message)
                 continue;
@@ -162,7 +162,7 @@ protected:
         queues_.task_ended(e, now);
         e.stamp = 0;
         ++e.attempt;
-        e.last_failure = failure;
+        e.last_failure = make_room(failure.ByteSizeLong()) ? failure : cut_failure(failure, 1'000);
         e.attempt_ended = now;
         e.retry_interval = wait;
         e.dispatch = after(now, wait);
@@ -282,7 +282,7 @@ protected:
     /// A closed one is gone for good.
     void forget(execution& e)
     {
-        for (const ticket id : std::vector<ticket>(e.waiting)) {
+        for (const ticket id : std::set<ticket>(e.waiting)) {
             waits_.forget(id);
             tell(id, not_found("activity not found for ID: " + e.id()));
         }
@@ -300,6 +300,12 @@ protected:
         while (store_.bytes() + bytes > limits_.bytes && store_.oldest_closed() != nullptr)
             forget(*store_.oldest_closed());
         return store_.bytes() + bytes <= limits_.bytes;
+    }
+
+    [[nodiscard]] grpc::status no_room() const
+    {
+        return exhausted("The service keeps at most " + std::to_string(limits_.bytes) +
+                         " bytes of activities; wait until some of them have ended.");
     }
 
     const limits limits_;

@@ -51,6 +51,8 @@ public:
         if (r.has_last_heartbeat_details()) {
             if (r.last_heartbeat_details().ByteSizeLong() > limits_.blob)
                 *out.add_failures() = server_failure("Heartbeat details exceed size limit.");
+            else if (!make_room(r.last_heartbeat_details().ByteSizeLong()))
+                *out.add_failures() = server_failure(no_room().message);
             else
                 note_heartbeat(e, r.last_heartbeat_details(), who.now);
         }
@@ -103,7 +105,7 @@ public:
             return out;
         }
         if (!make_room(r.details().ByteSizeLong()))
-            return exhausted("The service keeps at most " + std::to_string(limits_.bytes) + " bytes of activities.");
+            return no_room();
         note_heartbeat(e, r.details(), who.now);
         watch(e);
         out.set_cancel_requested(e.cancel_requested);

@@ -8,9 +8,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace mayfly::temporal::embedded {
 
@@ -80,9 +80,9 @@ struct execution {
     // How it ended.
     std::optional<api::activity::ActivityExecutionOutcome> outcome{};
 
-    std::uint64_t changes = 0;      ///< Counts what a long poll for changes waits for.
-    std::size_t bytes = 0;          ///< As they were counted last.
-    std::vector<ticket> waiting{};  ///< Calls that wait for a change or for the outcome.
+    std::uint64_t changes = 0;   ///< Counts what a long poll for changes waits for.
+    std::size_t bytes = 0;       ///< As they were counted last.
+    std::set<ticket> waiting{};  ///< Calls that wait for a change or for the outcome.
 
     [[nodiscard]] const std::string& name_space() const noexcept { return request.namespace_(); }
     [[nodiscard]] const std::string& id() const noexcept { return request.activity_id(); }
@@ -150,7 +150,7 @@ struct execution {
     /// Bytes that it holds, about.
     [[nodiscard]] std::size_t size() const
     {
-        return 512 + request.ByteSizeLong() + heartbeat_details.ByteSizeLong() +
+        return 512 + request.ByteSizeLong() + cancel_reason.size() + heartbeat_details.ByteSizeLong() +
                (last_failure ? last_failure->ByteSizeLong() : 0) + (outcome ? outcome->ByteSizeLong() : 0);
     }
 };

@@ -38,6 +38,9 @@ public:
                 deployments_.polled(r.queue.name_space, r.queue.name, r.queue.type, r.options, who.now, queues_);
             !bad.ok())
             return tell(id, std::move(bad));
+        // Those of a version have been looked at by now.
+        if (r.options.ByteSizeLong() > 3 * limits_.id_length)
+            return tell(id, bad_request("deployment options exceed length limit"));
         const queue_key key = r.queue;
         if (grpc::status bad = queues_.park(id, std::move(r), who); !bad.ok())
             return tell(id, std::move(bad));
@@ -51,6 +54,10 @@ public:
     {
         if (grpc::status bad = names_.check(r.namespace_()); !bad.ok())
             return bad;
+        for (const std::string* text : {&r.worker_instance_key(), &r.identity(), &r.task_queue()})
+            if (grpc::status bad = check_length("worker instance key, identity or taskQueue", *text, limits_.id_length);
+                !bad.ok())
+                return bad;
         std::set<task_type> types;
         for (const int type : r.task_queue_types())
             if (type >= api::enums::TASK_QUEUE_TYPE_WORKFLOW && type <= api::enums::TASK_QUEUE_TYPE_NEXUS)

@@ -94,7 +94,8 @@ public:
         rate_window dispatched{};
     };
 
-    task_queue(queue_key key, std::uint64_t number) : order(number), key_(std::move(key)) {}
+    task_queue(queue_key key, std::uint64_t number, const limits& l) : order(number), limits_(&l), key_(std::move(key))
+    {}
     task_queue(const task_queue&) = delete;
     task_queue& operator=(const task_queue&) = delete;
 
@@ -111,7 +112,7 @@ public:
     /// Adds a task for workers of `version`. Says what became of it by that alone; `next_match` takes it further.
     add_outcome add(execution& e, std::optional<deployment_version> version, uptime now)
     {
-        lane& l = lanes_[version];
+        lane& l = lane_of(version);
         const bool limited = !limiter_.ready(now);
         const add_outcome outcome = limited              ? add_outcome::rate_limited
                                     : !l.backlog.empty() ? add_outcome::behind_backlog
@@ -154,7 +155,7 @@ public:
         for (auto& [version, tasks] : moved)
             for (const auto& [where, e] : tasks) {
                 e->lane = version;
-                lanes_[version].backlog.emplace(where, e);
+                lane_of(version).backlog.emplace(where, e);
             }
         return !moved.empty();
     }
@@ -164,7 +165,7 @@ public:
     void park(parked_poll& p)
     {
         p.queue = this;
-        lanes_[p.version].polls.emplace(p.order, &p);
+        lane_of(p.version).polls.emplace(p.order, &p);
         ++p.poller->polls;
     }
 
@@ -215,7 +216,7 @@ public:
     /// What a worker asks for. The last one's counts.
     void limit_by_worker(double per_second, uptime now)
     {
-        by_worker_ = std::max(per_second, 0.0);
+        by_worker_ = per_second > 0 ? per_second : 0.0;  // what is no number is none either
         apply_limits(now);
     }
 
@@ -288,9 +289,8 @@ public:
     /// Nothing in it is worth keeping.
     [[nodiscard]] bool idle() const noexcept
     {
-        return pollers_.empty() && !by_config_ && std::all_of(lanes_.begin(), lanes_.end(), [](const auto& l) {
-            return l.second.backlog.empty() && l.second.polls.empty();
-        });
+        return pollers_.empty() && !by_config_ &&
+               std::all_of(lanes_.begin(), lanes_.end(), [](const auto& entry) { return at_rest(entry.second); });
     }
 
     static constexpr std::int32_t usual_priority = 3;
@@ -302,8 +302,18 @@ private:
         return {asked > 0 ? asked : usual_priority, e.queue_order};
     }
 
+    [[nodiscard]] static bool at_rest(const lane& l) noexcept { return l.backlog.empty() && l.polls.empty(); }
+
+    [[nodiscard]] lane& lane_of(const std::optional<deployment_version>& version)
+    {
+        if (lanes_.size() >= limits_->versions_of_queue && !lanes_.contains(version))
+            std::erase_if(lanes_, [](const auto& entry) { return at_rest(entry.second); });
+        return lanes_[version];
+    }
+
     void apply_limits(uptime now) { limiter_.set(by_config_ ? by_config_ : by_worker_, now); }
 
+    const limits* limits_;
     queue_key key_;
     std::map<std::optional<deployment_version>, lane> lanes_{};
     std::map<poller_key, known_poller> pollers_{};

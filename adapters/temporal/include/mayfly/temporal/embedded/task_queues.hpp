@@ -60,7 +60,7 @@ public:
             });
         if (all_.size() >= limits_->task_queues)
             return nullptr;
-        return all_.emplace(key, std::make_unique<task_queue>(key, ++last_order_)).first->second.get();
+        return all_.emplace(key, std::make_unique<task_queue>(key, ++last_order_, *limits_)).first->second.get();
     }
 
     [[nodiscard]] task_queue* find(const queue_key& key) const
@@ -125,6 +125,9 @@ public:
         if (!q->pollers().contains(key_of(r)) && q->pollers().size() >= limits_->pollers)
             return exhausted("Task queue " + r.queue.name + " has had more than " + std::to_string(limits_->pollers) +
                              " workers in a short time.");
+        if (!q->pollers().contains(key_of(r)) && known_ >= limits_->all_pollers)
+            return exhausted(
+                "The service has had more than " + std::to_string(limits_->all_pollers) + " workers in a short time.");
         known_poller& worker = meet(*q, r, who.now);
         if (r.tasks_per_second) {
             q->limit_by_worker(*r.tasks_per_second, who.now.at);
@@ -136,8 +139,8 @@ public:
         p->poller = &worker;
         p->version = worker.key.version;
         p->instance = std::move(r.instance);
-        p->client_name = who.client_name;
-        p->client_version = who.client_version;
+        p->client_name = who.client_name.substr(0, limits_->id_length);
+        p->client_version = who.client_version.substr(0, limits_->id_length);
         q->park(*p);
         uptime until = later(who.now.at, limits_->poll_time);
         if (who.deadline)
@@ -163,8 +166,11 @@ public:
         const std::string& identity, const std::string& queue, const std::set<task_type>& types, const moment& now)
     {
         std::vector<ticket> out;
-        for (const auto& [key, q] : all_) {
-            if (key.name_space != name_space || (!queue.empty() && key.name != queue) || !types.contains(key.type))
+        for (auto entry = all_.lower_bound({name_space, queue, task_type{}}); entry != all_.end(); ++entry) {
+            const auto& [key, q] = *entry;
+            if (key.name_space != name_space || (!queue.empty() && key.name != queue))
+                break;
+            if (!types.contains(key.type))
                 continue;
             std::vector<parked_poll*> ended;
             for (const auto& [version, l] : q->lanes())
@@ -206,6 +212,7 @@ public:
                 continue;
             }
             leave(*w);
+            --known_;
             w->queue->pollers().erase(poller_key(w->key));
         }
         return out;
@@ -254,6 +261,7 @@ public:
     [[nodiscard]] std::string check() const
     {
         std::size_t seen = 0;
+        std::size_t known = 0;
         std::map<const known_poller*, std::uint32_t> polls;
         for (const auto& [key, q] : all_)
             for (const auto& [version, l] : q->lanes()) {
@@ -275,6 +283,10 @@ public:
         for (const auto& [order, w] : busy_)
             ++tasks[w];
         for (const auto& [key, q] : all_)
+            known += q->pollers().size();
+        if (known != known_)
+            return "workers are counted wrong";
+        for (const auto& [key, q] : all_)
             for (const auto& [who, w] : q->pollers())
                 if (w.polls != polls[&w] || w.tasks != tasks[&w])
                     return "a worker's polls or tasks are counted wrong";
@@ -292,6 +304,7 @@ private:
         const auto [at, fresh] = q.pollers().try_emplace(key_of(r));
         known_poller& w = at->second;
         if (fresh) {
+            ++known_;
             w.order = ++last_order_;
             w.key = at->first;
             w.queue = &q;
@@ -358,6 +371,7 @@ private:
     std::vector<add_event> added_{};
     std::vector<worker_event> workers_{};
     std::uint64_t last_order_ = 0;
+    std::size_t known_ = 0;  // workers, of all queues
 };
 
 }  // namespace mayfly::temporal::embedded

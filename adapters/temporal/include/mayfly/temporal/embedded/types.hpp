@@ -87,17 +87,19 @@ struct worker_event {
 /// How much is kept. What is beyond is refused with RESOURCE_EXHAUSTED and a sentence that names the limit.
 struct limits {
     std::size_t namespaces = 100;
-    std::size_t task_queues = 10'000;         ///< Of all namespaces, each type for itself.
-    std::size_t open_activities = 200'000;    ///< Likewise.
-    std::size_t closed_activities = 50'000;   ///< Remembered. Beyond, those that closed first are forgotten.
-    std::size_t bytes = 1024 * 1024 * 1024;   ///< Of inputs, results and details. Closed ones make room.
-    std::size_t parked_polls = 10'000;        ///< Of one namespace.
-    std::size_t waiting_calls = 50'000;       ///< For results, of one namespace.
-    std::size_t pollers = 10'000;             ///< Remembered of one task queue.
-    std::size_t id_length = 1'000;            ///< Bytes of any name or id.
-    std::size_t blob = 2 * 1024 * 1024;       ///< Bytes of an input, a result, details or a failure.
-    std::chrono::seconds poll_time{60};       ///< How long a poll waits for a task, at most.
-    std::chrono::seconds wait_time{60};       ///< And a call for a result.
+    std::size_t task_queues = 10'000;        ///< Of all namespaces, each type for itself.
+    std::size_t open_activities = 200'000;   ///< Likewise.
+    std::size_t closed_activities = 50'000;  ///< Remembered. Beyond, those that closed first are forgotten.
+    std::size_t bytes = 1024 * 1024 * 1024;  ///< Of inputs, results and details. Closed ones make room.
+    std::size_t parked_polls = 10'000;       ///< Of one namespace.
+    std::size_t waiting_calls = 50'000;      ///< For results, of one namespace.
+    std::size_t pollers = 10'000;            ///< Remembered of one task queue.
+    std::size_t all_pollers = 100'000;       ///< And of all.
+    std::size_t versions_of_queue = 1'000;   ///< Whose numbers a task queue keeps. Beyond, those at rest are forgotten.
+    std::size_t id_length = 1'000;           ///< Bytes of any name or id.
+    std::size_t blob = 2 * 1024 * 1024;      ///< Bytes of an input, a result, details or a failure.
+    std::chrono::seconds poll_time{60};      ///< How long a poll waits for a task, at most.
+    std::chrono::seconds wait_time{60};      ///< And a call for a result.
     std::chrono::seconds poller_memory{300};  ///< How long a poller that no longer polls is listed.
 };
 
@@ -126,7 +128,8 @@ template <class Detail>
 }
 [[nodiscard]] inline grpc::status not_found(std::string words)
 {
-    return refused(grpc::status_code::not_found, std::move(words), "NotFoundFailure", api::errordetails::NotFoundFailure());
+    return refused(
+        grpc::status_code::not_found, std::move(words), "NotFoundFailure", api::errordetails::NotFoundFailure());
 }
 [[nodiscard]] inline grpc::status precondition(std::string words)
 {

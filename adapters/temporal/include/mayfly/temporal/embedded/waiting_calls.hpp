@@ -7,6 +7,7 @@
 #include <mayfly/temporal/embedded/types.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -15,7 +16,6 @@
 #include <string>
 #include <unordered_map>
 #include <utility>
-#include <vector>
 
 namespace mayfly::temporal::embedded {
 
@@ -60,7 +60,7 @@ public:
         if (who.deadline)
             until = std::min(until, std::max(who.now.at, *who.deadline - std::chrono::seconds(1)));
         due_.set(*w, until);
-        e.waiting.push_back(id);
+        e.waiting.insert(id);
         all_.emplace(id, std::move(w));
         return {};
     }
@@ -72,7 +72,7 @@ public:
             return;
         waiting_call& w = *at->second;
         due_.set(w, never);
-        std::erase(w.run->waiting, id);
+        w.run->waiting.erase(id);
         const auto count = of_name_space_.find(w.run->name_space());
         if (--count->second == 0)
             of_name_space_.erase(count);

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <iterator>
 #include <list>
 #include <map>
@@ -104,8 +105,11 @@ public:
         if (key.empty())
             return;
         forget(now);
-        if (refused_.size() < limits_.workers)
-            refused_[{request.namespace_(), key}] = later(now.at, limits_.refusal_of_polls);
+        if (refusals_.size() < limits_.workers) {
+            const uptime until = later(now.at, limits_.refusal_of_polls);
+            refused_[{request.namespace_(), key}] = until;
+            refusals_.push_back({until, {request.namespace_(), key}});
+        }
         api::worker::WorkerHeartbeat heartbeat;
         if (const auto known = by_key_.find({request.namespace_(), key}); known != by_key_.end())
             heartbeat = known->second->heartbeat;
@@ -157,8 +161,9 @@ private:
     {
         while (!by_age_.empty() && later(by_age_.front().heard, limits_.memory) <= now.at)
             drop(by_age_.begin());
-        for (auto at = refused_.begin(); at != refused_.end();)
-            at = at->second <= now.at ? refused_.erase(at) : std::next(at);
+        for (; !refusals_.empty() && refusals_.front().first <= now.at; refusals_.pop_front())
+            if (const auto at = refused_.find(refusals_.front().second); at != refused_.end() && at->second <= now.at)
+                refused_.erase(at);
     }
 
     void drop(std::list<entry>::iterator at)
@@ -246,7 +251,8 @@ private:
     worker_list_limits limits_;
     std::list<entry> by_age_;  // Who was heard of last is last.
     std::map<full_key, std::list<entry>::iterator> by_key_;
-    std::map<full_key, uptime> refused_;  // Until when.
+    std::map<full_key, uptime> refused_;                // Until when.
+    std::deque<std::pair<uptime, full_key>> refusals_;  // The same, the one that ends first in front.
     std::size_t bytes_ = 0;
 };
 
