@@ -7,6 +7,7 @@
 //     bench_grpc [--quick]
 
 #include "../support/bench.hpp"
+#include "../support/forked_server.hpp"
 #include "../support/raw_grpc_client.hpp"
 
 #include <mayfly/grpc/channel.hpp>
@@ -29,11 +30,7 @@
 #include <utility>
 #include <vector>
 
-#include <signal.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 namespace {
 
@@ -50,68 +47,21 @@ const std::string message(300, 'x');
     std::exit(1);
 }
 
-double seconds_of(clockid_t clock)
+/// Echoes, and holds polls without end.
+void serve(asio::io_context& io, grpc::server& server)
 {
-    timespec t{};
-    clock_gettime(clock, &t);
-    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
+    server.handle("/bench.Bench/Echo", [](grpc::server_call c) -> asio::awaitable<grpc::reply> {
+        grpc::reply r;
+        r.message = std::move(c.request.message);
+        co_return r;
+    });
+    server.handle("/bench.Bench/Poll", [&io](grpc::server_call) -> asio::awaitable<grpc::reply> {
+        asio::steady_timer forever(io, std::chrono::steady_clock::time_point::max());
+        error_code ec;
+        co_await forever.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+        co_return grpc::reply{};
+    });
 }
-
-/// Echoes, and holds polls without end, in another process.
-class other_process {
-public:
-    other_process()
-    {
-        int ends[2];
-        if (::pipe(ends) != 0 || (child_ = ::fork()) < 0)
-            die("no process for the server");
-        if (child_ == 0) {
-            ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-            serve(ends[1]);
-        }
-        ::close(ends[1]);
-        if (::read(ends[0], &port_, sizeof port_) != sizeof port_)
-            die("the server did not begin");
-        ::close(ends[0]);
-        ::clock_getcpuclockid(child_, &clock_);
-    }
-    other_process(const other_process&) = delete;
-    other_process& operator=(const other_process&) = delete;
-    ~other_process()
-    {
-        ::kill(child_, SIGKILL);
-        ::waitpid(child_, nullptr, 0);
-    }
-
-    [[nodiscard]] std::uint16_t port() const { return port_; }
-    [[nodiscard]] double cpu_seconds() const { return seconds_of(clock_); }
-
-private:
-    [[noreturn]] static void serve(int told)
-    {
-        asio::io_context io{1};
-        grpc::server server(io.get_executor());
-        server.handle("/bench.Bench/Echo", [](grpc::server_call c) -> asio::awaitable<grpc::reply> {
-            grpc::reply r;
-            r.message = std::move(c.request.message);
-            co_return r;
-        });
-        server.handle("/bench.Bench/Poll", [&io](grpc::server_call) -> asio::awaitable<grpc::reply> {
-            asio::steady_timer forever(io, std::chrono::steady_clock::time_point::max());
-            error_code ec;
-            co_await forever.async_wait(asio::redirect_error(asio::use_awaitable, ec));
-            co_return grpc::reply{};
-        });
-        const std::uint16_t port = server.listen() ? std::uint16_t{0} : server.port();
-        if (port != 0 && ::write(told, &port, sizeof port) == sizeof port)
-            io.run();
-        std::_Exit(1);
-    }
-
-    pid_t child_ = -1;
-    clockid_t clock_{};
-    std::uint16_t port_ = 0;
-};
 
 /// The channel, as it is used.
 class caller {
@@ -158,22 +108,22 @@ struct times {
 };
 
 template <class Make>
-times timed(const other_process& server, std::size_t calls, Make&& make)
+times timed(const bench::forked_server& server, std::size_t calls, Make&& make)
 {
     const double there = server.cpu_seconds();
-    const double here = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
-    const double wall = seconds_of(CLOCK_MONOTONIC);
+    const double here = bench::seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+    const double wall = bench::seconds_of(CLOCK_MONOTONIC);
     make();
     const double each = 1e6 / static_cast<double>(calls);
-    return {(seconds_of(CLOCK_PROCESS_CPUTIME_ID) - here) * each, (server.cpu_seconds() - there) * each,
-        (seconds_of(CLOCK_MONOTONIC) - wall) * each};
+    return {(bench::seconds_of(CLOCK_PROCESS_CPUTIME_ID) - here) * each, (server.cpu_seconds() - there) * each,
+        (bench::seconds_of(CLOCK_MONOTONIC) - wall) * each};
 }
 
 void compare(const char* name, std::size_t at_once)
 {
     const std::size_t calls = (bench::quick ? 500U : 4'000U) * (at_once > 1 ? 4U : 1U);
     const std::size_t rounds = bench::quick ? 5 : 15;
-    const other_process server;
+    const bench::forked_server server(serve);
     caller ours(server.port());
     ours.call_many(10 * at_once, at_once);
     raw_grpc::client raw(server.port());
@@ -210,7 +160,7 @@ void compare(const char* name, std::size_t at_once)
 void long_polls()
 {
     const std::size_t channels = 200;
-    const other_process server;
+    const bench::forked_server server(serve);
     asio::io_context io{1};
     std::vector<std::unique_ptr<grpc::channel>> all;
     all.reserve(channels + 1);
