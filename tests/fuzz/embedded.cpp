@@ -12,6 +12,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 // Any calls at any times: the embedded service keeps its books. Planted defects: 1 to 8 of `player`.
@@ -53,6 +54,8 @@ private:
         l.waiting_calls = 8;
         l.task_queues = 6;
         l.bytes = 20'000;
+        l.all_pollers = 10;
+        l.versions_of_queue = 2;
         return l;
     }
 
@@ -315,6 +318,11 @@ private:
             tasks_.push_back({task.task_token(), a.task->run_id});
         }
         MUST("no task without its add", handed_ <= added_);
+        for (const worker_event& e : out.workers) {
+            const auto who = std::tuple(e.task_queue, e.task_type, e.identity, e.version);
+            MUST("a worker comes, and then goes, each time once",
+                e.present ? present_.insert(who).second : present_.erase(who) == 1);
+        }
         for (const ticket id : open_)
             MUST("a call waits or was answered", e_.queues().waits(id) || e_.waits(id));
         if (fuzz::planted() == 8 && e_.activities().all().size() > 3)  // a slip of the pen
@@ -334,6 +342,7 @@ private:
     std::set<ticket> open_{};  // calls whose answer has not come
     std::set<ticket> left_{};
     std::vector<handed> tasks_{};
+    std::set<std::tuple<std::string, task_type, std::string, std::optional<deployment_version>>> present_{};
     std::size_t added_ = 0;
     std::size_t handed_ = 0;
     std::string all_{};
