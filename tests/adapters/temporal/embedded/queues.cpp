@@ -552,6 +552,13 @@ TEST_CASE("namespaces")
     u.set_namespace_("other");
     u.mutable_update_info()->set_description("for others");
     CHECK(must(w.e.update_namespace(u, w.who())).namespace_info().description() == "for others");
+    u.mutable_update_info()->set_description("for all");
+    (*u.mutable_update_info()->mutable_data())["notes"] = std::string(3 << 20, 'x');
+    CHECK(code_of(w.e.update_namespace(u, w.who())) == invalid_argument);
+    d.clear_id();
+    d.set_namespace_("other");
+    CHECK_MESSAGE(
+        must(w.e.describe_namespace(d, w.who())).namespace_info().description() == "for others", "all or none");
     api::ListNamespacesRequest l;
     l.set_page_size(1);
     const auto page = must(w.e.list_namespaces(l, w.who()));

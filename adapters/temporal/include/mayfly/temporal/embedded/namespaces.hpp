@@ -57,6 +57,8 @@ public:
         e.info.set_id(id);
         put(*e.config.mutable_workflow_execution_retention_ttl(), retention);
         set_archival(e.config);
+        if (e.info.ByteSizeLong() > limits_->blob)
+            return too_large();
         all_.emplace(r.namespace_(), std::move(e));
         changed_.insert(r.namespace_());
         return api::RegisterNamespaceResponse();
@@ -94,8 +96,7 @@ public:
         const auto at = all_.find(r.namespace_());
         if (at == all_.end())
             return no_such_namespace(r.namespace_());
-        name_space_entry& e = at->second;
-        changed_.insert(r.namespace_());
+        name_space_entry e = at->second;
         if (r.config().has_workflow_execution_retention_ttl()) {
             const uptime retention = read(r.config().workflow_execution_retention_ttl());
             if (retention < std::chrono::hours(1))
@@ -108,6 +109,10 @@ public:
             e.info.set_owner_email(r.update_info().owner_email());
         for (const auto& [key, value] : r.update_info().data())
             (*e.info.mutable_data())[key] = value;
+        if (e.info.ByteSizeLong() > limits_->blob)
+            return too_large();
+        at->second = e;
+        changed_.insert(r.namespace_());
         api::UpdateNamespaceResponse out;
         *out.mutable_namespace_info() = shown(e).namespace_info();
         *out.mutable_config() = e.config;
@@ -130,6 +135,12 @@ public:
     }
 
 private:
+    [[nodiscard]] grpc::status too_large() const
+    {
+        return bad_request(
+            "description and data of a namespace are more than " + std::to_string(limits_->blob) + " bytes.");
+    }
+
     static void set_archival(api::name_space::NamespaceConfig& c)
     {
         c.set_history_archival_state(api::enums::ARCHIVAL_STATE_DISABLED);
