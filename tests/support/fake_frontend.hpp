@@ -9,8 +9,11 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <chrono>
@@ -149,6 +152,7 @@ public:
 private:
     struct parked {
         asio::steady_timer wake;
+        asio::cancellation_state given_up{};  // by who polls
         std::optional<api::PollActivityTaskQueueResponse> task{};
     };
 
@@ -204,11 +208,17 @@ private:
             co_return std::move(*script);
         polls.emplace_back().ParseFromString(call.request.message);
         parked mine{asio::steady_timer(*io_, std::chrono::steady_clock::time_point::max())};
+        mine.given_up = co_await asio::this_coro::cancellation_state;
         parked_.push_back(&mine);
         hand_out();
         if (!mine.task)
             co_await mine.wake.async_wait(asio::as_tuple(asio::use_awaitable));
         parked_.remove(&mine);
+        if (mine.task && mine.given_up.cancelled() != asio::cancellation_type::none) {
+            tasks_.push_front(*std::move(mine.task));  // nobody would hear of it
+            mine.task.reset();
+            hand_out();
+        }
         grpc::reply out;
         if (mine.task)
             out.message = mine.task->SerializeAsString();
@@ -220,6 +230,8 @@ private:
         while (!tasks_.empty() && !parked_.empty()) {
             parked* const to = parked_.front();
             parked_.pop_front();
+            if (to->given_up.cancelled() != asio::cancellation_type::none)
+                continue;
             to->task = std::move(tasks_.front());
             tasks_.pop_front();
             to->wake.cancel();

@@ -284,6 +284,22 @@ TEST_CASE("a task that the last poll brings is run")
     CHECK(w.server.calls("PollActivityTaskQueue") == 2);
 }
 
+TEST_CASE("a poll whose answer has begun to come is not recalled")
+{
+    world w;
+    w.activities.add("plain", [](int n) { return n; });
+    w.config.settings.max_concurrent_activities = 2;
+    w.config.settings.activity_pollers = 2;
+    w.begin(2);
+    // So large that the server's answer to "I leave" overtakes it. What is not asked for is passed over.
+    w.server.add(w.server.task("plain", {"7", std::string(std::size_t{48} << 20, '1')}));
+    w.drain();
+    REQUIRE(w.until([&] { return w.drained.has_value(); }));
+    CHECK_FALSE(*w.drained);
+    REQUIRE(w.server.completed.size() == 1);
+    CHECK(result_of(w.server.completed[0]) == "7");
+}
+
 TEST_CASE("a server that does not answer does not hold up the end")
 {
     world w;

@@ -61,6 +61,7 @@ struct call_options {
     std::optional<std::chrono::milliseconds> timeout{};  ///< For all of it. The server is told what is left of it.
     std::optional<retry_policy> retry{};                 ///< If not set, the channel's.
     bool wait_for_ready = false;  ///< While the server cannot be reached, wait; else that fails an attempt.
+    bool hears_begun = false;  ///< What the server has begun to say is heard to its end, though the call be cancelled.
 };
 
 struct channel_stats {

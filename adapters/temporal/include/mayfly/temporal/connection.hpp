@@ -63,8 +63,9 @@ public:
 
         Without an error the status is OK. Else the error is the status's code, or of `http::errc` where the server
        could not be reached, or `operation_aborted` if cancelled (`terminal`, `partial` or `total`); the status has the
-        service's words. The request has to stay until this returns, not longer. It carries namespace and identity
-        itself; a request id is the same in all attempts.
+        service's words. A poll for tasks whose answer has begun to come is not cancelled any more. The request has to
+       stay until this returns, not longer. It carries namespace and identity itself; a request id is the same in all
+       attempts.
     */
     template <class Request, class Response, class Token>
     auto async_call(const method<Request, Response>& what, const Request& request, rpc_options own, Token&& token)

@@ -88,7 +88,9 @@ public:
     /// From the call's cancellation slot.
     void cancel(call& c)
     {
-        if (c.at != call::place::nowhere)
+        if (c.own.hears_begun && c.stream && c.stream->answer.begun())
+            c.own.retry = retry_policy::none();
+        else if (c.at != call::place::nowhere)
             leave(c, status_code::cancelled, boost::asio::error::operation_aborted, "cancelled", call::delivery::later);
     }
 

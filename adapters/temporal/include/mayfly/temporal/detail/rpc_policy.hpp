@@ -58,7 +58,10 @@ public:
         with_.timeout = o.timeout;
         switch (kind) {
         case call_kind::ordinary: break;
-        case call_kind::poll: with_.retry = o.poll_retry; [[fallthrough]];
+        case call_kind::poll:
+            with_.retry = o.poll_retry;
+            with_.hears_begun = true;  // it may be a task, which is nobody else's then
+            [[fallthrough]];
         case call_kind::long_poll: with_.timeout = o.poll_timeout; break;
         case call_kind::completion:
             with_.timeout = o.completion_timeout;
