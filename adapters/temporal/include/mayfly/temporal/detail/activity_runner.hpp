@@ -43,7 +43,6 @@ struct worker_names {
     std::string identity{};
     std::string instance_key{};  ///< Never used by another worker.
     api::deployment::WorkerDeploymentOptions deployment{};
-    bool versioned = false;
 };
 
 /** Runs activities, sends their heartbeats, and reports how they ended.
