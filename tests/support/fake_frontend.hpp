@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The part of a Temporal server that a worker talks to, as a test wants it: tasks are handed to polls, everything that is
-// called is kept, and every method can be given other answers.
+// The part of a Temporal server that a worker talks to, as a test wants it: tasks are handed to polls, everything that
+// is called is kept, and every method can be given other answers.
 
 #include <mayfly/grpc/server.hpp>
 #include <mayfly/temporal/api.hpp>
@@ -80,7 +80,8 @@ public:
             heartbeats.push_back(r);
             return heartbeat_answer;
         });
-        server_.handle(path_of("PollActivityTaskQueue"), [this](grpc::server_call call) { return poll(std::move(call)); });
+        server_.handle(
+            path_of("PollActivityTaskQueue"), [this](grpc::server_call call) { return poll(std::move(call)); });
         const auto ec = server_.listen();
         if (ec)
             std::abort();

@@ -230,9 +230,9 @@ inline version_description to_version_description(api::DescribeWorkerDeploymentV
     out.drainage_checked = time_of(v.drainage_info().has_last_checked_time(), v.drainage_info().last_checked_time());
     out.ramp_percentage = v.ramp_percentage();
     for (const auto& q : r.version_task_queues())
-        out.queues.push_back({q.name(), to_task_type(q.type()),
-            q.has_stats() ? std::optional(to_stats(q.stats())) : std::nullopt,
-            to_stats_by_priority(q.stats_by_priority_key())});
+        out.queues.push_back(
+            {q.name(), to_task_type(q.type()), q.has_stats() ? std::optional(to_stats(q.stats())) : std::nullopt,
+                to_stats_by_priority(q.stats_by_priority_key())});
     if (r.version_task_queues().empty())
         for (const auto& q : v.task_queue_infos())
             out.queues.push_back({q.name(), to_task_type(q.type()), {}, {}});
