@@ -50,7 +50,7 @@ TEST_CASE("an activity is started by its function's types, and its result is one
         auto options = usual("one");
         options.summary = "a greeting";
         auto [ec, started] = co_await c.async_start(greeting, {"World", 2}, options, answer);
-        REQUIRE_MESSAGE(!ec, started.status.message);
+        require_ok(ec, started.status);
         CHECK(started.value.is_new);
         const activity_handle<std::string> h = started.value.handle;
         CHECK(h.id() == "one");
@@ -112,12 +112,12 @@ TEST_CASE("a result that is not of the type is an error of its own, and nothing 
         const client c(w.on);
         const auto options = usual("one");
         auto [ec, started] = co_await c.async_start(sweeping, {}, options, answer);
-        REQUIRE_MESSAGE(!ec, started.status.message);
+        require_ok(ec, started.status);
         const auto task = co_await w.take();
         CHECK_FALSE(task.has_input());
         const activity_target target{.activity_id = "one", .run_id = started.value.handle.run_id()};
         auto [e1, done] = co_await c.async_complete(target, std::monostate{}, answer);
-        CHECK_MESSAGE(!e1, done.status.message);
+        check_ok(e1, done.status);
         auto [e2, out] = co_await started.value.handle.async_result(answer);
         CHECK(!e2);
         CHECK(out.value);
@@ -173,7 +173,7 @@ TEST_CASE("an activity that ends without a result says how, in its own words")
             if (r.how == end::timed_out)
                 options.schedule_to_start = 50ms;
             auto [ec, started] = co_await c.async_start(greeting, {"World", 1}, options, answer);
-            REQUIRE_MESSAGE(!ec, started.status.message);
+            require_ok(ec, started.status);
             const auto h = started.value.handle;
             activity_target target;
             if (r.how != end::timed_out && r.how != end::terminated) {
@@ -187,23 +187,23 @@ TEST_CASE("an activity that ends without a result says how, in its own words")
                 const application_error thrown("no such order", words);
                 const auto why = std::make_exception_ptr(thrown);
                 auto [e1, f] = co_await c.async_fail(target, why, answer);
-                CHECK_MESSAGE(!e1, f.status.message);
+                check_ok(e1, f.status);
                 break;
             }
             case end::cancelled: {
                 auto [e1, asked] = co_await h.async_cancel("changed my mind", answer);
-                CHECK_MESSAGE(!e1, asked.status.message);
+                check_ok(e1, asked.status);
                 const std::tuple<> nothing;
                 auto [e2, beat] = co_await c.async_heartbeat(target, nothing, answer);
                 CHECK(!e2);
                 CHECK(beat.value.cancel_requested);
                 auto [e3, said] = co_await c.async_report_cancelled(target, answer);
-                CHECK_MESSAGE(!e3, said.status.message);
+                check_ok(e3, said.status);
                 break;
             }
             case end::terminated: {
                 auto [e1, t] = co_await h.async_terminate("enough", answer);
-                CHECK_MESSAGE(!e1, t.status.message);
+                check_ok(e1, t.status);
                 break;
             }
             case end::timed_out: break;
@@ -213,7 +213,8 @@ TEST_CASE("an activity that ends without a result says how, in its own words")
             CHECK_FALSE(out.value);
             CHECK(out.failure);
             CHECK(out.exception);
-            CHECK_MESSAGE(out.words.find(r.words) != std::string::npos, out.words);
+            const std::string& words = out.words;
+            CHECK_MESSAGE(words.find(r.words) != std::string::npos, words);
             CHECK(!out.words.empty());
         });
     }
@@ -300,7 +301,7 @@ TEST_CASE("activities are listed page by page, counted and forgotten")
         std::string next;
         do {
             auto [ec, page] = co_await c.async_list("", next, 2, answer);
-            REQUIRE_MESSAGE(!ec, page.status.message);
+            require_ok(ec, page.status);
             CHECK(page.value.entries.size() <= 2);
             for (const auto& e : page.value.entries)
                 found.push_back(e.key.id);
@@ -309,11 +310,11 @@ TEST_CASE("activities are listed page by page, counted and forgotten")
         std::sort(found.begin(), found.end());
         CHECK(found == std::vector<std::string>{"a", "b", "c"});
         auto [e1, count] = co_await c.async_count("ActivityType = 'greet'", answer);
-        CHECK_MESSAGE(!e1, count.status.message);
+        check_ok(e1, count.status);
         CHECK(count.value.count == 3);
         const auto of_b = c.handle<int>({"b", ""});
         auto [e2, gone] = co_await of_b.async_delete(answer);
-        CHECK_MESSAGE(!e2, gone.status.message);
+        check_ok(e2, gone.status);
         auto [e3, left] = co_await c.async_count("", answer);
         CHECK(left.value.count == 2);
     });

@@ -41,7 +41,7 @@ TEST_CASE("a deployment's life, from its creation to its end")
         const routing_options anyway{.ignore_missing_task_queues = true, .allow_no_pollers = true};
 
         auto [e1, made] = co_await d.async_create("orders", "first", answer);
-        REQUIRE_MESSAGE(!e1, made.status.message);
+        require_ok(e1, made.status);
         CHECK(!made.value.empty());
         auto [e2, again] = co_await d.async_create("orders", "first", answer);
         CHECK(!e2);
@@ -50,23 +50,23 @@ TEST_CASE("a deployment's life, from its creation to its end")
 
         const auto compute = lambda();
         auto [e4, v1] = co_await d.async_create_version(one, compute, "", answer);
-        REQUIRE_MESSAGE(!e4, v1.status.message);
+        require_ok(e4, v1.status);
         const mayfly::compute_config none;
         auto [e5, v2] = co_await d.async_create_version(two, none, "", answer);
-        REQUIRE_MESSAGE(!e5, v2.status.message);
+        require_ok(e5, v2.status);
         const deployment_version elsewhere{"nobody", "1"};
         auto [e6, lost] = co_await d.async_create_version(elsewhere, none, "", answer);
         CHECK(e6 == mayfly::grpc::status_code::not_found);
 
         auto [e7, seen] = co_await d.async_describe_version(one, true, answer);
-        REQUIRE_MESSAGE(!e7, seen.status.message);
+        require_ok(e7, seen.status);
         CHECK(seen.value.version == one);
         CHECK(seen.value.status == mayfly::version_status::created);
         CHECK(seen.value.compute == compute);
         CHECK(seen.value.last_modifier == "me@here");
 
         auto [e8, current] = co_await d.async_set_current(one, anyway, answer);
-        REQUIRE_MESSAGE(!e8, current.status.message);
+        require_ok(e8, current.status);
         CHECK(!current.value.conflict_token.empty());
         CHECK_FALSE(current.value.previous);
         routing_options stale = anyway;
@@ -74,7 +74,7 @@ TEST_CASE("a deployment's life, from its creation to its end")
         auto [e9, late] = co_await d.async_set_current(two, stale, answer);
         CHECK(e9 == mayfly::grpc::status_code::failed_precondition);
         auto [e10, ramped] = co_await d.async_set_ramping(two, 25, anyway, answer);
-        REQUIRE_MESSAGE(!e10, ramped.status.message);
+        require_ok(e10, ramped.status);
 
         auto [e11, all] = co_await d.async_describe("orders", answer);
         REQUIRE(!e11);
@@ -94,17 +94,17 @@ TEST_CASE("a deployment's life, from its creation to its end")
         CHECK(!kept.status.message.empty());
         const deployment_version nobody{"orders", ""};
         auto [e14, off] = co_await d.async_set_ramping(nobody, 0, anyway, answer);
-        CHECK_MESSAGE(!e14, off.status.message);
+        check_ok(e14, off.status);
         CHECK(off.value.previous_percentage == 25);
         auto [e15, back] = co_await d.async_set_current(nobody, anyway, answer);
-        CHECK_MESSAGE(!e15, back.status.message);
+        check_ok(e15, back.status);
         CHECK(back.value.previous == one);
         for (const auto& v : {one, two}) {
             auto [ec, gone] = co_await d.async_delete_version(v, true, answer);
-            CHECK_MESSAGE(!ec, gone.status.message);
+            check_ok(ec, gone.status);
         }
         auto [e16, gone] = co_await d.async_delete("orders", answer);
-        CHECK_MESSAGE(!e16, gone.status.message);
+        check_ok(e16, gone.status);
         auto [e17, empty] = co_await d.async_list("", 0, answer);
         CHECK(empty.value.deployments.empty());
     });
@@ -119,18 +119,18 @@ TEST_CASE("a version's compute config is changed by parts, and what is wrong is 
         REQUIRE(!e1);
         const auto compute = lambda();
         auto [e2, v1] = co_await d.async_create_version(one, compute, "", answer);
-        REQUIRE_MESSAGE(!e2, v1.status.message);
+        require_ok(e2, v1.status);
 
         mayfly::compute_update change;
         auto& group = change.change["default"];
         group.group.scaler = mayfly::scaler_spec{"", {{"scale_up_cooloff_ms", std::int64_t{500}}}};
         group.mask = {"scaler.details"};
         auto [e3, fits] = co_await d.async_validate_compute_config(one, change, answer);
-        CHECK_MESSAGE(!e3, fits.status.message);
+        check_ok(e3, fits.status);
         auto [e4, before] = co_await d.async_describe_version(one, false, answer);
         CHECK(before.value.compute == compute);
         auto [e5, done] = co_await d.async_update_compute_config(one, change, answer);
-        CHECK_MESSAGE(!e5, done.status.message);
+        check_ok(e5, done.status);
         auto [e6, after] = co_await d.async_describe_version(one, false, answer);
         auto wanted = compute;
         wanted.groups["default"].scaler->details["scale_up_cooloff_ms"] = std::int64_t{500};
@@ -143,7 +143,7 @@ TEST_CASE("a version's compute config is changed by parts, and what is wrong is 
         mayfly::compute_update removal;
         removal.remove = {"default"};
         auto [e8, removed] = co_await d.async_update_compute_config(one, removal, answer);
-        CHECK_MESSAGE(!e8, removed.status.message);
+        check_ok(e8, removed.status);
         auto [e9, bare] = co_await d.async_describe_version(one, false, answer);
         CHECK(bare.value.compute.groups.empty());
     });
@@ -157,14 +157,14 @@ TEST_CASE("a version has metadata, and a deployment a manager")
         auto [e1, made] = co_await d.async_create("orders", "", answer);
         const mayfly::compute_config none;
         auto [e2, v1] = co_await d.async_create_version(one, none, "", answer);
-        REQUIRE_MESSAGE(!e2, v1.status.message);
+        require_ok(e2, v1.status);
 
         const data_converter converter;
         std::map<std::string, api::common::Payload> upsert{{"commit", *converter.to_payload(std::string("abc"))},
             {"team", *converter.to_payload(std::string("blue"))}};
         const std::vector<std::string> nothing;
         auto [e3, both] = co_await d.async_update_metadata(one, upsert, nothing, answer);
-        REQUIRE_MESSAGE(!e3, both.status.message);
+        require_ok(e3, both.status);
         CHECK(both.value.size() == 2);
         const std::vector<std::string> team{"team"};
         upsert.clear();
@@ -173,11 +173,11 @@ TEST_CASE("a version has metadata, and a deployment a manager")
         CHECK(*converter.from_payload<std::string>(left.value.at("commit")) == "abc");
 
         auto [e5, mine] = co_await d.async_set_manager("orders", std::nullopt, "", answer);
-        CHECK_MESSAGE(!e5, mine.status.message);
+        check_ok(e5, mine.status);
         auto [e6, seen] = co_await d.async_describe("orders", answer);
         CHECK(seen.value.manager == "me@here");
         auto [e7, yours] = co_await d.async_set_manager("orders", "you@there", "", answer);
-        CHECK_MESSAGE(!e7, yours.status.message);
+        check_ok(e7, yours.status);
         CHECK(yours.value.previous == "me@here");
         const routing_options anyway{.ignore_missing_task_queues = true, .allow_no_pollers = true};
         auto [e8, refused] = co_await d.async_set_current(one, anyway, answer);
@@ -201,7 +201,7 @@ TEST_CASE("a queue tells its backlog, its rates, and who polls it")
             REQUIRE(!ec);
         }
         auto [e1, before] = co_await q.async_describe("q", mayfly::task_type::activity, true, answer);
-        REQUIRE_MESSAGE(!e1, before.status.message);
+        require_ok(e1, before.status);
         REQUIRE(before.value.stats);
         CHECK(before.value.stats->backlog == 3);
         CHECK(before.value.stats->add_rate > 0);
@@ -237,10 +237,10 @@ TEST_CASE("workers that tell of themselves are listed, described and counted")
         b.mutable_host_info()->set_host_name("here");
         *b.mutable_deployment_version() = mayfly::temporal::detail::version_message(one);
         auto [e1, heard] = co_await w.on->async_call(methods::record_worker_heartbeat, beat, answer);
-        REQUIRE_MESSAGE(!e1, heard.status.message);
+        require_ok(e1, heard.status);
 
         auto [e2, page] = co_await q.async_list_workers("", "", 0, answer);
-        REQUIRE_MESSAGE(!e2, page.status.message);
+        require_ok(e2, page.status);
         REQUIRE(page.value.workers.size() == 1);
         const auto& seen = page.value.workers[0];
         CHECK(seen.instance_key == "key");

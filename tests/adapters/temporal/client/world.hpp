@@ -26,6 +26,16 @@ using boost::system::error_code;
 
 inline constexpr auto answer = asio::as_tuple(asio::use_awaitable);
 
+// Functions, as Clang 14 lets no lambda, of which doctest's messages are made, see structured bindings.
+inline void check_ok(boost::system::error_code ec, const mayfly::grpc::status& status)
+{
+    CHECK_MESSAGE(!ec, status.message);
+}
+inline void require_ok(boost::system::error_code ec, const mayfly::grpc::status& status)
+{
+    REQUIRE_MESSAGE(!ec, status.message);
+}
+
 /// A service, and a connection to it.
 struct world {
     asio::io_context io{};
@@ -80,7 +90,7 @@ struct world {
             d.set_worker_versioning_mode(api::enums::WORKER_VERSIONING_MODE_VERSIONED);
         }
         auto [ec, r] = co_await on->async_call(methods::poll_activity_task_queue, request, answer);
-        CHECK_MESSAGE(!ec, r.status.message);
+        check_ok(ec, r.status);
         co_return r.value;
     }
 };

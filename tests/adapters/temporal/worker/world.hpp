@@ -9,6 +9,8 @@
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
+#include <doctest/doctest.h>
+
 #include <chrono>
 #include <memory>
 #include <optional>
