@@ -233,7 +233,7 @@ private:
     asio::awaitable<int> cancel()
     {
         auto [ec, r] = co_await handle().async_cancel(given_.text, answer);
-        co_return ec ? refused(ec, r.status) : told("asked to end:");
+        co_return ec ? refused(ec, r.status) : told("asked to end");
     }
 
     asio::awaitable<int> terminate()
