@@ -8,6 +8,7 @@ address:HOST:PORT  one that runs already
 
 import asyncio
 import contextlib
+import os
 import pathlib
 import re
 import selectors
@@ -59,11 +60,12 @@ def first_match(stream, pattern, within):
 class Service:
     """One that runs, can be stopped, killed and started again on its port with what it kept."""
 
-    def __init__(self, spec, log, keep=False, dynamic=()):
+    def __init__(self, spec, log, keep=False, dynamic=(), environment=None):
         self.kind, _, rest = spec.partition(":")
         self.address = rest if self.kind == "address" else ""
         self.process = self.reader = None
         self.log = log
+        self.environment = {**os.environ, **(environment or {})}
         self.file = tempfile.mkdtemp(prefix="mayfly-service-") + "/state" if keep else None
         kept = {"embedded": "--state", "real": "--db"}
         if self.kind == "embedded":
@@ -82,7 +84,8 @@ class Service:
         if self.kind == "address":
             return self
         port = self.address.rpartition(":")[2] or "0"
-        self.process = subprocess.Popen([*self.command, "--port", port], stdout=subprocess.PIPE, stderr=self.log)
+        self.process = subprocess.Popen([*self.command, "--port", port], stdout=subprocess.PIPE, stderr=self.log,
+                                        env=self.environment)
         self.address = first_match(self.process.stdout, r"(127\.0\.0\.1:\d+)", 60)[1]
         # Read to its end, or the service would wait for a reader some day.
         self.reader = threading.Thread(target=self.drain, args=(self.process.stdout,), daemon=True)
