@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSL-1.0
-"""A real Temporal server to test against, built once on each machine from public Go modules.
+"""Other people's programs to test against, built once on each machine from public Go modules: a real Temporal server,
+and a worker of the official Go SDK as a Lambda function.
 
-usage: server.py build    build it, unless that was done already; say where it is
-       server.py path     say where it is, or what keeps it from being there (status 77)
+usage: server.py build [PROGRAM]    build it, unless that was done already; say where it is
+       server.py path [PROGRAM]     say where it is, or what keeps it from being there (status 77)
 
-It goes to ${XDG_CACHE_HOME:-~/.cache}/mayfly, under a name made of the sources' digest. A Go that is too old, or none,
-is no reason to fail: the one that go.mod asks for is taken from the module proxy, checked, and kept there too.
+PROGRAM is temporal_server, unless given, or lambda_worker. They go to ${XDG_CACHE_HOME:-~/.cache}/mayfly, under names made
+of the sources' digests. A Go that is too old, or none, is no reason to fail: the one that go.mod asks for is taken from
+the module proxy, checked, and kept there too.
 """
 
 import base64
+import dataclasses
 import fcntl
 import hashlib
 import os
@@ -26,7 +29,6 @@ import urllib.request
 import zipfile
 
 HERE = pathlib.Path(__file__).resolve().parent
-SOURCES = [HERE / name for name in ("go.mod", "go.sum", "main.go")]
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "mayfly"
 GO = re.search(r"^go ([0-9.]+)$", (HERE / "go.mod").read_text(), re.MULTILINE).group(1)
 PACKED = 71_700_000  # octets of a toolchain, about
@@ -41,7 +43,28 @@ ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 class Unavailable(Exception):
-    """Why there is no server, in words for a person."""
+    """Why there is no such program, in words for a person."""
+
+
+@dataclasses.dataclass
+class Program:
+    name: str
+    what: str  # in words
+    folder: pathlib.Path  # with go.mod and go.sum
+    size: str  # of its modules
+    package: str = "."
+
+    def binary(self):
+        digest = hashlib.sha256()
+        for source in sorted([self.folder / "go.mod", self.folder / "go.sum", *self.folder.glob("*.go")]):
+            digest.update(source.read_bytes() + b"\0")
+        return CACHE / f"{self.name}-{digest.hexdigest()[:16]}"
+
+
+PROGRAMS = {program.name: program for program in (
+    Program("temporal_server", "the Temporal server", HERE, "1.5 GB"),
+    Program("lambda_worker", "the Go worker for Lambda", HERE / "lambda_worker", "100 MB"),
+)}
 
 
 def say(text):
@@ -64,13 +87,6 @@ class Progress:
             start = "\r" if sys.stderr.isatty() else ""
             print(f"{start}    {self.what}: {percent} %, {time.monotonic() - self.begun:.0f} s", end=end,
                   file=sys.stderr, flush=True)
-
-
-def binary():
-    digest = hashlib.sha256()
-    for source in SOURCES:
-        digest.update(source.read_bytes() + b"\0")
-    return CACHE / f"temporal_server-{digest.hexdigest()[:16]}"
 
 
 def version_of(go):
@@ -146,20 +162,20 @@ def find_go():
     return toolchain()
 
 
-def compile_with(go, output):
+def compile_with(go, program, output):
     environment = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off", "GOFLAGS": "-mod=readonly"}
 
-    say("modules of the Temporal server, the first time about 1.5 GB")
-    got = subprocess.run([go, "mod", "download"], cwd=HERE, env=environment, capture_output=True, text=True, check=False)
+    say(f"modules of {program.what}, the first time about {program.size}")
+    got = subprocess.run([go, "mod", "download"], cwd=program.folder, env=environment, capture_output=True, text=True, check=False)
     if got.returncode != 0:
-        raise Unavailable("the Temporal server's modules could not be had: " + " ".join(got.stderr.split())[:500])
+        raise Unavailable(f"the modules of {program.what} could not be had: " + " ".join(got.stderr.split())[:500])
 
-    packages = subprocess.run([go, "list", "-deps", "."], cwd=HERE, env=environment, capture_output=True, text=True,
-                              check=True).stdout.splitlines()
+    packages = subprocess.run([go, "list", "-deps", program.package], cwd=program.folder, env=environment,
+                              capture_output=True, text=True, check=True).stdout.splitlines()
     command = [go, "build", "-v", "-p", str(os.cpu_count() or 1), "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o",
-               str(output), "."]
-    progress = Progress("packages of the Temporal server", len(packages))
-    with subprocess.Popen(command, cwd=HERE, env=environment, stderr=subprocess.PIPE, text=True,
+               str(output), program.package]
+    progress = Progress(f"packages of {program.what}", len(packages))
+    with subprocess.Popen(command, cwd=program.folder, env=environment, stderr=subprocess.PIPE, text=True,
                           preexec_fn=lambda: os.nice(10)) as process:
         # With -v, a line for each package that is compiled; what is no package's name tells what is wrong.
         known, done, errors = set(packages), 0, []
@@ -170,12 +186,12 @@ def compile_with(go, output):
             else:
                 errors.append(line)
     if process.returncode != 0:
-        raise RuntimeError("the Temporal server does not build:\n" + "".join(errors))
+        raise RuntimeError(f"{program.what} does not build:\n" + "".join(errors))
     progress.at(len(packages))
 
 
-def build():
-    path = binary()
+def build(program):
+    path = program.binary()
     if path.exists():
         return path
     CACHE.mkdir(parents=True, exist_ok=True)
@@ -183,20 +199,22 @@ def build():
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not path.exists():
             with tempfile.TemporaryDirectory(dir=CACHE) as work:
-                made = pathlib.Path(work) / "temporal_server"
-                compile_with(find_go(), made)
+                made = pathlib.Path(work) / program.name
+                compile_with(find_go(), program, made)
                 made.rename(path)
     return path
 
 
 def main():
-    if sys.argv[1:] not in (["build"], ["path"]):
+    verb, name, *more = [*sys.argv[1:], *["", "temporal_server"][len(sys.argv) - 1:]]
+    if more or verb not in ("build", "path") or name not in PROGRAMS:
         print(__doc__, file=sys.stderr)
         return 2
+    program = PROGRAMS[name]
     try:
-        path = build() if sys.argv[1] == "build" else binary()
+        path = build(program) if verb == "build" else program.binary()
         if not path.exists():
-            raise Unavailable("no Temporal server was built here; ./dev server does it")
+            raise Unavailable(f"{program.what} was not built here; ./dev setup does it")
     except Unavailable as e:
         print(e)
         return UNAVAILABLE
