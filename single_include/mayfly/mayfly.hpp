@@ -1378,8 +1378,8 @@ inline void apply_change(scaling_group& into, const std::string& id, const group
 [[nodiscard]] inline update_plan plan_update(
     const compute_record* stored, const compute_update& update, const compute_registry& known)
 {
-    using verdict = update_plan::verdict;
-    const auto refuse = [](verdict why, problems errors) {
+    using outcome = update_plan::verdict;
+    const auto refuse = [](outcome why, problems errors) {
         return update_plan{.what = why, .found = {.errors = std::move(errors)}};
     };
 
@@ -1387,12 +1387,12 @@ inline void apply_change(scaling_group& into, const std::string& id, const group
         std::find(stored->requests.begin(), stored->requests.end(), update.request_id) != stored->requests.end())
         return {};
     if (update.change.empty() && update.remove.empty())
-        return refuse(verdict::failed_precondition, {{"update", "empty", "name groups to change or to remove"}});
+        return refuse(outcome::failed_precondition, {{"update", "empty", "name groups to change or to remove"}});
     if (!update.conflict_token.empty() && stored == nullptr)
-        return refuse(verdict::failed_precondition, {{"conflict_token", '"' + update.conflict_token + '"',
+        return refuse(outcome::failed_precondition, {{"conflict_token", '"' + update.conflict_token + '"',
                                                         "leave it out; the version has no configuration yet"}});
     if (!update.conflict_token.empty() && update.conflict_token != stored->conflict_token())
-        return refuse(verdict::failed_precondition,
+        return refuse(outcome::failed_precondition,
             {{"conflict_token", '"' + update.conflict_token + '"',
                 "the configuration was changed in the meantime; read it again and make the change on top of that"}});
 
@@ -1411,7 +1411,7 @@ inline void apply_change(scaling_group& into, const std::string& id, const group
         if (next.config.groups.erase(id) == 0)
             plan.found.warnings.push_back({"remove", '"' + id + '"', "there is no such group; nothing was removed"});
     if (!plan.found.errors.empty())
-        return refuse(verdict::invalid_argument, std::move(plan.found.errors));
+        return refuse(outcome::invalid_argument, std::move(plan.found.errors));
 
     const compute_config before = stored != nullptr ? stored->config : compute_config{};
     if (next.config == before) {
@@ -1419,17 +1419,17 @@ inline void apply_change(scaling_group& into, const std::string& id, const group
         return plan;
     }
     if (next.config.groups.empty()) {
-        plan.what = verdict::end;
+        plan.what = outcome::end;
         plan.record = {};
         return plan;
     }
 
     findings found = check(next.config, known);
     if (!found.errors.empty())
-        return refuse(verdict::invalid_argument, std::move(found.errors));
+        return refuse(outcome::invalid_argument, std::move(found.errors));
     plan.found.warnings.insert(plan.found.warnings.end(), found.warnings.begin(), found.warnings.end());
 
-    plan.what = stored != nullptr ? verdict::change : verdict::create;
+    plan.what = stored != nullptr ? outcome::change : outcome::create;
     if (stored != nullptr)
         ++next.revision;
     if (!update.request_id.empty()) {
