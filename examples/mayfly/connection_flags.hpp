@@ -57,6 +57,15 @@ public:
         return mayfly::config::read_settings(read_);
     }
 
+    [[nodiscard]] mayfly::checked<mayfly::config::connection_settings> settings(
+        const mayfly::environment& variables, const mayfly::config::file_reader& read) const
+    {
+        return mayfly::config::read_settings(read_, variables, read);
+    }
+
+    /// Empty if nobody gave one.
+    [[nodiscard]] const std::string& identity() const noexcept { return identity_; }
+
     [[nodiscard]] mayfly::checked<mayfly::temporal::connection_options> options(
         const mayfly::config::connection_settings& settings) const
     {
