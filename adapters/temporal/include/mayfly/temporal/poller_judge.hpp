@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <mayfly/clock.hpp>
+#include <mayfly/queue_source.hpp>
+#include <mayfly/temporal/task_queue_values.hpp>
+#include <mayfly/temporal/wall_bridge.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace mayfly::temporal {
+
+/// What is taken for the end of a worker.
+struct poller_rules {
+    /// Without a new poll for so long it is not there, or so busy that it makes no difference to what waits. Longer
+    /// than a server lets a poll wait.
+    uptime longest_silence = std::chrono::seconds{75};
+    /// A worker that has sent no heartbeat for so long sends none any more: two of the usual intervals, and a little.
+    uptime longest_unheard = std::chrono::seconds{130};
+    uptime longest_lifetime = std::chrono::minutes{15};  ///< Of a function's invocation. Other workers have no end.
+    std::size_t most = 20'000;                           ///< Workers of one version that are remembered.
+};
+
+/// What a worker told of itself, if it does.
+struct worker_word {
+    std::string identity{};
+    worker_status status = worker_status::unknown;
+    std::optional<wall_clock_time> started{};
+    std::optional<wall_clock_time> beat{};  ///< Its last heartbeat, where that is known.
+    std::optional<deployment_version> version{};
+    std::optional<std::uint32_t> busy{};
+    std::optional<std::uint32_t> slots{};
+};
+
+/** Tells the living from the dead among the pollers of one version.
+
+    Pure. A server lists a poller for five minutes after its last poll, whatever has become of it. So a worker is judged
+    by the last poll (seen to change on our own clock, which no other clock can disturb), by what it tells of itself,
+    and, for an invocation of our function, by how long such a one can live.
+*/
+class poller_judge {
+public:
+    /// What one queue shows. Call it for each queue that was read, then `judge`.
+    void see(const std::vector<queue_poller>& pollers, wall_bridge& clock, uptime now, const poller_rules& rules)
+    {
+        for (const queue_poller& p : pollers) {
+            if (p.identity.empty())
+                continue;
+            const auto known = lives_.find(p.identity);
+            if (known == lives_.end() && lives_.size() >= rules.most)
+                continue;
+            const bool is_new = known == lives_.end();
+            life& l = is_new ? lives_[p.identity] : known->second;
+            if (p.version)
+                l.version = p.version;
+            if (p.last_access && (is_new || *p.last_access > l.last_access)) {
+                // Shown twice in one round, by two queues: only the first time tells when it was.
+                const bool since = l.read_at != unset && l.read_at < now;
+                if (since)
+                    clock.made_since(*p.last_access, l.read_at);
+                const uptime polled = std::min(clock.at(*p.last_access), now);
+                l.last_seen = std::max({polled, l.last_seen, since ? l.read_at : unset});
+                l.last_access = *p.last_access;
+            }
+            if (!p.last_access)
+                l.last_seen = now;
+            if (is_new)
+                l.first_seen = l.last_seen;
+            l.read_at = now;
+        }
+    }
+
+    /** The verdicts at `now`.
+
+        @param words     what workers tell of themselves, whichever version they are of
+        @param function  the part behind the `@` of the identities of our workers; empty if it is not known
+        @param complete  all queues of the version were shown: whoever was not is forgotten
+    */
+    [[nodiscard]] std::vector<queue_reading::poller> judge(const deployment_version& version,
+        std::span<const worker_word> words, std::string_view function, wall_bridge& clock, uptime now, bool complete,
+        const poller_rules& rules)
+    {
+        for (const worker_word& w : words)
+            hear(w, version, function, clock, now, rules);
+        std::vector<queue_reading::poller> out;
+        for (auto at = lives_.begin(); at != lives_.end();) {
+            life& l = at->second;
+            const bool listed = l.read_at == now || l.told_at == now;
+            if (complete && !listed) {
+                at = lives_.erase(at);
+                continue;
+            }
+            const bool ours = is_of(at->first, function);
+            // Another version's worker is only of interest if we started it.
+            if (ours || l.version == version)
+                out.push_back(
+                    {at->first, l.first_seen, l.last_seen, is_alive(l, ours, now, rules), l.busy, l.slots, l.version});
+            ++at;
+        }
+        return out;
+    }
+
+    [[nodiscard]] bool empty() const noexcept { return lives_.empty(); }
+    [[nodiscard]] std::size_t size() const noexcept { return lives_.size(); }
+
+    /// Whether the identity is that of an invocation of this function.
+    [[nodiscard]] static bool is_of(std::string_view identity, std::string_view function) noexcept
+    {
+        const auto at = identity.find('@');
+        return !function.empty() && at != std::string_view::npos && at != 0 && identity.substr(at + 1) == function;
+    }
+
+private:
+    static constexpr uptime unset = uptime::min();
+
+    struct life {
+        uptime first_seen{};
+        uptime last_seen = unset;  // its last poll
+        uptime read_at = unset;    // when a queue showed it last
+        uptime told_at = unset;    // when it was last listed among those that tell of themselves
+        uptime beat_at = unset;    // its last heartbeat
+        wall_clock_time last_access{};
+        std::optional<deployment_version> version{};
+        std::optional<std::uint32_t> busy{};
+        std::optional<std::uint32_t> slots{};
+        worker_status status = worker_status::unknown;
+    };
+
+    void hear(const worker_word& w, const deployment_version& version, std::string_view function, wall_bridge& clock,
+        uptime now, const poller_rules& rules)
+    {
+        auto at = lives_.find(w.identity);
+        if (at == lives_.end()) {
+            if (w.identity.empty() || (w.version != version && !is_of(w.identity, function)) ||
+                lives_.size() >= rules.most || w.status == worker_status::shut_down)
+                return;
+            at = lives_.emplace(w.identity, life{}).first;
+            at->second.first_seen = at->second.last_seen = w.started ? std::min(clock.at(*w.started), now) : now;
+        }
+        life& l = at->second;
+        l.told_at = now;
+        l.status = w.status;
+        if (w.beat)
+            l.beat_at = std::max(l.beat_at, std::min(clock.at(*w.beat), now));
+        if (w.slots) {
+            l.busy = w.busy;
+            l.slots = w.slots;
+        }
+        if (w.version)
+            l.version = w.version;
+        if (w.started)
+            l.first_seen = std::min(l.first_seen, clock.at(*w.started));
+    }
+
+    [[nodiscard]] static bool is_alive(const life& l, bool ours, uptime now, const poller_rules& rules) noexcept
+    {
+        const bool told = l.told_at == now;
+        if (told && l.status == worker_status::shut_down)
+            return false;
+        if (ours && now - l.first_seen >= rules.longest_lifetime)
+            return false;
+        return later(l.last_seen, rules.longest_silence) > now ||
+               (told && later(l.beat_at, rules.longest_unheard) > now);
+    }
+
+    std::map<std::string, life, std::less<>> lives_{};
+};
+
+}  // namespace mayfly::temporal

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <mayfly/clock.hpp>
+#include <mayfly/signal.hpp>
+#include <mayfly/temporal/deployment_values.hpp>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace mayfly::temporal {
+
+/** Tells the news in a version's statistics from what a server has only repeated.
+
+    Pure. A server counts, keeps the numbers for some seconds, and answers with the same ones until then. Whoever takes
+   a repeated backlog for a new one starts everything twice. So a type is told once for each sample, and is absent
+   otherwise: what has become of it since is for the reader's own books to say. Where all numbers are zero a repeated
+   sample cannot be told from a new one; such a queue holds up no other, and is itself news only when it must be new.
+*/
+class stats_memory {
+public:
+    using by_type = std::array<std::optional<mayfly::queue_stats>, all_task_types.size()>;
+
+    /// Whether a description asked for now can have news. `cached_for`: how long the server keeps a sample; zero: not
+    /// at all.
+    [[nodiscard]] bool may_have_news(uptime now, uptime cached_for) const noexcept
+    {
+        return !heard_ || cached_for <= uptime::zero() || now >= later(heard_at_, cached_for);
+    }
+
+    /// The news in a description that came at `now`.
+    [[nodiscard]] by_type take(const std::vector<version_queue>& queues, uptime now, uptime cached_for)
+    {
+        by_type out;
+        std::array<bool, all_task_types.size()> repeated{};
+        std::array<bool, all_task_types.size()> is_news{};
+        std::vector<sample> all;
+        all.reserve(queues.size());
+        for (const version_queue& q : queues) {
+            const auto type = static_cast<std::size_t>(q.type);
+            if (type >= out.size() || !q.stats)
+                continue;
+            const sample* const before = find(key_of(q));
+            sample s{key_of(q), digest_of(*q.stats), now, before == nullptr ? now : before->first, q.type};
+            const bool zero = s.numbers == zeros;
+            if (before != nullptr && before->numbers == s.numbers && now < expiry(*before, zero, cached_for)) {
+                s.taken = before->taken;
+                repeated[type] = repeated[type] || !zero;
+            } else {
+                is_news[type] = true;
+            }
+            add(out[type], *q.stats, now - s.first < young);
+            all.push_back(s);
+        }
+        for (std::size_t i = 0; i < out.size(); ++i)
+            if (repeated[i] || !is_news[i])
+                out[i].reset();
+        // What was not told for a repeated number beside it is still news the next time.
+        for (sample& s : all) {
+            if (!repeated[static_cast<std::size_t>(s.type)])
+                continue;
+            if (const sample* const before = find(s.queue))
+                s = *before;
+            else
+                s.numbers = untold;
+        }
+        samples_ = std::move(all);
+        heard_ = true;
+        heard_at_ = now;
+        return out;
+    }
+
+    [[nodiscard]] std::size_t bytes() const noexcept { return sizeof(*this) + samples_.capacity() * sizeof(sample); }
+
+private:
+    struct sample {
+        std::uint64_t queue = 0;  // a digest of its name and type
+        std::uint64_t numbers = 0;
+        uptime taken{};
+        uptime first{};  // when the queue was first seen here
+        task_type type{};
+    };
+
+    static constexpr std::uint64_t zeros = 0;
+    static constexpr std::uint64_t untold = ~std::uint64_t{0};
+    // Rates of a queue that has just come into being are one task over a moment.
+    static constexpr uptime young = std::chrono::seconds{5};
+    // A backlog whose numbers stay the same for so many times the life of a sample is taken for what it is.
+    static constexpr int patience = 4;
+
+    static uptime expiry(const sample& s, bool zero, uptime cached_for) noexcept
+    {
+        return later(s.taken, cached_for * (zero ? 1 : patience));
+    }
+
+    static void mix(std::uint64_t& h, std::uint64_t with) noexcept
+    {
+        h = (h ^ with) * 0x9e3779b97f4a7c15U;
+        h ^= h >> 32;
+    }
+
+    static std::uint64_t key_of(const version_queue& q) noexcept
+    {
+        std::uint64_t h = 0xcbf29ce484222325U + static_cast<std::uint64_t>(q.type);
+        for (const char c : q.name)
+            h = (h ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
+        return h;
+    }
+
+    static std::uint64_t digest_of(const queue_stats& s) noexcept
+    {
+        if (s.backlog == 0 && s.backlog_age.count() == 0 && s.add_rate == 0 && s.dispatch_rate == 0)
+            return zeros;
+        std::uint64_t h = s.rate_limited ? 1 : 2;
+        mix(h, static_cast<std::uint64_t>(s.backlog));
+        mix(h, static_cast<std::uint64_t>(s.backlog_age.count()));
+        mix(h, std::bit_cast<std::uint64_t>(s.add_rate));
+        mix(h, std::bit_cast<std::uint64_t>(s.dispatch_rate));
+        return h == zeros || h == untold ? 1 : h;
+    }
+
+    static void add(std::optional<mayfly::queue_stats>& to, const queue_stats& s, bool is_young)
+    {
+        mayfly::queue_stats& sum = to ? *to : to.emplace();
+        const auto backlog = static_cast<std::uint64_t>(std::max<std::int64_t>(s.backlog, 0));
+        const double most = is_young ? static_cast<double>(backlog) + 1 : s.add_rate + s.dispatch_rate;
+        sum.backlog += std::min(backlog, ~sum.backlog);
+        sum.oldest = std::max(sum.oldest, std::chrono::duration_cast<uptime>(s.backlog_age));
+        sum.add_rate += std::min(s.add_rate, most);
+        sum.dispatch_rate += std::min(s.dispatch_rate, most);
+        sum.limiter_active = sum.limiter_active || s.rate_limited;
+    }
+
+    [[nodiscard]] const sample* find(std::uint64_t key) const noexcept
+    {
+        const auto at = std::find_if(samples_.begin(), samples_.end(), [&](const sample& s) { return s.queue == key; });
+        return at == samples_.end() ? nullptr : &*at;
+    }
+
+    std::vector<sample> samples_{};
+    uptime heard_at_{};
+    bool heard_ = false;
+};
+
+}  // namespace mayfly::temporal
