@@ -4,40 +4,34 @@
 #include <mayfly/clock.hpp>
 #include <mayfly/http/spawn.hpp>
 #include <mayfly/temporal/connection.hpp>
+#include <mayfly/temporal/detail/lease_core.hpp>
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/error_code.hpp>
 
-#include <chrono>
-#include <functional>
 #include <memory>
-#include <string>
 #include <utility>
 #include <variant>
 
 namespace mayfly::temporal {
-
-struct lease_options {
-    std::string name = "mayfly-controller";  ///< Who uses the same name competes for the same lease.
-    std::string holder{};                    ///< Who this is to people; empty: the connection's identity.
-    uptime heartbeat_every = std::chrono::seconds{1};
-    uptime lost_after = std::chrono::seconds{5};  ///< The server gives it to another so long after the last heartbeat.
-};
-
-/// It is held now, or is not any more, or something stands in the way of that.
-struct lease_change {
-    bool leads = false;
-    std::string words{};  ///< Why, for people.
-};
 
 /** A lease that one of many processes holds, kept in the cluster itself: a standalone activity that never ends, whose
     attempt is the lease. Who polls it leads, for as long as its heartbeats are answered; the others wait in the queue.
 
     Never two at once: a leader steps down by its own steady clock, counted from when it sent its last answered
     heartbeat, before the server can give the lease to another; one that was frozen finds that out before it does
-    anything, if it asks `leads()` before it acts. An activity that somebody ended is made anew, after a wait that
-    outlasts whoever held the old one. The clocks have to run alike to a few percent, and the server's must not leap.
+    anything, if it asks `leads()` before it acts. An activity that somebody ended is made anew, and begins only after a
+    wait that outlasts whoever held the old one. The clocks have to run alike to a few percent, and the server's must
+   not leap; a steady clock that stops while the machine sleeps is none for this.
 
-    A clean end hands it on at once; a death takes `lost_after`, and up to two seconds more.
+    A clean end hands it on at once; after a death another has it within `lost_after` and two seconds, or once more
+    that if it went to a process that is frozen.
 
     A handle. Used from the connection's thread or strand.
 */
@@ -46,27 +40,47 @@ class basic_leader_lease {
 public:
     using handler = std::function<void(const lease_change&)>;
 
-    basic_leader_lease(std::shared_ptr<connection> on, lease_options options);
+    explicit basic_leader_lease(std::shared_ptr<connection> on, lease_options options = {})
+        : core_(std::make_shared<core>(on, std::move(options))), on_(std::move(on))
+    {}
 
     /// Seeks the lease and holds it until cancelled, and has then let it go: `void(error_code, std::monostate)`, with
-    /// `operation_aborted`. Tells each time that changes; `tell` returns when nothing is done as a leader any more.
+    /// `operation_aborted`. One at a time. Tells each time that this changes; when `tell` returns, nothing must be done
+    /// as a leader any more. What keeps it from seeking is told too, once.
     template <class Token>
     auto async_hold(handler tell, Token&& token)
     {
         return http::spawn<std::monostate>(
-            on_->get_executor(), [core = core_, tell = std::move(tell)] { return hold(core, tell); },
+            on_->get_executor(), [core = core_, on = on_, tell = std::move(tell)] { return hold(core, on, tell); },
             std::forward<Token>(token));
     }
 
     /// Whether it is held now: asks the clock. Ask it before each deed that only a leader may do.
-    [[nodiscard]] bool leads() const;
+    [[nodiscard]] bool leads() const { return core_->leads(); }
 
 private:
-    struct core;
-    static boost::asio::awaitable<http::outcome<std::monostate>> hold(std::shared_ptr<core> core, handler tell);
+    using core = detail::lease_core<C>;
 
-    std::shared_ptr<connection> on_;
+    static boost::asio::awaitable<http::outcome<std::monostate>> hold(
+        std::shared_ptr<core> core, std::shared_ptr<connection> on, handler tell)
+    {
+        namespace asio = boost::asio;
+        co_await asio::this_coro::throw_if_cancelled(false);
+        boost::system::error_code ignored;
+        asio::steady_timer until(on->get_executor(), asio::steady_timer::time_point::max());
+        core->begin(std::move(tell));
+        const auto state = co_await asio::this_coro::cancellation_state;
+        if (state.cancelled() == asio::cancellation_type::none)
+            co_await until.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+        co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+        until.expires_at(asio::steady_timer::time_point::max());
+        core->end([&until] { until.cancel(); });
+        co_await until.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+        co_return http::outcome<std::monostate>{boost::asio::error::operation_aborted, {}};
+    }
+
     std::shared_ptr<core> core_;
+    std::shared_ptr<connection> on_;
 };
 
 using leader_lease = basic_leader_lease<deadline_clock>;
