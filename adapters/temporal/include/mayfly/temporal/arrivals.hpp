@@ -8,11 +8,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <string>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -118,8 +117,5 @@ private:
 
     std::map<key, route> routes_{};
 };
-
-/// Told of each start that the server has accepted: the queue, and the type of its first task.
-using start_listener = std::function<void(const std::string& queue, task_type type)>;
 
 }  // namespace mayfly::temporal

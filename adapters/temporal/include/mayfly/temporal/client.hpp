@@ -8,6 +8,7 @@
 #include <mayfly/temporal/detail/requests.hpp>
 #include <mayfly/temporal/detail/unique_key.hpp>
 #include <mayfly/temporal/failure_converter.hpp>
+#include <mayfly/temporal/start_listener.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 
@@ -41,6 +42,10 @@ public:
     explicit client(std::shared_ptr<connection> on, data_converter with = {})
         : on_(std::move(on)), with_(std::move(with))
     {}
+
+    /// Tells of each start that the server accepts from now on, through this client and copies made of it, and is new:
+    /// see `task_queue_source::listener`.
+    void report_starts_to(start_listener listener) { started_ = std::move(listener); }
 
     [[nodiscard]] const std::shared_ptr<connection>& shared_connection() const noexcept { return on_; }
     [[nodiscard]] const data_converter& converter() const noexcept { return with_; }
@@ -212,7 +217,10 @@ private:
         note(options.summary, &metadata::mutable_summary);
         note(options.details, &metadata::mutable_details);
 
-        auto map = [on = on_, with = with_, id = request.activity_id()](api::StartActivityExecutionResponse&& r) {
+        auto map = [on = on_, with = with_, id = request.activity_id(), started = started_,
+                       queue = started_ ? options.task_queue : std::string()](api::StartActivityExecutionResponse&& r) {
+            if (started && r.started())
+                started(queue, task_type::activity);
             return started_activity<R>{{on, with, {id, r.run_id()}}, r.started()};
         };
         return on_->template async_call_as<started_activity<R>>(methods::start_activity_execution, request, {},
@@ -245,6 +253,7 @@ private:
 
     std::shared_ptr<connection> on_;
     data_converter with_;
+    start_listener started_{};
 };
 
 }  // namespace mayfly::temporal

@@ -93,6 +93,14 @@ public:
         return true;
     }
 
+    /// Reads that are made in any case: those in line wait the longer.
+    void pay(std::uint32_t cost, uptime now)
+    {
+        refill(now);
+        tokens_ -= cost;
+        made_ += cost;
+    }
+
     /// When `next` will have somebody; `never` while nobody waits.
     [[nodiscard]] uptime next_at(uptime now)
     {

@@ -1,0 +1,491 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <mayfly/controller_event.hpp>
+#include <mayfly/error.hpp>
+#include <mayfly/http/spawn.hpp>
+#include <mayfly/queue_source.hpp>
+#include <mayfly/temporal/arrivals.hpp>
+#include <mayfly/temporal/connection.hpp>
+#include <mayfly/temporal/detail/queue_reader.hpp>
+#include <mayfly/temporal/detail/source_version.hpp>
+#include <mayfly/temporal/detail/source_waiter.hpp>
+#include <mayfly/temporal/detail/source_words.hpp>
+#include <mayfly/temporal/read_budget.hpp>
+#include <mayfly/temporal/source_options.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/error_code.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace mayfly::temporal::detail {
+
+/** The readings of a `task_queue_source`: who waits, whose turn it is, and what is read then.
+
+    A version stands in line for a description, or, where that can have no news, for its queues alone. When its turn
+   comes, one coroutine reads it, and all who wait for it are answered.
+*/
+class source_core : public std::enable_shared_from_this<source_core> {
+public:
+    using error_code = boost::system::error_code;
+
+    /// A reading that waits longer for its turn has nothing, and keeps its place.
+    static constexpr uptime longest_turn = std::chrono::seconds{60};
+
+    source_core(std::shared_ptr<connection> on, source_options options)
+        : options_(std::move(options)),
+          on_(std::move(on)),
+          descriptions_(options_.deployment_reads_per_second, std::max(1.0, options_.deployment_reads_per_second / 5)),
+          queues_(options_.queue_reads_per_second, std::max(1.0, options_.queue_reads_per_second / 5)),
+          reader_(on_, options_),
+          timer_(on_->get_executor())
+    {}
+
+    [[nodiscard]] boost::asio::any_io_executor get_executor() const { return on_->get_executor(); }
+
+    template <class Handler>
+    void read(std::shared_ptr<const launch_target> target, uptime now, Handler handler)
+    {
+        began_ = std::chrono::steady_clock::now() - now;
+        auto waiter = std::make_unique<waiting_handler<Handler>>(std::move(handler), get_executor());
+        const std::uint32_t at = find_or_make(std::move(target), now);
+        waiter->cancelled_by([core = weak_from_this(), at](source_waiter* who) {
+            if (const auto there = core.lock())
+                there->abandon(at, who);
+        });
+        versions_[at]->waiters.push_back(std::move(waiter));
+        ask(at, now);
+    }
+
+    void heard(const controller_event& e)
+    {
+        using enum controller_event::kind;
+        if (e.target == nullptr || (e.what != decided && e.what != bootstrap && e.what != launched))
+            return;
+        const auto known = by_name_.find(e.target->version);
+        if (known == by_name_.end())
+            return;
+        source_version& v = *versions_[known->second];
+        v.starting = e.fleet.pending() > 0 || e.made.launch > 0 || e.what != decided;
+        v.live = e.fleet.live > 0;
+        const uptime t = now();
+        if (v.is_hot(t))
+            hurry(known->second, t);
+    }
+
+    void push(const std::string& queue, task_type type, std::uint32_t count)
+    {
+        const std::vector<arrival> all = arrivals_.split(queue, type, count);
+        const uptime t = now();
+        for (const arrival& a : all) {
+            if (const auto known = by_name_.find(a.version); known != by_name_.end()) {
+                versions_[known->second]->arrived_at = t;
+                hurry(known->second, t);
+            }
+            if (on_arrival_)
+                on_arrival_(a.version, a.tasks);
+        }
+    }
+
+    void on_arrival(std::function<void(const deployment_version&, const task_added&)> listener)
+    {
+        on_arrival_ = std::move(listener);
+    }
+
+    void forget(const deployment_version& version)
+    {
+        if (const auto known = by_name_.find(version); known != by_name_.end())
+            drop(known->second);
+    }
+
+    [[nodiscard]] source_load load()
+    {
+        const uptime t = now();
+        source_load out = load_;
+        if (t - mark_.at >= std::chrono::seconds{10}) {
+            before_ = mark_;
+            mark_ = {t, descriptions_.made(), queues_.made()};
+        }
+        const double over = std::max(1e-3, static_cast<double>((t - before_.at).count()) * 1e-6);
+        out.deployment_reads_per_second = static_cast<double>(descriptions_.made() - before_.descriptions) / over;
+        out.queue_reads_per_second = static_cast<double>(queues_.made() - before_.queues) / over;
+        out.deployment_reads = descriptions_.made();
+        out.queue_reads = queues_.made();
+        out.versions = by_name_.size();
+        out.waiting = descriptions_.waiting() + queues_.waiting();
+        out.under_way = under_way_;
+        for (const read_rank r : {read_rank::hot, read_rank::routed, read_rank::quiet})
+            out.longest_wait =
+                std::max({out.longest_wait, descriptions_.longest_wait(r, t), queues_.longest_wait(r, t)});
+        return out;
+    }
+
+private:
+    struct mark {
+        uptime at{};
+        std::uint64_t descriptions = 0;
+        std::uint64_t queues = 0;
+    };
+
+    [[nodiscard]] uptime now() const
+    {
+        return std::chrono::duration_cast<uptime>(std::chrono::steady_clock::now() - began_);
+    }
+
+    // ---- versions
+
+    std::uint32_t find_or_make(std::shared_ptr<const launch_target> target, uptime t)
+    {
+        const auto known = by_name_.find(target->version);
+        if (known != by_name_.end()) {
+            source_version& v = *versions_[known->second];
+            v.target = std::move(target);
+            return known->second;
+        }
+        forget_old(t);
+        std::uint32_t at = 0;
+        if (free_.empty()) {
+            at = static_cast<std::uint32_t>(versions_.size());
+            versions_.emplace_back();
+        } else {
+            at = free_.back();
+            free_.pop_back();
+        }
+        by_name_.emplace(target->version, at);
+        versions_[at] = std::make_shared<source_version>();
+        versions_[at]->target = std::move(target);
+        return at;
+    }
+
+    void drop(std::uint32_t at)
+    {
+        const std::shared_ptr<source_version> v = std::move(versions_[at]);
+        descriptions_.leave(at);
+        queues_.leave(at);
+        by_name_.erase(v->target->version);
+        arrivals_.forget(v->target->version);
+        free_.push_back(at);
+        v->dropped = true;
+        for (auto& w : v->waiters)
+            w->complete(boost::asio::error::operation_aborted, {});
+        v->waiters.clear();
+        stop(*v);
+    }
+
+    void forget_old(uptime t)
+    {
+        if (t - swept_at_ < std::chrono::minutes{10})
+            return;
+        swept_at_ = t;
+        for (std::uint32_t at = 0; at < versions_.size(); ++at)
+            if (versions_[at] && versions_[at]->waiters.empty() && t - versions_[at]->asked_at > std::chrono::hours{1})
+                drop(at);
+    }
+
+    // ---- who waits
+
+    void ask(std::uint32_t at, uptime t)
+    {
+        source_version& v = *versions_[at];
+        v.asked_before = std::exchange(v.asked_at, t);
+        if (v.reading)
+            return;
+        const bool describe = v.wants_description(t, options_.stats_cached_for);
+        if (!describe && !v.wants_pollers(t))
+            return answer(v, {}, {});
+        if (std::exchange(v.credit, false))
+            return begin(at, describe);
+        (describe ? descriptions_ : queues_).join(at, v.rank(t), describe ? 1 : cost(v), t);
+        turns_.push_back({later(t, longest_turn), at});
+        pump();
+    }
+
+    /// Gets it to the front, if it waits.
+    void hurry(std::uint32_t at, uptime t)
+    {
+        bool any = false;
+        for (read_budget* b : {&descriptions_, &queues_})
+            if (b->waits(at)) {
+                b->join(at, versions_[at]->rank(t), cost(*versions_[at]), t);
+                any = true;
+            }
+        if (any)
+            wake_soon();
+    }
+
+    /// Not from within somebody's call: he might be in the middle of something.
+    void wake_soon()
+    {
+        if (std::exchange(posted_, true))
+            return;
+        boost::asio::post(get_executor(), [core = weak_from_this()] {
+            if (const auto there = core.lock()) {
+                there->posted_ = false;
+                there->pump();
+            }
+        });
+    }
+
+    void abandon(std::uint32_t at, source_waiter* who)
+    {
+        const std::shared_ptr<source_version> v = versions_[at];
+        if (!v)
+            return;
+        const auto found =
+            std::find_if(v->waiters.begin(), v->waiters.end(), [&](const auto& w) { return w.get() == who; });
+        if (found == v->waiters.end())
+            return;
+        const std::unique_ptr<source_waiter> w = std::move(*found);
+        v->waiters.erase(found);
+        w->complete(boost::asio::error::operation_aborted, {});
+        if (v->waiters.empty())
+            stop(*v);
+    }
+
+    static void stop(source_version& v)
+    {
+        if (v.reading)
+            v.cancel.emit(boost::asio::cancellation_type::terminal);
+    }
+
+    static void answer(source_version& v, const error_code& ec, const queue_reading& r)
+    {
+        const auto all = std::exchange(v.waiters, {});
+        for (const auto& w : all)
+            w->complete(ec, r);
+    }
+
+    [[nodiscard]] std::uint32_t cost(const source_version& v) const
+    {
+        return static_cast<std::uint32_t>(std::max<std::size_t>(1, v.queues.size() + options_.queues.size() * 2));
+    }
+
+    // ---- whose turn it is
+
+    void pump()
+    {
+        const uptime t = now();
+        while (const auto at = descriptions_.next(t))
+            granted(*at, true);
+        while (const auto at = queues_.next(t))
+            granted(*at, false);
+        while (!turns_.empty() && turns_.front().first <= t) {
+            const std::uint32_t at = turns_.front().second;
+            turns_.pop_front();
+            if (const auto v = versions_[at]; v && !v->reading && later(v->asked_at, longest_turn) <= t) {
+                tell_limit(t);
+                answer(*v, {}, {});
+            }
+        }
+        if (descriptions_.longest_wait(read_rank::routed, t) > slow_turn ||
+            descriptions_.longest_wait(read_rank::hot, t) > slow_turn)
+            tell_limit(t);
+        uptime at = std::min(descriptions_.next_at(t), queues_.next_at(t));
+        if (!turns_.empty())
+            at = std::min(at, turns_.front().first);
+        if (at == never || (sleeping_ && at == wake_at_))
+            return;
+        wake_at_ = at;
+        sleeping_ = true;
+        timer_.expires_at(began_ + std::max(at, t + std::chrono::milliseconds{1}));
+        timer_.async_wait([core = weak_from_this()](const error_code& ec) {
+            const auto there = core.lock();
+            if (ec || !there)
+                return;
+            there->sleeping_ = false;
+            there->pump();
+        });
+    }
+
+    void granted(std::uint32_t at, bool describe)
+    {
+        if (!versions_[at])
+            return;
+        source_version& v = *versions_[at];
+        if (v.reading && v.turn)
+            v.turn->cancel();
+        else if (v.reading)
+            return;
+        else if (v.waiters.empty())
+            v.credit = true;  // nobody waits just now; it is its turn whenever somebody asks
+        else
+            begin(at, describe);
+    }
+
+    void tell_limit(uptime t)
+    {
+        if (told_limit_at_ && t - *told_limit_at_ < std::chrono::minutes{1})
+            return;
+        told_limit_at_ = t;
+        const auto per_second = static_cast<std::uint64_t>(descriptions_.per_second());
+        const auto waiting = descriptions_.waiting();
+        const std::string words = std::to_string(waiting) + " of " + std::to_string(by_name_.size()) +
+                                  " versions wait for their turn to be read, at " + std::to_string(per_second) +
+                                  " readings a second: work for an idle one is seen up to " +
+                                  std::to_string(waiting / std::max<std::uint64_t>(per_second, 1)) +
+                                  " s late. Report starts with push, delete versions that nobody needs, or give "
+                                  "deployment_reads_per_second a higher value if the server allows more";
+        tell({.what = source_event::kind::budget_is_the_limit, .outcome = condition::throttled, .words = words});
+    }
+
+    // ---- reading
+
+    void begin(std::uint32_t at, bool describe)
+    {
+        namespace asio = boost::asio;
+        const std::shared_ptr<source_version> v = versions_[at];
+        descriptions_.leave(at);
+        queues_.leave(at);
+        v->reading = true;
+        ++under_way_;
+        auto result = std::make_shared<outcome>();
+        auto ended = [me = shared_from_this(), v, result, at](const std::exception_ptr& thrown) {
+            v->reading = false;
+            --me->under_way_;
+            // A coroutine that goes on to wait after its cancellation throws.
+            const bool stopped = thrown || result->ec == asio::error::operation_aborted;
+            if (!stopped)
+                return answer(*v, result->ec, result->reading);
+            if (!v->dropped && !v->waiters.empty())
+                me->ask(at, me->now());
+        };
+        asio::co_spawn(get_executor(), perform(shared_from_this(), v, result, at, describe),
+            asio::bind_cancellation_slot(v->cancel.slot(), std::move(ended)));
+    }
+
+    struct outcome {
+        error_code ec{};
+        queue_reading reading{};
+    };
+
+    static boost::asio::awaitable<void> perform(std::shared_ptr<source_core> me, std::shared_ptr<source_version> v,
+        std::shared_ptr<outcome> out, std::uint32_t at, bool describe)
+    {
+        co_await boost::asio::this_coro::reset_cancellation_state(http::detail::any_as_terminal{});
+        const std::shared_ptr<const launch_target> target = v->target;
+        grpc::status said;
+        if (describe) {
+            auto made = co_await me->reader_.describe(target->version);
+            out->ec = made.ec;
+            said = std::move(made.status);
+            if (!out->ec) {
+                out->reading.stats = v->learn(made.value, me->now(), me->options_.stats_cached_for);
+                me->arrivals_.learn(made.value);
+            }
+        }
+        if (!out->ec && v->wants_pollers(me->now())) {
+            bool may = true;
+            if (describe)
+                may = co_await wait_turn(me, v, at);
+            if (may) {
+                auto pollers = co_await me->reader_.pollers(*v, me->began_);
+                out->ec = pollers.ec;
+                said = std::move(pollers.status);
+            }
+            if (may && !out->ec) {
+                bool none = false;
+                if (me->options_.read_workers)
+                    none = co_await me->reader_.hear_workers(*v, me->began_, me->queues_);
+                if (none)
+                    me->tell({.what = source_event::kind::no_heartbeats, .words = no_heartbeats_words});
+                me->reader_.judge(*v, me->began_, out->reading);
+            }
+        }
+        me->note(*v, *target, out->ec, said);
+    }
+
+    /// For the queues of a version that has been described. False if it takes too long; what is known then goes out
+    /// without them.
+    static boost::asio::awaitable<bool> wait_turn(
+        std::shared_ptr<source_core> me, std::shared_ptr<source_version> v, std::uint32_t at)
+    {
+        const uptime begun = me->now();
+        if (me->queues_.take(me->cost(*v), begun))
+            co_return true;
+        me->queues_.join(at, v->rank(begun), me->cost(*v), begun);
+        v->turn = std::make_unique<boost::asio::steady_timer>(me->get_executor());
+        v->turn->expires_after(longest_queue_turn);
+        me->wake_soon();
+        constexpr auto token = boost::asio::as_tuple(boost::asio::use_awaitable);
+        co_await v->turn->async_wait(token);
+        v->turn.reset();
+        const bool may = !me->queues_.waits(at) && !v->dropped;
+        me->queues_.leave(at);
+        co_return may;
+    }
+
+    /// Tells of a version that cannot be read, and of one that can be again.
+    void note(source_version& v, const launch_target& target, const error_code& ec, const grpc::status& said)
+    {
+        if (ec == boost::asio::error::operation_aborted)
+            return;
+        load_.failed_reads += ec ? 1U : 0U;
+        if (ec && !std::exchange(v.unreadable, true)) {
+            const std::string words = unreadable_words(ec, said, on_->options(), target.version);
+            tell({source_event::kind::unreadable, &target, condition_of(ec), words});
+        } else if (!ec && std::exchange(v.unreadable, false)) {
+            tell({source_event::kind::readable_again, &target, condition::ok, {}});
+        }
+    }
+
+    void tell(const source_event& e) const
+    {
+        if (options_.on_event)
+            options_.on_event(e);
+    }
+
+    static constexpr uptime slow_turn = std::chrono::seconds{10};
+    static constexpr std::chrono::seconds longest_queue_turn{20};
+    static constexpr std::string_view no_heartbeats_words =
+        "the server does not list workers: pollers alone tell who is there, and one that has gone counts for up to "
+        "longest_silence. A server of 1.31 or newer lists them, unless the API key may not";
+
+    source_options options_;
+    std::shared_ptr<connection> on_;
+    read_budget descriptions_;
+    read_budget queues_;
+    queue_reader reader_;
+    boost::asio::steady_timer timer_;
+    arrivals arrivals_{};
+    std::function<void(const deployment_version&, const task_added&)> on_arrival_{};
+    std::vector<std::shared_ptr<source_version>> versions_{};
+    std::vector<std::uint32_t> free_{};
+    std::map<deployment_version, std::uint32_t> by_name_{};
+    std::deque<std::pair<uptime, std::uint32_t>> turns_{};  // until when somebody waits, soonest first
+    std::chrono::steady_clock::time_point began_{};
+    uptime swept_at_{};
+    uptime wake_at_ = never;
+    std::optional<uptime> told_limit_at_{};
+    source_load load_{};
+    mark before_{};  // at the beginning of the last ten seconds, or before
+    mark mark_{};
+    std::size_t under_way_ = 0;
+    bool sleeping_ = false;
+    bool posted_ = false;
+};
+
+}  // namespace mayfly::temporal::detail

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <mayfly/clock.hpp>
+#include <mayfly/deployment.hpp>
+#include <mayfly/launch.hpp>
+#include <mayfly/queue_source.hpp>
+#include <mayfly/temporal/detail/source_waiter.hpp>
+#include <mayfly/temporal/poller_judge.hpp>
+#include <mayfly/temporal/read_budget.hpp>
+#include <mayfly/temporal/stats_memory.hpp>
+
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/system/error_code.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace mayfly::temporal::detail {
+
+/// What a source knows of one version. There may be ten thousand, most of them idle.
+struct source_version {
+    struct bound_queue {
+        std::string name{};
+        task_type type{};
+    };
+
+    static constexpr uptime unset = uptime::min();
+    static constexpr uptime pollers_at_least = std::chrono::minutes{1};
+    static constexpr uptime eager = std::chrono::milliseconds{1500};
+    static constexpr uptime arrivals_stay = std::chrono::seconds{5};
+
+    std::shared_ptr<const launch_target> target{};
+    stats_memory stats{};
+    poller_judge pollers{};
+    std::vector<bound_queue> queues{};
+    std::vector<std::unique_ptr<source_waiter>> waiters{};
+    boost::asio::cancellation_signal cancel{};
+    std::unique_ptr<boost::asio::steady_timer> turn{};  // of a reading that waits for its queues
+    uptime asked_at = unset;
+    uptime asked_before = unset;
+    uptime arrived_at = unset;
+    uptime pollers_at = unset;
+    std::optional<version_status> status{};
+    bool reading = false;
+    bool starting = false;    // as the controller says
+    bool live = false;        // likewise
+    bool backlogged = false;  // at the last description
+    bool credit = false;      // its turn came while nobody waited
+    bool unreadable = false;
+    bool dropped = false;
+
+    [[nodiscard]] bool is_hot(uptime now) const noexcept
+    {
+        const bool asked_often = !unreadable && asked_before != unset && asked_at - asked_before < eager;
+        return starting || backlogged || asked_often || later(arrived_at, arrivals_stay) > now;
+    }
+
+    [[nodiscard]] read_rank rank(uptime now) const noexcept
+    {
+        if (is_hot(now))
+            return read_rank::hot;
+        return !status || receives_work(*status) ? read_rank::routed : read_rank::quiet;
+    }
+
+    /// Else its queues alone are asked, which costs less.
+    [[nodiscard]] bool wants_description(uptime now, uptime cached_for) const noexcept
+    {
+        return queues.empty() || stats.may_have_news(now, cached_for);
+    }
+
+    [[nodiscard]] bool wants_pollers(uptime now) const noexcept
+    {
+        return live || !pollers.empty() || pollers_at == unset || now - pollers_at >= pollers_at_least || is_hot(now);
+    }
+
+    /// Takes in a description that came at `now`, and returns its news.
+    stats_memory::by_type learn(const version_description& d, uptime now, uptime cached_for)
+    {
+        status = d.status;
+        backlogged = false;
+        queues.clear();
+        queues.reserve(d.queues.size());
+        for (const version_queue& q : d.queues) {
+            if (q.type == unspecified_task_type)
+                continue;
+            queues.push_back({q.name, q.type});
+            backlogged = backlogged || (q.stats && q.stats->backlog > 0);
+        }
+        return stats.take(d.queues, now, cached_for);
+    }
+};
+
+}  // namespace mayfly::temporal::detail
