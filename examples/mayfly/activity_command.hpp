@@ -3,9 +3,9 @@
 
 #include "activity_options.hpp"
 #include "activity_output.hpp"
+#include "service_remedy.hpp"
 
 #include <mayfly/grpc/status.hpp>
-#include <mayfly/http/url.hpp>
 #include <mayfly/temporal/client.hpp>
 #include <mayfly/temporal/errors.hpp>
 #include <mayfly/temporal/rpc_error.hpp>
@@ -21,7 +21,6 @@
 #include <boost/system/error_code.hpp>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cstdio>
 #include <exception>
@@ -40,15 +39,9 @@ namespace asio = boost::asio;
 [[nodiscard]] inline std::string remedy_for(const mayfly::grpc::status& s, const temporal::connection_options& o)
 {
     using mayfly::grpc::status_code;
-    if (temporal::detail_of<temporal::api::errordetails::NamespaceNotFoundFailure>(s))
-        return "there is no namespace " + o.name_space + "; give one that is there with --namespace";
+    if (std::string general = service_remedy(s, o); !general.empty())
+        return general;
     switch (s.code) {
-    case status_code::unavailable:
-        return "is the service running at " + mayfly::http::authority(o.target) +
-               "? Give another with --address; mayfly dev starts one here";
-    case status_code::unauthenticated:
-        return "set TEMPORAL_API_KEY, or give a certificate with --tls-cert and --tls-key";
-    case status_code::permission_denied: return "the key or certificate has no right to do this in " + o.name_space;
     case status_code::not_found: return "mayfly activity list tells what there is";
     case status_code::already_exists: return "give another --id, or --conflict use-existing, or --reuse allow";
     case status_code::unimplemented:
@@ -200,8 +193,7 @@ private:
                     all.push_back(to_json(e));
             next = r.value.next_page_token;
         } while (!next.empty() && static_cast<int>(all.size()) < given_.limit);
-        constexpr std::array<std::string_view, 5> columns{"id", "type", "status", "task_queue", "scheduled"};
-        print(all, columns, given_.output);
+        print(all, {"id", "type", "status", "task_queue", "scheduled"}, given_.output);
         co_return 0;
     }
 

@@ -3,24 +3,21 @@
 
 #include "../support/flags.hpp"
 #include "connection_flags.hpp"
+#include "flag_values.hpp"
+#include "output.hpp"
 
 #include <mayfly/temporal/activity_requests.hpp>
-#include <mayfly/temporal/data_converter.hpp>
 
-#include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
-#include <boost/system/error_code.hpp>
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <vector>
 
 namespace examples {
@@ -39,8 +36,6 @@ enum class activity_verb : std::uint8_t {
     fail,
     heartbeat,
 };
-
-enum class output_format : std::uint8_t { text, json, jsonl };
 
 /// A command line below `mayfly activity VERB`.
 struct activity_arguments {
@@ -139,52 +134,6 @@ inline constexpr std::array<flag_entry, 30> activity_flags{{
     {"--reason", "TEXT", of_reason, "for those who wonder"},
     {"--output", "FORMAT", ~0U, "text (unless given), json or jsonl"},
 }};
-
-/// One number, and nothing else.
-template <class T>
-std::string number(T& into, std::string_view value, T least, const char* remedy)
-{
-    const auto [end, ec] = std::from_chars(value.data(), value.data() + value.size(), into);
-    return ec == std::errc{} && end == value.data() + value.size() && into >= least ? "" : remedy;
-}
-
-/// As durations stand in JSON too: `5s`, `1h30m`.
-template <class Duration>
-std::string duration(Duration& into, std::string_view value)
-{
-    const mayfly::temporal::data_converter converter;
-    const auto text = converter.to_payload(value);
-    const auto read = converter.from_payload<std::chrono::nanoseconds>(*text);
-    if (!read || read->count() <= 0)
-        return "give a time like 500ms, 5s, 2m or 1h30m";
-    into = std::chrono::ceil<Duration>(*read);
-    return {};
-}
-
-inline std::string json(std::vector<boost::json::value>& into, std::string_view value)
-{
-    boost::system::error_code wrong;
-    auto parsed = boost::json::parse({value.data(), value.size()}, wrong);
-    if (wrong)
-        return "give JSON; text stands in quotes, like '\"World\"'";
-    into.push_back(std::move(parsed));
-    return {};
-}
-
-template <class Enum, std::size_t N>
-std::string choice(Enum& into, std::string_view value, const std::array<std::string_view, N>& names)
-{
-    std::string all;
-    for (std::size_t i = 0; i < N; ++i) {
-        if (names[i] == value) {
-            into = static_cast<Enum>(i);
-            return {};
-        }
-        if (!names[i].empty())
-            all += (all.empty() ? "" : ", ") + std::string(names[i]);
-    }
-    return "give one of " + all;
-}
 
 /// Takes one flag that the verb has. Says what to do if the value is of no use, else nothing.
 inline std::string set(activity_arguments& a, std::string_view flag, std::string_view value)

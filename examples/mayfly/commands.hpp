@@ -14,5 +14,6 @@ using argument_list = std::vector<std::string_view>;
 int activity_command(const argument_list&);
 int dev_command(const argument_list&);
 int package_command(const argument_list&);
+int worker_command(const argument_list&);
 
 }  // namespace examples
