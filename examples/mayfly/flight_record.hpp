@@ -68,8 +68,9 @@ struct flight_entry {
         .event = std::string(to_string(e.what)),
         .count = e.count,
         .outcome = e.outcome,
-        .fleet = e.fleet,
         .detail = std::string(e.detail)};
+    if (e.what == decided || e.what == bootstrap || e.what == launched || e.what == refused)
+        out.fleet = e.fleet;
     if (e.what == decided || e.what == bootstrap) {
         out.why = e.why;
         out.reason = e.made.reason;

@@ -33,6 +33,7 @@ struct validation_options {
     std::chrono::seconds shutdown_buffer{7};  ///< Of the workers: the last part of a function's time.
     std::chrono::seconds least_work{10};      ///< The time before it that makes a start worth while.
     std::chrono::seconds longest_event_age{300};
+    bool dry_run = false;  ///< Ask too whether a function may be invoked. Still none runs.
 };
 
 /// How the way to a target looks, from one's own credentials to the role that calls are made as.
@@ -50,7 +51,16 @@ struct lambda_facts {
     role_facts way{};
     std::optional<function_description> function{};  ///< Absent: not asked, because the way there is closed.
     std::optional<event_invoke_config> events{};
+    std::optional<failure> invoke{};              ///< Of a dry run of the function as it is given.
+    std::optional<failure> invoke_unqualified{};  ///< Of one of the function without its version or alias.
 };
+
+/// The function itself, not one of its versions.
+[[nodiscard]] inline std::string without_qualifier(function_id f)
+{
+    f.qualifier.clear();
+    return to_string(f);
+}
 
 struct ecs_facts {
     role_facts way{};
@@ -102,6 +112,21 @@ public:
         if (f.reserved_concurrency == 0U)
             error(where_ + "arn.reserved_concurrency", "0",
                 "gives the function no room to run; raise it to the number of workers wanted, or remove it");
+    }
+
+    void invoke(const lambda_details& d, const lambda_facts& f)
+    {
+        if (!f.invoke || !*f.invoke)
+            return;
+        const bool only_qualified = f.invoke_unqualified && !*f.invoke_unqualified;
+        if (f.function && f.function->failed.ec == f.invoke->ec && !only_qualified)
+            return;  // The same is said of the function already.
+        std::string allow = "allow lambda:InvokeFunction on " + bare_arn(d) + " and " + bare_arn(d) + ":*";
+        if (only_qualified)
+            allow =
+                "without its version it may be invoked, so the policy's list of resources lacks the versions: add " +
+                bare_arn(d) + ":*";
+        unreachable(where_ + "arn.invoke", quoted(d.arn), *f.invoke, "publish that version", allow);
     }
 
     void events(const event_invoke_config& e)
@@ -175,9 +200,7 @@ private:
     [[nodiscard]] static std::string bare_arn(const lambda_details& d)
     {
         const auto f = read_function_arn(d.arn, "arn");
-        function_id out = f ? *f : function_id{};
-        out.qualifier.clear();
-        return to_string(out);
+        return f ? without_qualifier(*f) : std::string{};
     }
 
     [[nodiscard]] static std::string trust(const role_details& d, const role_facts& f)
@@ -262,6 +285,7 @@ private:
     check.way(d, f.way);
     if (f.function)
         check.function(d, *f.function);
+    check.invoke(d, f);
     if (f.events)
         check.events(*f.events);
     check.qualifier(d);

@@ -80,23 +80,54 @@ boost::asio::awaitable<explored_way> explore(
     co_return out;
 }
 
+/// Whether it may be invoked by that name. No function runs.
 template <DeadlineClock C>
-boost::asio::awaitable<findings> examine(
+boost::asio::awaitable<failure> may_invoke(basic_lambda_api<C> api, std::string function)
+{
+    invoke_request dry{.function = std::move(function), .type = invocation_type::dry_run};
+    auto asked = basic_lambda_api<C>::invoke(api, std::move(dry), {});
+    invoke_result got = co_await std::move(asked);
+    co_return std::move(got.failed);
+}
+
+template <DeadlineClock C>
+boost::asio::awaitable<lambda_facts> find_out(
     std::shared_ptr<basic_session<C>> session, lambda_details d, validation_options options)
 {
     const auto function = read_function_arn(d.arn, "arn");
     auto way = explore(session, role_details{d}, function->region, options.external_id);
     explored_way explored = co_await std::move(way);
     lambda_facts facts{.way = std::move(explored.facts)};
-    if (explored.keys) {
-        const basic_lambda_api<C> api{session->service(), explored.keys};
+    if (!explored.keys)
+        co_return facts;
+    const basic_lambda_api<C> api{session->service(), explored.keys};
+    {
         auto described = basic_lambda_api<C>::describe(api, d.arn, {});
         facts.function = co_await std::move(described);
-        if (!facts.function->failed) {
-            auto configured = basic_lambda_api<C>::event_config(api, d.arn, {});
-            facts.events = co_await std::move(configured);
-        }
     }
+    if (!facts.function->failed) {
+        auto configured = basic_lambda_api<C>::event_config(api, d.arn, {});
+        facts.events = co_await std::move(configured);
+    }
+    if (!options.dry_run || facts.function->failed.ec == errc::not_found)
+        co_return facts;
+    {
+        auto tried = may_invoke(api, d.arn);
+        facts.invoke = co_await std::move(tried);
+    }
+    if (facts.invoke->ec == errc::access_denied && !function->qualifier.empty()) {
+        auto tried = may_invoke(api, without_qualifier(*function));
+        facts.invoke_unqualified = co_await std::move(tried);
+    }
+    co_return facts;
+}
+
+template <DeadlineClock C>
+boost::asio::awaitable<findings> examine(
+    std::shared_ptr<basic_session<C>> session, lambda_details d, validation_options options)
+{
+    auto found = find_out(std::move(session), d, options);
+    const lambda_facts facts = co_await std::move(found);
     co_return evaluate(d, facts, options);
 }
 
@@ -134,7 +165,40 @@ boost::asio::awaitable<http::outcome<findings>> validated(
     co_return out;
 }
 
+template <DeadlineClock C>
+boost::asio::awaitable<http::outcome<lambda_facts>> found_out(
+    std::shared_ptr<basic_session<C>> session, lambda_details d, validation_options options)
+{
+    http::outcome<lambda_facts> out;
+    co_await boost::asio::this_coro::throw_if_cancelled(false);
+    auto found = find_out(std::move(session), std::move(d), options);
+    out.value = co_await std::move(found);
+    const auto state = co_await boost::asio::this_coro::cancellation_state;
+    if (state.cancelled() != boost::asio::cancellation_type::none)
+        out = {boost::asio::error::operation_aborted, {}};
+    co_return out;
+}
+
 }  // namespace detail
+
+/** What is to be known about a function that workers run in, unjudged: `void(error_code, lambda_facts)`.
+
+    Cancelled (terminal, partial or total): `operation_aborted`, without facts.
+
+    @param details as `details_from` accepts them
+*/
+template <DeadlineClock C, class Token>
+auto async_find_out(
+    std::shared_ptr<basic_session<C>> session, lambda_details details, validation_options options, Token&& token)
+{
+    auto executor = session->get_executor();
+    return http::spawn<lambda_facts>(
+        executor,
+        [session = std::move(session), details = std::move(details), options]() mutable {
+            return detail::found_out(std::move(session), std::move(details), options);
+        },
+        std::forward<Token>(token));
+}
 
 /** Finds out whether a target is fit to run workers: `void(error_code, findings)`, with everything that is wrong and
    not the first thing alone. Wrong settings are findings too; then nobody is asked.
