@@ -11,10 +11,13 @@
 #include <mayfly/signal.hpp>
 #include <mayfly/verdict.hpp>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 // What a running controller tells at /status, as one JSON object, and what reads it there. Moments are RFC 3339 in UTC
@@ -288,6 +291,39 @@ struct status_filter {
         return (deployment.empty() || deployment == v.deployment) && (build_id.empty() || build_id == v.build_id);
     }
 };
+
+/// What a request's target asks for. Names that are not known ask for nothing.
+[[nodiscard]] inline status_filter filter_of(std::string_view target)
+{
+    const auto decoded = [](std::string_view text) {
+        std::string out;
+        for (std::size_t i = 0; i < text.size(); ++i) {
+            const auto byte = text[i] == '%' ? mayfly::detail::from_hex(text.substr(i + 1, 2)) : std::nullopt;
+            if (byte && byte->size() == 1) {
+                out += *byte;
+                i += 2;
+            } else {
+                out += text[i] == '+' ? ' ' : text[i];
+            }
+        }
+        return out;
+    };
+    status_filter out;
+    const auto mark = target.find('?');
+    for (std::string_view rest = mark == target.npos ? "" : target.substr(mark + 1); !rest.empty();) {
+        const std::string_view piece = rest.substr(0, rest.find('&'));
+        rest.remove_prefix(std::min(rest.size(), piece.size() + 1));
+        const std::string_view name = piece.substr(0, piece.find('='));
+        std::string value = decoded(piece.substr(std::min(piece.size(), name.size() + 1)));
+        if (name == "namespace")
+            out.name_space = std::move(value);
+        else if (name == "deployment")
+            out.deployment = std::move(value);
+        else if (name == "build_id")
+            out.build_id = std::move(value);
+    }
+    return out;
+}
 
 [[nodiscard]] inline std::string to_json(const controller_status& s)
 {

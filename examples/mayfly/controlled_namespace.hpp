@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include "controller_group.hpp"
+#include "controller_log.hpp"
+#include "controller_provider.hpp"
+#include "controller_scaler.hpp"
+#include "controller_status.hpp"
+#include "flight_file.hpp"
+#include "flight_record.hpp"
+
+#include <mayfly/aws/lambda_provider.hpp>
+#include <mayfly/aws/session.hpp>
+#include <mayfly/controller.hpp>
+#include <mayfly/temporal/connection.hpp>
+#include <mayfly/temporal/task_queue_source.hpp>
+#include <mayfly/temporal/version_registry.hpp>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace examples {
+
+/// What all namespaces of a program share.
+struct controller_context {
+    controller_settings settings{};
+    controller_log log{};
+    std::shared_ptr<mayfly::aws::default_session> aws{};
+    std::optional<flight_file> record{};
+};
+
+/** The core's controller at work in one namespace: the registry's versions go in, the source's readings, and Lambda
+   does what it decides. Lives from the moment that this replica leads to the moment that it does not.
+
+    What nobody remembers after a change of leaders is seen again: a version is driven only once its pollers were read,
+    so that workers which another one started are in the books before the first decision.
+*/
+class controlled_namespace : public std::enable_shared_from_this<controlled_namespace> {
+public:
+    using controller = mayfly::basic_controller<chosen_scaler, gated_provider, mayfly::temporal::task_queue_source>;
+    using change = mayfly::temporal::registry_change;
+    using level = controller_log::level;
+
+    /// One version, as the registry tells it.
+    struct entry {
+        mayfly::temporal::version_record record{};
+        mayfly::version_handle handle{};  ///< Once it is driven.
+        std::vector<std::string> ids{};   ///< Of the groups, in the order of the controller.
+        std::vector<std::unique_ptr<group_view>> groups{};
+        mayfly::uptime life = mayfly::never;  ///< How long a worker polls, as far as its function's settings tell.
+        std::uint64_t taken = 0;              ///< Counts up whenever it is taken in anew.
+    };
+
+    controlled_namespace(std::shared_ptr<controller_context> context, const namespace_settings& settings,
+        std::shared_ptr<mayfly::temporal::connection> on, std::shared_ptr<launch_gate> gate)
+        : context_(std::move(context)),
+          settings_(settings),
+          on_(std::move(on)),
+          provider_(context_->aws, {.starts_at_once = context_->settings.aws.starts_at_once,
+                                       .role_required = context_->settings.aws.role_required}),
+          source_(on_, source_options()),
+          registry_(on_, registry_options()),
+          controller_(on_->get_executor(), gated_provider(provider_, gate), source_,
+              {.reads_at_once = mayfly::temporal::task_queue_source::reads_at_once},
+              [this](const mayfly::controller_event& e) { saw(e); },
+              {.read = mayfly::temporal::task_queue_source::longest_read}),
+          wall_{std::chrono::system_clock::now()}
+    {}
+
+    /// Runs until `stop`; whoever made it need not keep it.
+    void start()
+    {
+        source_.on_arrival([weak = weak_from_this()](const auto& version, const mayfly::task_added& tasks) {
+            if (const auto self = weak.lock())
+                if (const auto at = self->entries_.find(version); at != self->entries_.end())
+                    self->controller_.added(at->second.handle, tasks);
+        });
+        controller_.async_run(boost::asio::bind_cancellation_slot(run_.slot(), [self = shared_from_this()](auto) {}));
+        registry_.async_watch(
+            [weak = weak_from_this()](const change& c) {
+                if (const auto self = weak.lock())
+                    self->hear(c);
+            },
+            boost::asio::bind_cancellation_slot(watch_.slot(), [self = shared_from_this()](auto, auto) {}));
+    }
+
+    void stop()
+    {
+        stopped_ = true;
+        watch_.emit(boost::asio::cancellation_type::terminal);
+        run_.emit(boost::asio::cancellation_type::terminal);
+    }
+
+    /// Other settings hold for what groups do not say themselves.
+    void settle()
+    {
+        for (auto& [version, e] : entries_)
+            set_policies(e);
+    }
+
+    [[nodiscard]] std::map<mayfly::deployment_version, entry>& entries() noexcept { return entries_; }
+    [[nodiscard]] const controller& core() const noexcept { return controller_; }
+    [[nodiscard]] const wall_of_uptime& wall() const noexcept { return wall_; }
+    [[nodiscard]] mayfly::temporal::source_load load() const { return source_.load(); }
+    [[nodiscard]] const std::string& problem() const noexcept { return problem_; }
+    [[nodiscard]] bool caught_up() const noexcept { return caught_up_; }
+
+private:
+    mayfly::temporal::source_options source_options()
+    {
+        return {.deployment_reads_per_second = settings_.deployment_reads_per_second,
+            .queue_reads_per_second = settings_.queue_reads_per_second,
+            .stats_cached_for = settings_.stats_cached_for,
+            .longest_lifetime = settings_.longest_lifetime,
+            .queues = settings_.queues,
+            .on_event = [context = context_, n = name()](const mayfly::temporal::source_event& e) {
+                const bool well = e.what == mayfly::temporal::source_event::kind::readable_again;
+                const auto* const v = e.target != nullptr ? &e.target->version : nullptr;
+                context->log(well ? level::info : level::warning, to_string(e.what),
+                    {{"namespace", n}, {"deployment", v != nullptr ? v->deployment : ""},
+                        {"build_id", v != nullptr ? v->build_id : ""}, {"detail", e.words}});
+            }};
+    }
+
+    mayfly::temporal::registry_options registry_options()
+    {
+        const controller_settings& s = context_->settings;
+        return {.look_every = s.look_every,
+            .role = {.controller = s.lease.name},
+            .known = controller_compute(s),
+            .validate_every = s.validate_every,
+            .check = [provider = provider_, aws = s.aws](mayfly::deployment_version, mayfly::compute_config c) {
+                return check_targets(provider, aws, std::move(c));
+            }};
+    }
+
+    [[nodiscard]] const std::string& name() const noexcept { return settings_.to.name_space.value; }
+
+    // ---- what the registry tells
+
+    void hear(const change& c)
+    {
+        using enum change::kind;
+        switch (c.what) {
+        case added:
+        case changed:
+        case status: return apply(c.record);
+        case removed:
+            let_go(entries_[c.record.version]);
+            entries_.erase(c.record.version);
+            return tell(level::info, "version removed", c.record, {});
+        case caught_up: caught_up_ = true; return;
+        case problem:
+            problem_ = c.words;
+            return context_->log(
+                level::error, "the namespace cannot be read", {{"namespace", name()}, {"detail", c.words}});
+        case well_again:
+            problem_.clear();
+            return context_->log(level::info, "the namespace can be read again", {{"namespace", name()}});
+        }
+    }
+
+    void tell(level l, std::string_view words, const mayfly::temporal::version_record& r, std::string_view detail) const
+    {
+        context_->log(l, words,
+            {{"namespace", name()}, {"deployment", r.version.deployment}, {"build_id", r.version.build_id},
+                {"status", to_string(r.status)}, {"detail", detail}});
+    }
+
+    void apply(const mayfly::temporal::version_record& r)
+    {
+        entry& e = entries_[r.version];
+        const mayfly::temporal::version_record before = std::exchange(e.record, r);
+        const bool driven = e.taken != 0;
+        if (!r.drivable()) {
+            if (driven || before.wrong != r.wrong || before.conflict != r.conflict)
+                tell(r.compute.config.groups.empty() && r.wrong.empty() ? level::info : level::warning,
+                    "version is not driven", r, r.conflict.empty() ? to_string(r.wrong) : r.conflict);
+            return let_go(e);
+        }
+        if (!driven || !start_alike(before.compute.config, r.compute.config)) {
+            let_go(e);
+            e.taken = ++takes_;
+            tell(level::info, "version is driven", r, {});
+            boost::asio::co_spawn(
+                on_->get_executor(), take_in(r.version, e.taken), [self = shared_from_this()](std::exception_ptr) {});
+            return;
+        }
+        if (before.status != r.status) {
+            tell(level::info, "version has another status", r, to_string(before.status));
+            for (auto& g : e.groups)
+                g->set_status(r.status, controller_.now());
+            controller_.tell([&](auto& machine, mayfly::uptime now) { machine.set_status(e.handle, r.status, now); });
+        }
+        if (before.compute.config != r.compute.config)
+            set_policies(e);
+    }
+
+    void let_go(entry& e)
+    {
+        if (e.taken == 0)
+            return;
+        controller_.remove(e.handle);
+        thinner_.forget(e.handle);
+        source_.forget(e.record.version);
+        for (const auto& g : e.groups)
+            views_.erase(g->target().get());
+        e.groups.clear();
+        e.ids.clear();
+        e.handle = {};
+        e.taken = 0;
+    }
+
+    void set_policies(entry& e)
+    {
+        for (std::size_t i = 0; i < e.groups.size(); ++i) {
+            const mayfly::scaling_group& g = e.record.compute.config.groups.at(e.ids[i]);
+            e.groups[i]->shown(limits_of(g), scaler_name(g, context_->settings));
+            controller_.tell([&](auto& machine, mayfly::uptime now) {
+                machine.set_policy(e.handle, i, policy_of(g, context_->settings, e.life), now);
+            });
+        }
+    }
+
+    // ---- a version comes under control
+
+    [[nodiscard]] entry* wanted(const mayfly::deployment_version& v, std::uint64_t taken)
+    {
+        const auto at = entries_.find(v);
+        return stopped_ || at == entries_.end() || at->second.taken != taken ? nullptr : &at->second;
+    }
+
+    boost::asio::awaitable<void> take_in(mayfly::deployment_version version, std::uint64_t taken)
+    {
+        namespace asio = boost::asio;
+        std::vector<std::shared_ptr<const mayfly::launch_target>> targets;
+        for (const auto& [id, group] : entries_[version].record.compute.config.groups)
+            targets.push_back(target_of(version, id, *group.provider));
+        mayfly::queue_reading seen;
+        for (int tries = 0; tries < 3; ++tries) {
+            auto reading = source_.async_read(targets[0], controller_.now(), asio::as_tuple(asio::use_awaitable));
+            auto [ec, r] = co_await std::move(reading);
+            if (wanted(version, taken) == nullptr)
+                co_return;
+            seen = std::move(r);
+            if (!ec)
+                break;
+            asio::steady_timer pause(on_->get_executor(), std::chrono::seconds(1));
+            co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
+        }
+        if (entry* const e = wanted(version, taken))
+            add(*e, targets, seen);
+        co_await learn_life(version, taken);
+    }
+
+    void add(entry& e, const std::vector<std::shared_ptr<const mayfly::launch_target>>& targets,
+        const mayfly::queue_reading& seen)
+    {
+        const mayfly::uptime now = controller_.now();
+        std::vector<mayfly::worker_seen> room;
+        const mayfly::queue_snapshot shown = seen.view(room);
+        const mayfly::compute_config& config = e.record.compute.config;
+        mayfly::version_spec<chosen_scaler> spec{.status = e.record.status};
+        std::vector<controller::memory> books;
+        for (const auto& target : targets) {
+            const mayfly::scaling_group& g = config.groups.at(target->group);
+            const auto types = mayfly::effective_types(config, target->group);
+            spec.groups.push_back({policy_of(g, context_->settings, e.life), target, types});
+            controller::memory& m = books.emplace_back();
+            m.books.take(shown, {&target->version, target->function}, now);
+            m.bound = m.books.view(now).live > 0 ||
+                      std::any_of(mayfly::all_task_types.begin(), mayfly::all_task_types.end(),
+                          [&](mayfly::task_type t) { return types.contains(t) && shown.of(t); });
+            group_status about{.group = target->group,
+                .task_types = types,
+                .provider = g.provider->type,
+                .function = target->function,
+                .scaler = scaler_name(g, context_->settings),
+                .limits = limits_of(g)};
+            e.ids.push_back(target->group);
+            e.groups.push_back(std::make_unique<group_view>(target, std::move(about), e.record.status, now));
+            views_[target.get()] = e.groups.back().get();
+        }
+        e.handle = controller_.add(std::move(spec), std::move(books));
+        // The first statistics may be older than the starts of whoever led before: then the next ones are waited for.
+        if (now > settle_for || settings_.stats_cached_for == mayfly::uptime::zero())
+            controller_.tell([&](auto& machine, mayfly::uptime t) { machine.snapshot(e.handle, shown, t); });
+    }
+
+    /// A worker stops polling a while before its function's time is over; then it counts no more.
+    boost::asio::awaitable<void> learn_life(mayfly::deployment_version version, std::uint64_t taken)
+    {
+        const entry* const asks = wanted(version, taken);
+        if (asks == nullptr)
+            co_return;
+        auto asked = shortest_life(context_->aws, context_->settings.aws, asks->record.compute.config);
+        const mayfly::uptime life = co_await std::move(asked);
+        if (entry* const e = wanted(version, taken); e != nullptr && life != mayfly::never) {
+            e->life = life;
+            set_policies(*e);
+        }
+    }
+
+    // ---- what the controller does
+
+    void saw(const mayfly::controller_event& e)
+    {
+        using enum mayfly::controller_event::kind;
+        source_.heard(e);
+        const auto view = views_.find(e.target);
+        if (view == views_.end())
+            return;
+        const bool telling = thinner_.keeps(e);
+        view->second->note(e, telling, wall_);
+        if (telling && context_->record)
+            context_->record->write(to_flight_line(flight_entry_of(
+                e, name(), std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now()))));
+        if (e.what == decided)
+            return;
+        const bool bad = e.what == refused || e.what == not_resized || e.what == unread;
+        context_->log(bad ? level::warning : level::info, to_string(e.what),
+            {{"namespace", name()}, {"deployment", e.target->version.deployment},
+                {"build_id", e.target->version.build_id}, {"group", e.target->group}, {"count", e.count},
+                {"outcome", to_string(e.outcome)}, {"detail", e.detail}});
+        if (e.what == refused && e.outcome == mayfly::condition::permanent)
+            registry_.validate_again(e.target->version);
+    }
+
+    static constexpr mayfly::uptime settle_for = std::chrono::seconds{5};
+
+    std::shared_ptr<controller_context> context_;
+    namespace_settings settings_;
+    std::shared_ptr<mayfly::temporal::connection> on_;
+    mayfly::aws::lambda_provider provider_;
+    mayfly::temporal::task_queue_source source_;
+    mayfly::temporal::version_registry registry_;
+    controller controller_;
+    wall_of_uptime wall_;
+    flight_thinner thinner_{};
+    std::map<mayfly::deployment_version, entry> entries_{};
+    std::map<const mayfly::launch_target*, group_view*> views_{};
+    boost::asio::cancellation_signal run_{};
+    boost::asio::cancellation_signal watch_{};
+    std::string problem_{};
+    std::uint64_t takes_ = 0;
+    bool caught_up_ = false;
+    bool stopped_ = false;
+};
+
+}  // namespace examples
