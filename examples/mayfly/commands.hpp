@@ -13,6 +13,7 @@ using argument_list = std::vector<std::string_view>;
 
 int activity_command(const argument_list&);
 int dev_command(const argument_list&);
+int explain_command(const argument_list&);
 int package_command(const argument_list&);
 int worker_command(const argument_list&);
 

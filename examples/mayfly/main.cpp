@@ -22,6 +22,7 @@ struct verb {
 constexpr verb verbs[] = {
     {"activity", examples::activity_command, "start standalone activities, and see to them"},
     {"dev", examples::dev_command, "run a Temporal service for development and tests"},
+    {"explain", examples::explain_command, "tell from a controller's record why workers were started, and why not"},
     {"package", examples::package_command, "make the archive that a Lambda function is created or updated with"},
 };
 
