@@ -21,6 +21,8 @@ struct verb {
 
 constexpr verb verbs[] = {
     {"activity", examples::activity_command, "start standalone activities, and see to them"},
+    {"completion", examples::completion_command, "write what makes a shell complete these"},
+    {"deploy-check", examples::deploy_check_command, "tell what keeps a Lambda function from running workers"},
     {"dev", examples::dev_command, "run a Temporal service for development and tests"},
     {"explain", examples::explain_command, "tell from a controller's record why workers were started, and why not"},
     {"package", examples::package_command, "make the archive that a Lambda function is created or updated with"},
@@ -30,8 +32,8 @@ int show_help()
 {
     std::printf("usage: mayfly VERB [OPTION]...\n\n");
     for (const verb& v : verbs)
-        std::printf("  %-9s %s\n", std::string(v.name).c_str(), std::string(v.purpose).c_str());
-    std::printf("  help      this\n\nmayfly VERB --help says more.\n");
+        std::printf("  %-12s %s\n", std::string(v.name).c_str(), std::string(v.purpose).c_str());
+    std::printf("  help         this\n\nmayfly VERB --help says more.\n");
     return 0;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ask_controller.hpp"
+#include "findings_output.hpp"
 #include "service_remedy.hpp"
 #include "target_check.hpp"
 #include "worker_options.hpp"
@@ -453,30 +454,7 @@ private:
                 gather(co_await std::move(asked));
             }
         }
-        co_return print_findings(found);
-    }
-
-    int print_findings(const mayfly::findings& found) const
-    {
-        const auto lines = [](const mayfly::problems& all) {
-            json::array out;
-            for (const auto& p : all)
-                out.emplace_back(to_string(p));
-            return out;
-        };
-        if (given_.output != output_format::text) {
-            if (given_.output != output_format::none)
-                print_line(json::serialize(json::object{{"valid", found.errors.empty()},
-                    {"errors", lines(found.errors)}, {"warnings", lines(found.warnings)}}));
-            return found.errors.empty() ? 0 : 1;
-        }
-        for (const auto& p : found.warnings)
-            print_line("warning: " + to_string(p));
-        for (const auto& p : found.errors)
-            print_line("error: " + to_string(p));
-        if (found.errors.empty())
-            print_line(name() + ": all is well");
-        return found.errors.empty() ? 0 : 1;
+        co_return print_findings(found, given_.output, name() + ": all is well");
     }
 
     asio::awaitable<int> delete_version()
