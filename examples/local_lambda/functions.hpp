@@ -55,6 +55,7 @@ public:
             record.published_revision = record.latest.revision;
             auto published = plan.settings;
             published.version = std::to_string(number);
+            published.bootstrap = kept_code(published.bootstrap);
             if (wrong.empty())
                 wrong = platform_->set(std::move(published));
         }

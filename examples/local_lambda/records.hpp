@@ -43,6 +43,14 @@ struct code_facts {
     return code_facts{mayfly::aws::to_base64(mayfly::aws::view(mayfly::aws::sha256_of(bytes))), bytes.size()};
 }
 
+/// What a version runs for ever, though a link on the way there may lead elsewhere some day.
+[[nodiscard]] inline std::filesystem::path kept_code(const std::filesystem::path& file)
+{
+    std::error_code ec;
+    auto led = std::filesystem::canonical(file, ec);
+    return ec ? file : led;
+}
+
 /// One version, `$LATEST` or published.
 struct version_record {
     std::string description{};

@@ -105,6 +105,7 @@ inline void append_versions(const platform& on, const std::string& name, const f
     if (f.versions.empty() || f.published_revision != f.latest.revision) {
         const std::uint64_t number = f.versions.empty() ? 1 : f.versions.rbegin()->first + 1;
         runs.version = std::to_string(number);
+        runs.bootstrap = kept_code(runs.bootstrap);
         if (const auto wrong = on.set(std::move(runs)); !wrong.empty())
             return invalid_value(mayfly::to_string(wrong));
         f.versions[number] = {description.value_or(f.latest.description), random_uuid(), now, f.latest.code};
