@@ -110,6 +110,14 @@ public:
         return out;
     }
 
+    /// How many workers of this version have come after `at`.
+    [[nodiscard]] std::uint32_t came_since(uptime at, const deployment_version& version) const noexcept
+    {
+        return static_cast<std::uint32_t>(std::count_if(lives_.begin(), lives_.end(), [&](const auto& one) {
+            return one.second.first_seen > at && (!one.second.version || *one.second.version == version);
+        }));
+    }
+
     [[nodiscard]] bool empty() const noexcept { return lives_.empty(); }
     [[nodiscard]] std::size_t size() const noexcept { return lives_.size(); }
 

@@ -17,12 +17,13 @@
 
 namespace mayfly::temporal {
 
-/** Tells the news in a version's statistics from what a server has only repeated.
+/** Tells the news in a version's statistics from what a server has only repeated, and what has become of them since.
 
     Pure. A server counts, keeps the numbers for some seconds, and answers with the same ones until then. Whoever takes
-   a repeated backlog for a new one starts everything twice. So a type is told once for each sample, and is absent
-   otherwise: what has become of it since is for the reader's own books to say. Where all numbers are zero a repeated
-   sample cannot be told from a new one; such a queue holds up no other, and is itself news only when it must be new.
+   a repeated backlog for a new one starts everything twice. So each sample counts once; from then on until the next one
+   the workers that came have taken their share of it, and what was reported by others has joined it. Where all numbers
+   are zero a repeated sample cannot be told from a new one; such a queue holds up no other, and is itself news only
+   when it must be new.
 */
 class stats_memory {
 public:
@@ -35,8 +36,8 @@ public:
         return !heard_ || cached_for <= uptime::zero() || now >= later(heard_at_, cached_for);
     }
 
-    /// The news in a description that came at `now`.
-    [[nodiscard]] by_type take(const std::vector<version_queue>& queues, uptime now, uptime cached_for)
+    /// The news in a description that came at `now`; types without any are absent.
+    by_type take(const std::vector<version_queue>& queues, uptime now, uptime cached_for)
     {
         by_type out;
         std::array<bool, all_task_types.size()> repeated{};
@@ -71,9 +72,42 @@ public:
             else
                 s.numbers = untold;
         }
+        for (std::size_t i = 0; i < out.size(); ++i)
+            if (out[i]) {
+                told_[i] = out[i];
+                joined_[i] = 0;
+                told_at_[i] = now;
+            }
         samples_ = std::move(all);
         heard_ = true;
         heard_at_ = now;
+        return out;
+    }
+
+    /// Somebody says that so many tasks were added.
+    void join(task_type type, std::uint32_t count) noexcept
+    {
+        if (const auto i = static_cast<std::size_t>(type); i < joined_.size())
+            joined_[i] = saturating_add(joined_[i], count);
+    }
+
+    /// What is believed of each type by now; absent if nothing was ever told of it. `came_since(at)`: how many workers
+    /// have come after `at`. Each is taken to have one task in each slot.
+    template <class F>
+    [[nodiscard]] by_type believed(uptime now, std::uint32_t slots, F came_since) const
+    {
+        by_type out = told_;
+        for (std::size_t i = 0; i < out.size(); ++i) {
+            if (!out[i])
+                continue;
+            mayfly::queue_stats& s = *out[i];
+            if (s.backlog + joined_[i] == 0)
+                continue;
+            const std::uint64_t waited = s.backlog + joined_[i];
+            const std::uint64_t taken = std::uint64_t{came_since(told_at_[i])} * std::max(slots, 1U);
+            s.oldest = s.backlog > 0 ? s.oldest + (now - told_at_[i]) : uptime::zero();
+            s.backlog = waited - std::min(waited, taken);
+        }
         return out;
     }
 
@@ -145,6 +179,9 @@ private:
     }
 
     std::vector<sample> samples_{};
+    by_type told_{};
+    std::array<uptime, all_task_types.size()> told_at_{};
+    std::array<std::uint32_t, all_task_types.size()> joined_{};
     uptime heard_at_{};
     bool heard_ = false;
 };

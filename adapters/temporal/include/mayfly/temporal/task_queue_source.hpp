@@ -47,9 +47,9 @@ public:
 
     /** `void(error_code, queue_reading)`. Cancellation (terminal, partial or total) abandons it.
 
-        A type of task is told once for each sample that the server takes of its queues, and is absent otherwise.
-       Pollers are complete where they were read. A reading whose turn does not come for long has nothing at all, and
-       keeps its place in line.
+        Statistics are of the server's last sample, less what workers that came since have taken, and with what was
+       pushed since; a type that was never told of is absent. Pollers are complete where they were read. A reading whose
+       turn does not come for long reads nothing, and keeps its place in line.
     */
     template <class Token>
     auto async_read(std::shared_ptr<const launch_target> target, uptime now, Token&& token)

@@ -92,6 +92,7 @@ public:
         source_version& v = *versions_[known->second];
         v.starting = e.fleet.pending() > 0 || e.made.launch > 0 || e.what != decided;
         v.live = e.fleet.live > 0;
+        v.slots = e.fleet.slots;
         const uptime t = now();
         if (v.is_hot(t))
             hurry(known->second, t);
@@ -104,6 +105,7 @@ public:
         for (const arrival& a : all) {
             if (const auto known = by_name_.find(a.version); known != by_name_.end()) {
                 versions_[known->second]->arrived_at = t;
+                versions_[known->second]->stats.join(type, a.tasks.counts.total());
                 hurry(known->second, t);
             }
             if (on_arrival_)
@@ -216,7 +218,7 @@ private:
             return;
         const bool describe = v.wants_description(t, options_.stats_cached_for);
         if (!describe && !v.wants_pollers(t))
-            return answer(v, {}, {});
+            return answer(v, {}, unread(v, t));
         if (std::exchange(v.credit, false))
             return begin(at, describe);
         (describe ? descriptions_ : queues_).join(at, v.rank(t), describe ? 1 : cost(v), t);
@@ -279,6 +281,14 @@ private:
             w->complete(ec, r);
     }
 
+    /// What is known without having read anything.
+    [[nodiscard]] static queue_reading unread(const source_version& v, uptime t)
+    {
+        queue_reading out;
+        out.stats = v.believed(t);
+        return out;
+    }
+
     [[nodiscard]] std::uint32_t cost(const source_version& v) const
     {
         return static_cast<std::uint32_t>(std::max<std::size_t>(1, v.queues.size() + options_.queues.size() * 2));
@@ -298,7 +308,7 @@ private:
             turns_.pop_front();
             if (const auto v = versions_[at]; v && !v->reading && later(v->asked_at, longest_turn) <= t) {
                 tell_limit(t);
-                answer(*v, {}, {});
+                answer(*v, {}, unread(*v, t));
             }
         }
         if (descriptions_.longest_wait(read_rank::routed, t) > slow_turn ||
@@ -393,7 +403,7 @@ private:
             out->ec = made.ec;
             said = std::move(made.status);
             if (!out->ec) {
-                out->reading.stats = v->learn(made.value, me->now(), me->options_.stats_cached_for);
+                v->learn(made.value, me->now(), me->options_.stats_cached_for);
                 me->arrivals_.learn(made.value);
             }
         }
@@ -415,6 +425,7 @@ private:
                 me->reader_.judge(*v, me->began_, out->reading);
             }
         }
+        out->reading.stats = v->believed(me->now());
         me->note(*v, *target, out->ec, said);
     }
 

@@ -48,6 +48,7 @@ struct source_version {
     uptime arrived_at = unset;
     uptime pollers_at = unset;
     std::optional<version_status> status{};
+    std::uint32_t slots = 1;  // of one worker, as the controller says
     bool reading = false;
     bool starting = false;    // as the controller says
     bool live = false;        // likewise
@@ -80,8 +81,13 @@ struct source_version {
         return live || !pollers.empty() || pollers_at == unset || now - pollers_at >= pollers_at_least || is_hot(now);
     }
 
-    /// Takes in a description that came at `now`, and returns its news.
-    stats_memory::by_type learn(const version_description& d, uptime now, uptime cached_for)
+    [[nodiscard]] stats_memory::by_type believed(uptime now) const
+    {
+        return stats.believed(now, slots, [this](uptime at) { return pollers.came_since(at, target->version); });
+    }
+
+    /// Takes in a description that came at `now`.
+    void learn(const version_description& d, uptime now, uptime cached_for)
     {
         status = d.status;
         backlogged = false;
@@ -93,7 +99,7 @@ struct source_version {
             queues.push_back({q.name, q.type});
             backlogged = backlogged || (q.stats && q.stats->backlog > 0);
         }
-        return stats.take(d.queues, now, cached_for);
+        stats.take(d.queues, now, cached_for);
     }
 };
 
