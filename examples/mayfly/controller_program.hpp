@@ -216,7 +216,9 @@ private:
             return "health.address is " + h.address + " port " + std::to_string(h.port) + ": cannot listen there (" +
                    ec.message() + "); give another one, or off";
         }
-        context_->log(level::info, "health is served", {{"address", h.address}, {"port", server_->port()}});
+        const bool v6 = h.address.find(':') != std::string::npos;
+        context_->log(level::info, "health is served",
+            {{"address", (v6 ? '[' + h.address + ']' : h.address) + ':' + std::to_string(server_->port())}});
         return {};
     }
 
