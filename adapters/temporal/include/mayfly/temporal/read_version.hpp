@@ -43,7 +43,7 @@ namespace detail {
         return std::nullopt;
     const auto& about = at->second.metadata();
     if (const auto encoding = about.find("encoding"); encoding != about.end() && encoding->second != "json/plain") {
-        wrong.push_back({std::string(key), "of encoding " + shown_key(encoding->second), "give json/plain"});
+        wrong.push_back({std::string(key), "of encoding " + shown_name(encoding->second), "give json/plain"});
         return std::nullopt;
     }
     return at->second.data();
@@ -65,7 +65,7 @@ namespace detail {
                "controller";
     if (!role.controller.empty() && r.controller && !r.controller->name.empty() &&
         r.controller->name != role.controller)
-        return "controller \"" + shown_key(r.controller->name) + "\" (" + shown_key(r.controller->identity) +
+        return "controller \"" + shown_name(r.controller->name) + "\" (" + shown_name(r.controller->identity) +
                ") drives this version, and this is \"" + role.controller +
                "\"; stop that one, then remove its mark: mayfly worker deployment update-version-metadata "
                "--remove-entries " +

@@ -169,7 +169,7 @@ namespace detail {
     if (const auto* groups = r.object(*object, "groups", key))
         for (const auto& member : *groups) {
             const std::string_view id{member.key().data(), member.key().size()};
-            const std::string field = "groups." + detail::shown_key(id);
+            const std::string field = "groups." + detail::shown_name(id);
             if (const auto* group = member.value().if_object())
                 out.config.groups.emplace(id, detail::read_stored_group(*group, field, r));
             else

@@ -26,7 +26,7 @@
 namespace mayfly::temporal::detail {
 
 /// A key of an object as a part of a field's name: what somebody wrote, and not more of it than one wants to read.
-[[nodiscard]] inline std::string shown_key(std::string_view key)
+[[nodiscard]] inline std::string shown_name(std::string_view key)
 {
     static constexpr std::size_t most = 64;
     std::string out;
@@ -156,7 +156,7 @@ public:
 
     [[nodiscard]] static std::string join(const std::string& at, std::string_view key)
     {
-        return at.empty() ? shown_key(key) : at + '.' + shown_key(key);
+        return at.empty() ? shown_name(key) : at + '.' + shown_name(key);
     }
 
 private:
