@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSL-1.0
-"""Functions to start workers with: `local_lambda` as a process, and what its log tells of every invocation."""
+"""Functions to start workers with, and who starts them: `local_lambda` as a process and what its log tells of every
+invocation, `mayfly controller run`, and the commands that tell it what to do."""
 
 import collections
 import contextlib
@@ -7,9 +8,11 @@ import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import tempfile
 import time
+import urllib.request
 import zipfile
 from datetime import datetime
 
@@ -126,7 +129,93 @@ def functions_of(program, functions, *options):
         platform.close()
 
 
-def worst(times, share):
-    """The quantile of a list; 0 of nothing."""
+def quantile(times, share):
+    """0 of nothing."""
     ordered = sorted(times)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
+
+
+class Controller:
+    """`mayfly controller run` beside a service: started, killed, asked, and started again with the record it left."""
+
+    def __init__(self, mayfly, service, folder, environment, name="controller", namespace="default", settings=""):
+        self.mayfly, self.service, self.name, self.namespace = mayfly, service, name, namespace
+        self.folder = pathlib.Path(folder)
+        self.environment = {**os.environ, **environment}
+        self.file, self.record, self.log = (self.folder / f"{name}.{kind}" for kind in ("toml", "jsonl", "log"))
+        self.settings = settings
+        self.process = self.url = None
+
+    def start(self):
+        self.file.write_text(f'[controller]\nlook_every_ms = 500\nlog_format = "text"\n[health]\naddress = "127.0.0.1:0"\n'
+                             f'[record]\nfile = "{self.record}"\n{self.settings}\n'
+                             f'[[namespace]]\nname = "{self.namespace}"\naddress = "{self.service.address}"\n')
+        begin = self.log.stat().st_size if self.log.exists() else 0
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen([self.mayfly, "controller", "run", self.file], stdout=log, stderr=log,
+                                            env=self.environment)
+        end = time.monotonic() + 60
+        while not (found := re.search(r"(127\.0\.0\.1:\d+)/?\b.*(?:health|status|listen)|(?:health|status|listen).*(127\.0\.0\.1:\d+)",
+                                      self.log.read_text(errors="replace")[begin:])):
+            if self.process.poll() is not None or time.monotonic() > end:
+                raise RuntimeError("the controller does not come up:\n" + self.said())
+            time.sleep(0.05)
+        self.url = "http://" + (found[1] or found[2])
+        return self
+
+    def get(self, path):
+        with urllib.request.urlopen(self.url + path, timeout=10) as answer:
+            return answer.read().decode()
+
+    def version(self, deployment, build_id):
+        """What it tells of one, or nothing."""
+        for namespace in json.loads(self.get("/status"))["namespaces"]:
+            for version in namespace.get("versions", []):
+                if (version["deployment"], version["build_id"]) == (deployment, build_id):
+                    return version
+        return None
+
+    def said(self):
+        return self.log.read_text(errors="replace")[-6000:] if self.log.exists() else ""
+
+    def stop(self, how=signal.SIGTERM):
+        """The exit status; 0 if it does not run."""
+        if self.process is None:
+            return 0
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        try:
+            return self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
+        finally:
+            self.process = None
+
+
+class Deployments:
+    """`mayfly worker deployment`, as the commands of a test."""
+
+    def __init__(self, mayfly, service, environment, namespace="default"):
+        self.mayfly, self.service, self.namespace = mayfly, service, namespace
+        self.environment = {**os.environ, **environment}
+
+    def __call__(self, *arguments):
+        made = subprocess.run([self.mayfly, "worker", "deployment", *map(str, arguments), "--address", self.service.address,
+                               "--namespace", self.namespace], env=self.environment, capture_output=True, text=True, timeout=60, check=False)
+        if made.returncode != 0:
+            raise RuntimeError(f"mayfly worker deployment {' '.join(map(str, arguments))}: {made.returncode}\n"
+                               f"{made.stdout}{made.stderr}")
+        return made.stdout
+
+    def create(self, deployment):
+        return self("create", "--name", deployment)
+
+    def create_version(self, deployment, build_id, function, *flags):
+        return self("create-version", "--deployment-name", deployment, "--build-id", build_id, "--aws-lambda-invoke", function,
+                    *flags)
+
+    def set_current(self, deployment, build_id):
+        return self("set-current-version", "--deployment-name", deployment, "--build-id", build_id,
+                    "--ignore-missing-task-queues", "--yes")

@@ -27,8 +27,9 @@ SKIPPED = 77
 SERVER = pathlib.Path(__file__).resolve().parent.parent / "temporal_server" / "server.py"
 
 
-def real_server():
-    found = subprocess.run([sys.executable, str(SERVER), "path"], capture_output=True, text=True, check=False)
+def built(program):
+    """A program of tests/temporal_server; the test is skipped where it was not built."""
+    found = subprocess.run([sys.executable, str(SERVER), "path", program], capture_output=True, text=True, check=False)
     if found.returncode == SKIPPED:
         print(f"skipped: {pathlib.Path(sys.argv[0]).name}: {found.stdout.strip()}", flush=True)
         sys.exit(SKIPPED)
@@ -60,7 +61,7 @@ def first_match(stream, pattern, within):
 class Service:
     """One that runs, can be stopped, killed and started again on its port with what it kept."""
 
-    def __init__(self, spec, log, keep=False, dynamic=(), environment=None):
+    def __init__(self, spec, log, keep=False, dynamic=(), namespaces=(), environment=None):
         self.kind, _, rest = spec.partition(":")
         self.address = rest if self.kind == "address" else ""
         self.process = self.reader = None
@@ -71,7 +72,7 @@ class Service:
         if self.kind == "embedded":
             self.command = [rest, "dev"]
         elif self.kind == "real":
-            self.command = [real_server()]
+            self.command = [built("temporal_server")]
         elif self.kind != "address":
             raise ValueError(f"{spec} is neither embedded:PROGRAM, real nor address:HOST:PORT")
         if keep:
@@ -79,6 +80,9 @@ class Service:
         if self.kind == "real":
             for setting in dynamic:
                 self.command += ["-d", setting]
+        if self.kind != "address":
+            for namespace in namespaces:
+                self.command += ["--namespace", namespace]
 
     def start(self):
         if self.kind == "address":
