@@ -545,7 +545,8 @@ async def statistics_and_pollers(b):
 
 @check
 async def many_at_once(b):
-    # An attempt may be lost on the way to its worker, on a busy machine: with a timeout of its own it is made again.
+    # A real server that takes over a second to note a start hands that attempt to nobody (it tries again under another
+    # request id, and finds it started). On a busy machine that happens: with a timeout of its own it is made again.
     results = await asyncio.gather(*(b.run("add", i, 1, start_to_close_timeout=5 * SECOND) for i in range(200)))
     same(results, [i + 1 for i in range(200)])
 
