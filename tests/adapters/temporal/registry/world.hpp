@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <mayfly/temporal/connection.hpp>
+#include <mayfly/temporal/deployments.hpp>
+#include <mayfly/temporal/embedded_service.hpp>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/error_code.hpp>
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <exception>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace registry_test {
+
+namespace asio = boost::asio;
+using namespace mayfly::temporal;
+using namespace std::chrono_literals;
+using boost::system::error_code;
+using mayfly::deployment_version;
+using mayfly::problem;
+using mayfly::problems;
+
+inline constexpr auto answer = asio::as_tuple(asio::use_awaitable);
+
+// Functions, as Clang 14 lets no lambda, of which doctest's messages are made, see structured bindings.
+inline void require_ok(error_code ec, const mayfly::grpc::status& status)
+{
+    REQUIRE_MESSAGE(!ec, status.message);
+}
+
+/// A service, and connections to it.
+template <class Clock = mayfly::deadline_clock>
+struct basic_world {
+    asio::io_context io{1};
+    std::optional<basic_embedded_service<Clock>> service{};
+    std::vector<std::shared_ptr<connection>> opened{};
+    std::uint16_t port = 0;
+
+    basic_world() { serve(); }
+    basic_world(const basic_world&) = delete;
+    basic_world& operator=(const basic_world&) = delete;
+    ~basic_world()
+    {
+        for (const auto& c : opened)
+            c->close();
+        service.reset();
+        io.restart();
+        io.run_for(50ms);
+    }
+
+    void serve(embedded_options o = {})
+    {
+        o.port = port;
+        service.emplace(io.get_executor(), std::move(o));
+        REQUIRE(!service->listen());
+        port = service->port();
+    }
+
+    std::shared_ptr<connection> connect(std::string identity = "me@here", std::string name_space = "default")
+    {
+        connection_options o;
+        o.target = {false, "127.0.0.1", port};
+        o.identity = std::move(identity);
+        o.name_space = std::move(name_space);
+        o.channel.reconnect.first = 1ms;
+        o.channel.reconnect.most = 20ms;
+        o.retry = mayfly::grpc::retry_policy::none();
+        return opened.emplace_back(std::make_shared<connection>(io.get_executor(), std::move(o)));
+    }
+
+    /// Runs until this is so. False if it does not come about.
+    template <class F>
+    [[nodiscard]] bool until(F f, std::chrono::milliseconds patience = 20s)
+    {
+        const auto end = std::chrono::steady_clock::now() + patience;
+        while (!f()) {
+            if (std::chrono::steady_clock::now() > end)
+                return false;
+            io.restart();
+            io.run_one_for(5ms);
+        }
+        return true;
+    }
+
+    /// Runs a conversation to its end.
+    template <class Talk>
+    void run(Talk talk)
+    {
+        bool ended = false;
+        asio::co_spawn(io, talk(), [&](const std::exception_ptr& thrown) {
+            if (thrown)
+                std::rethrow_exception(thrown);
+            ended = true;
+        });
+        REQUIRE(until([&] { return ended; }));
+    }
+};
+
+using world = basic_world<>;
+
+inline const deployment_version one{"orders", "1"};
+inline const deployment_version two{"orders", "2"};
+inline constexpr const char* function = "arn:aws:lambda:us-east-1:123456789012:function:orders:1";
+
+inline mayfly::scaling_group lambda_group(const std::string& arn = function)
+{
+    mayfly::scaling_group out;
+    out.provider = mayfly::provider_spec{"aws-lambda", {{"arn", arn}}, ""};
+    return out;
+}
+
+inline mayfly::compute_update give(mayfly::scaling_group group, std::string token = {}, std::string request = {})
+{
+    mayfly::compute_update out;
+    out.change["default"].group = std::move(group);
+    out.conflict_token = std::move(token);
+    out.request_id = std::move(request);
+    return out;
+}
+
+}  // namespace registry_test
