@@ -13,8 +13,10 @@ using argument_list = std::vector<std::string_view>;
 
 int activity_command(const argument_list&);
 int completion_command(const argument_list&);
+int controller_command(const argument_list&);
 int deploy_check_command(const argument_list&);
 int dev_command(const argument_list&);
+int doctor_command(const argument_list&);
 int explain_command(const argument_list&);
 int package_command(const argument_list&);
 int worker_command(const argument_list&);

@@ -143,10 +143,9 @@ private:
         return {.look_every = s.look_every,
             .role = {.controller = s.lease.name},
             .known = controller_compute(s),
-            .validate_every = s.validate_every,
-            .check = [provider = provider_, aws = s.aws](mayfly::deployment_version, mayfly::compute_config c) {
-                return check_targets(provider, aws, std::move(c));
-            }};
+            .check = [provider = provider_, aws = s.aws](mayfly::deployment_version,
+                         mayfly::compute_config c) { return check_targets(provider, aws, std::move(c)); },
+            .validate_every = s.validate_every};
     }
 
     [[nodiscard]] const std::string& name() const noexcept { return settings_.to.name_space.value; }
@@ -206,6 +205,8 @@ private:
             for (auto& g : e.groups)
                 g->set_status(r.status, controller_.now());
             controller_.tell([&](auto& machine, mayfly::uptime now) { machine.set_status(e.handle, r.status, now); });
+            boost::asio::co_spawn(on_->get_executor(), learn_life(r.version, e.taken),
+                [self = shared_from_this()](std::exception_ptr) {});
         }
         if (before.compute.config != r.compute.config)
             set_policies(e);
@@ -223,6 +224,7 @@ private:
         e.groups.clear();
         e.ids.clear();
         e.handle = {};
+        e.life = mayfly::never;
         e.taken = 0;
     }
 
@@ -306,7 +308,7 @@ private:
     boost::asio::awaitable<void> learn_life(mayfly::deployment_version version, std::uint64_t taken)
     {
         const entry* const asks = wanted(version, taken);
-        if (asks == nullptr)
+        if (asks == nullptr || asks->life != mayfly::never || !receives_work(asks->record.status))
             co_return;
         auto asked = shortest_life(context_->aws, context_->settings.aws, asks->record.compute.config);
         const mayfly::uptime life = co_await std::move(asked);

@@ -143,10 +143,9 @@ private:
                          before.scaler != after.scaler;
         std::vector<driver> old = std::exchange(drivers_, {});
         for (const driver& d : old) {
-            const auto same = std::find(after.namespaces.begin(), after.namespaces.end(), d->settings());
-            if (all || same == after.namespaces.end()) {
-                const auto next = std::find_if(after.namespaces.begin(), after.namespaces.end(),
-                    [&](const namespace_settings& n) { return n.to.name_space.value == d->name(); });
+            const auto next = std::find_if(after.namespaces.begin(), after.namespaces.end(),
+                [&](const namespace_settings& n) { return n.to.name_space.value == d->name(); });
+            if (all || next == after.namespaces.end() || !same(*next, d->settings())) {
                 std::optional<namespace_settings> anew;
                 if (next != after.namespaces.end())
                     anew = *next;

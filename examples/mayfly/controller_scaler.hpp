@@ -105,7 +105,9 @@ static_assert(mayfly::Scaler<chosen_scaler, mayfly::scaling_signal>);
     out->scaler = scaler_of(g, s);
     out->limits = g.limits;
     out->workers.useful_life = useful_life;
-    if (std::holds_alternative<chosen_scaler::reference>(out->scaler.is))
+    if (const auto* const f = std::get_if<mayfly::fleet>(&out->scaler.is))
+        out->orders.idle_exit = f->idle_exit;  // of a first worker, about which no scaler is asked
+    else
         out->tries = 2;
     return out;
 }

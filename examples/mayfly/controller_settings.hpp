@@ -9,10 +9,12 @@
 #include <mayfly/temporal/connection_options.hpp>
 #include <mayfly/temporal/log.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 // What `mayfly controller run` is told by its file and its flags, as values. controller_settings_read.hpp reads them.
@@ -27,9 +29,25 @@ struct namespace_settings {
     std::chrono::microseconds stats_cached_for = std::chrono::seconds{5};  ///< By the server.
     std::chrono::microseconds longest_lifetime = std::chrono::minutes{15};
     std::vector<std::string> queues{};  ///< Known by name before any worker has polled.
-
-    friend bool operator==(const namespace_settings&, const namespace_settings&) = default;
 };
+
+/// Whether they say the same, wherever it stands.
+[[nodiscard]] inline bool same(const namespace_settings& a, const namespace_settings& b)
+{
+    const auto of = [](const namespace_settings& n) {
+        const mayfly::config::tls_settings& tls = n.to.tls;
+        return std::tie(n.to.address.value, n.to.name_space.value, n.to.api_key.value, n.to.authority.value,
+            tls.on.value, tls.client_cert.value, tls.client_key.value, tls.server_ca.value, tls.server_name.value,
+            tls.verify_host.value, n.deployment_reads_per_second, n.queue_reads_per_second, n.stats_cached_for,
+            n.longest_lifetime, n.queues);
+    };
+    const auto alike = [](const auto& x, const auto& y) {
+        return x.first == y.first && x.second.value == y.second.value;
+    };
+    const auto& headers = a.to.grpc_meta;
+    return of(a) == of(b) &&
+           std::equal(headers.begin(), headers.end(), b.to.grpc_meta.begin(), b.to.grpc_meta.end(), alike);
+}
 
 struct lease_settings {
     bool on = true;  ///< Off: this is the only replica, for sure.

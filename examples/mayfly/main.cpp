@@ -22,6 +22,7 @@ struct verb {
 constexpr verb verbs[] = {
     {"activity", examples::activity_command, "start standalone activities, and see to them"},
     {"completion", examples::completion_command, "write what makes a shell complete these"},
+    {"controller", examples::controller_command, "start workers for a cluster's versions, as tasks come"},
     {"deploy-check", examples::deploy_check_command, "tell what keeps a Lambda function from running workers"},
     {"dev", examples::dev_command, "run a Temporal service for development and tests"},
     {"explain", examples::explain_command, "tell from a controller's record why workers were started, and why not"},
