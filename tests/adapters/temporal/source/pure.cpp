@@ -320,7 +320,7 @@ TEST_CASE("pollers: who lives, and who only lingers in the list")
         {"its poll may still wait", 10s, 100s, 170s, mine, {}, {{mine, true}}},
         {"it would have polled again", 10s, 100s, 176s, mine, {}, {{mine, false}}},
         {"said goodbye", 10s, 100s, 101s, mine, says(worker_status::shut_down), {{mine, false}}},
-        {"is about to, and drains", 10s, 100s, 101s, mine, says(worker_status::shutting_down), {{mine, true}}},
+        {"says it now, and polls no more", 10s, 100s, 101s, mine, says(worker_status::shutting_down), {{mine, false}}},
         {"busy for long, with a heartbeat", 10s, 100s, 300s, mine, says(worker_status::running, wall(280s)),
             {{mine, true}}},
         {"listed as running, without a sign of life", 10s, 100s, 300s, mine, says(worker_status::running),
@@ -370,6 +370,12 @@ TEST_CASE("pollers: a worker that tells of itself needs no queue to be seen")
     worker_word gone = w;
     gone.identity = "r9@arn:f:1";
     gone.status = worker_status::shut_down;
+    worker_word before = w;
+    before.status = worker_status::shut_down;
+    const std::vector<worker_word> one_way{w, before};
+    const std::vector<worker_word> the_other{before, w};
+    CHECK_MESSAGE(j.verdict(10s, one_way).at("r1@arn:f:1"), "the platform repeated it");
+    CHECK(j.verdict(10s, the_other).at("r1@arn:f:1"));
     CHECK_MESSAGE(!j.verdict(10s, {gone}).contains("r9@arn:f:1"), "one that was never seen alive is not news");
 }
 

@@ -144,20 +144,28 @@ private:
         worker_status status = worker_status::unknown;
     };
 
+    [[nodiscard]] static bool has_ended(worker_status s) noexcept
+    {
+        return s == worker_status::shut_down || s == worker_status::shutting_down;
+    }
+
     void hear(const worker_word& w, const deployment_version& version, std::string_view function, wall_bridge& clock,
         uptime now, const poller_rules& rules)
     {
         auto at = lives_.find(w.identity);
         if (at == lives_.end()) {
             if (w.identity.empty() || (w.version != version && !is_of(w.identity, function)) ||
-                lives_.size() >= rules.most || w.status == worker_status::shut_down)
+                lives_.size() >= rules.most || has_ended(w.status))
                 return;
             at = lives_.emplace(w.identity, life{}).first;
             at->second.first_seen = at->second.last_seen = w.started ? std::min(clock.at(*w.started), now) : now;
         }
         life& l = at->second;
+        // An invocation that the platform repeats is one more worker of the same name.
+        const bool also_runs = l.told_at == now && l.status == worker_status::running;
         l.told_at = now;
-        l.status = w.status;
+        if (!also_runs)
+            l.status = w.status;
         if (w.beat)
             l.beat_at = std::max(l.beat_at, std::min(clock.at(*w.beat), now));
         if (w.slots) {
@@ -173,7 +181,8 @@ private:
     [[nodiscard]] static bool is_alive(const life& l, bool ours, uptime now, const poller_rules& rules) noexcept
     {
         const bool told = l.told_at == now;
-        if (told && l.status == worker_status::shut_down)
+        // One that says so has polled for the last time, whatever it still has to do.
+        if (told && has_ended(l.status))
             return false;
         if (ours && now - l.first_seen >= rules.longest_lifetime)
             return false;

@@ -55,7 +55,7 @@ struct source_options {
     uptime longest_lifetime = std::chrono::minutes{15};  ///< Of an invocation of the function.
     uptime longest_silence = std::chrono::seconds{75};   ///< See `poller_rules`.
     bool read_workers = true;                            ///< Whether to ask for what workers tell of themselves.
-    uptime workers_every = std::chrono::seconds{5};      ///< Between two lists of all workers of the namespace.
+    uptime workers_every = std::chrono::seconds{2};      ///< Between two lists of all workers of the namespace.
     std::size_t most_workers = 20'000;                   ///< That are kept of such a list.
     /// Queues where pollers are looked for though no version has polled there yet: workers that call themselves another
     /// version than they should are found on them.
