@@ -27,6 +27,7 @@ constexpr verb verbs[] = {
     {"dev", examples::dev_command, "run a Temporal service for development and tests"},
     {"explain", examples::explain_command, "tell from a controller's record why workers were started, and why not"},
     {"package", examples::package_command, "make the archive that a Lambda function is created or updated with"},
+    {"worker", examples::worker_command, "manage worker deployments and their versions, and look at workers"},
 };
 
 int show_help()

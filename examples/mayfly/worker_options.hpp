@@ -178,11 +178,13 @@ inline constexpr std::array<worker_flag_entry, 24> worker_flags{{
     {"--skip-drainage", "", of_deletion, "though pinned workflows may still need it"},
     {"--report-task-queue-stats", "", of_description, "with the numbers of its queues"},
     {"--controller", "URL", of_description, "ask a running mayfly controller too, like http://127.0.0.1:9090"},
-    {"--remove", "", of_compute_update, "nothing starts workers for the version from now on; goes with no other flag"},
+    {"--remove", "", of_compute_update,
+        "nothing starts workers for the version from now on; goes with no "
+        "other flag but --storage, which then says from where"},
     {"--skip-validation", "", of_check, "do not ask the provider whether the function exists and is fit"},
     {"--external-id", "RULE", of_check,
         "of a role that can be assumed without its external id: enforce (unless given), warn, or off for emulators"},
-    {"--store", "PLACE", of_place,
+    {"--storage", "PLACE", of_place,
         "auto (unless given): the server's compute configuration where it takes one, else the version's metadata; "
         "or metadata, or server"},
     {"--metadata", "KEY=JSON", of_metadata, "a note; may be given several times"},
@@ -234,7 +236,7 @@ inline std::string set(worker_arguments& a, std::string_view flag, std::string_v
         return on(a.skip_validation);
     if (flag == "--external-id")
         return choice(a.external_id, value, std::array<std::string_view, 3>{"enforce", "warn", "off"});
-    if (flag == "--store")
+    if (flag == "--storage")
         return choice(a.place, value, std::array<std::string_view, 3>{"auto", "metadata", "server"});
     if (flag == "--metadata") {
         const auto equals = value.find('=');
@@ -290,9 +292,10 @@ inline std::string fault_of(const worker_arguments& a, unsigned takes)
         return "--delete and --percentage are both there: a ramp that is gone has no share";
     if ((takes & of_ramp) != 0 && !a.remove_ramp && !a.percentage)
         return "--percentage is missing: say which share of new work, 0 to 100, or --delete";
-    if (a.remove_compute && (!a.compute.empty() || a.skip_validation || a.place != compute_place::automatic))
-        return "--remove goes with no other flag about compute: leave it out, or the others";
-    if (a.verb == worker_verb::update_compute && !a.remove_compute && a.compute.empty())
+    if (a.remove_compute && (!a.compute.empty() || a.skip_validation))
+        return "--remove goes with no other flag about compute but --storage: leave it out, or the others";
+    if (a.verb == worker_verb::update_compute && !a.remove_compute && a.compute.empty() &&
+        a.place == compute_place::automatic)
         return "nothing to change: give a flag about compute, or --remove";
     if (a.verb == worker_verb::create_version)
         if (const auto made = a.compute.apply_to({}); !made)

@@ -6,9 +6,9 @@ a worker of the official Go SDK as a Lambda function, and Temporal's own command
 usage: server.py build [PROGRAM]    build it, unless that was done already; say where it is
        server.py path [PROGRAM]     say where it is, or what keeps it from being there (status 77)
 
-PROGRAM is temporal_server, unless given, lambda_worker or temporal_cli. They go to ${XDG_CACHE_HOME:-~/.cache}/mayfly, under names made
-of the sources' digests. A Go that is too old, or none, is no reason to fail: the one that go.mod asks for is taken from
-the module proxy, checked, and kept there too.
+PROGRAM is temporal_server, unless given, lambda_worker or temporal_cli. They go to ${XDG_CACHE_HOME:-~/.cache}/mayfly,
+under names made of the sources' digests. A Go that is too old, or none, is no reason to fail: the one that go.mod asks
+for is taken from the module proxy, checked, and kept there too.
 """
 
 import base64

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include "controller_status.hpp"
+#include "output.hpp"
+#include "worker_output.hpp"
+
+#include <mayfly/deployment.hpp>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
+#include <string>
+#include <utility>
+
+// A version, whole: with what runs its workers, who polls, and what a controller makes of it.
+
+namespace examples {
+
+/// What a controller tells of the version, or why it tells nothing.
+[[nodiscard]] inline json::object controller_json(
+    const read_status& status, const std::string& address, const mayfly::deployment_version& version)
+{
+    if (!status.error.empty())
+        return {{"error", address + ": " + status.error}};
+    for (const auto& n : status.value.namespaces)
+        for (const auto& v : n.versions) {
+            if (v.deployment != version.deployment || v.build_id != version.build_id)
+                continue;
+            json::array groups;
+            for (const auto& g : v.groups) {
+                json::array decisions;
+                for (const auto& one : g.decisions)
+                    decisions.push_back(
+                        {{"at", one.at}, {"event", to_string(one.event)}, {"reason", to_string(one.reason)},
+                            {"launch", one.launch}, {"heldBack", one.held_back}, {"detail", one.detail}});
+                groups.push_back({{"group", g.group}, {"verdict", to_string(g.standing)},
+                    {"symptom", to_string(g.symptom)}, {"message", g.message}, {"since", g.since.value_or("")},
+                    {"live", g.fleet.live}, {"starting", g.fleet.starting}, {"decisions", std::move(decisions)}});
+            }
+            return {{"identity", status.value.identity}, {"driven", v.driven}, {"conflict", v.conflict},
+                {"groups", std::move(groups)}};
+        }
+    return {{"error", address + ": this controller does not know " + version.deployment + ':' + version.build_id}};
+}
+
+inline void print_verdict(const json::object& c)
+{
+    print_line("\nController:");
+    if (const auto* wrong = c.if_contains("error"))
+        return print_line(as_text(*wrong));
+    if (!as_text(c.at("conflict")).empty())
+        print_line(as_text(c.at("conflict")));
+    for (const auto& g : c.at("groups").as_array()) {
+        print_line(as_text(g.at("group")) + ": " + as_text(g.at("verdict")) + ", " + as_text(g.at("symptom")) +
+                   (as_text(g.at("since")).empty() ? "" : " since " + as_text(g.at("since"))));
+        if (!as_text(g.at("message")).empty())
+            print_line("  " + as_text(g.at("message")));
+        print_rows("Last decisions:", g.at("decisions").as_array(),
+            {{"At", "/at"}, {"Event", "/event"}, {"Reason", "/reason"}, {"Launch", "/launch"},
+                {"HeldBack", "/heldBack"}, {"Detail", "/detail"}});
+    }
+}
+
+inline void print_version(const json::object& d, bool stats)
+{
+    json::object card = d;
+    card["drainageStatus"] = d.at("drainageInfo").at("drainageStatus");
+    if (d.at("drainageInfo").at("drainageStatus") == "unspecified")
+        card.erase("drainageStatus");
+    if (!d.at("metadata").as_object().empty())
+        card["metadata"] = json::serialize(d.at("metadata"));
+    if (const auto* compute = d.if_contains("computeConfig"))
+        for (const auto& g : compute->at("scalingGroups").as_object()) {
+            const std::string in = g.key() == "default" ? "" : std::string(g.key()) + ": ";
+            card["computeConfigSummary"] = in + summary_of(g.value().as_object());
+            if (const auto* p = g.value().as_object().if_contains("provider"))
+                for (const auto& detail : p->at("details").as_object())
+                    card["provider " + std::string(detail.key())] = detail.value();
+        }
+    if (const auto* v = d.if_contains("validation"))
+        card["validation"] = (as_text(v->at("error")).empty() ? "well" : as_text(v->at("error"))) + ", looked at " +
+                             as_text(v->at("checked")) + " by " + as_text(v->at("by"));
+    if (const auto* c = d.if_contains("drivenBy"))
+        card["drivenBy"] = as_text(c->at("name")) + ", " + as_text(c->at("identity"));
+    print_card(card);
+    print_queues(d.at("taskQueuesInfos").as_array(), stats);
+    json::array workers = d.at("workers").as_array();
+    for (auto& w : workers) {
+        std::string all;
+        for (const auto& q : w.at("taskQueues").as_array())
+            all += (all.empty() ? "" : ", ") + as_text(q);
+        w.as_object()["taskQueues"] = all;
+    }
+    print_rows("Workers:", workers,
+        {{"Identity", "/identity"}, {"LastAccessTime", "/lastAccessTime"}, {"TaskQueues", "/taskQueues"}});
+    if (const auto* c = d.if_contains("controller"))
+        print_verdict(c->as_object());
+}
+
+}  // namespace examples
