@@ -65,8 +65,10 @@ public:
             target(g);
         routing();
         const bool closed = std::any_of(found_.begin(), found_.end(), [](const cause_found& c) {
-            return is_wrong(c.is) && c.step <= health_step::function && c.number != health_cause::other_region &&
-                   c.number != health_cause::shared_code;
+            const bool target = c.step == health_step::credentials || c.step == health_step::function ||
+                                c.number == health_cause::no_compute_config ||
+                                c.number == health_cause::concurrency_reached;
+            return is_wrong(c.is) && target;
         });
         for (const group_facts& g : f_.groups) {
             invoked(g, closed);
@@ -94,6 +96,8 @@ private:
                 continue;
             if (c.evidence.find(evidence) == std::string::npos)
                 c.evidence += "; " + evidence;
+            if (c.remedy.find(remedy) == std::string::npos)
+                c.remedy += "; " + remedy;
             c.is = std::max(c.is, is.value_or(k.is));
             return;
         }
@@ -171,7 +175,9 @@ private:
                 judge(g, p, true);
             for (const mayfly::problem& p : all.warnings)
                 judge(g, p, false);
-        }
+        } else if (!f_.validation_error.empty())
+            other(health_step::function, degraded, "the last look at its providers found something",
+                f_.validation_error, "look again, with AWS credentials and without --no-aws");
         for (const told_by_function& w : g.words)
             if (kind_of(w.tells).step <= health_step::function)
                 found(w.tells, in_log(g, w));
@@ -266,6 +272,12 @@ private:
             else if (!g.tried->answered && g.tried->polls)
                 found(synchronous_invoke, "invoked to try it: no answer in " + std::to_string(g.tried->waited.count()) +
                                               " s, and its worker polls");
+            else if (!g.tried->answered && g.words.empty())
+                found(server_out_of_reach,
+                    "invoked to try it: " + function_text(g) + " runs for " + std::to_string(g.tried->waited.count()) +
+                        " s, and none of its workers is seen",
+                    "look at address, TLS, API key and network of the function; where its code polls a queue that "
+                    "nobody knows of, name that with --queue");
         }
         if (!g.told)
             return;

@@ -62,6 +62,16 @@ inline std::string functions_text(const health_facts& f)
     return out.empty() ? "its workers" : out;
 }
 
+/// The region that an address is in, where it says so, as `us-east-1.aws.api.temporal.io` does: `aws-us-east-1`. Else
+/// empty.
+inline std::string region_of(std::string_view host)
+{
+    constexpr std::string_view regional = ".aws.api.temporal.io";
+    if (!host.ends_with(regional) || host.size() == regional.size())
+        return {};
+    return "aws-" + std::string(host.substr(0, host.size() - regional.size()));
+}
+
 /// What its log says. No more than a line, and that as it stands.
 inline std::string in_log(const group_facts& g, const told_by_function& w)
 {

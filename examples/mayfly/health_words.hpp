@@ -76,16 +76,18 @@ inline constexpr std::array<telling_words, 29> all_telling_words{{
     return std::nullopt;
 }
 
-/// Of each cause the last line that tells it, in order of these lines.
+/// Of each cause the last line that tells it, in order of these lines. A line of the platform's own sums up what others
+/// have told better.
 [[nodiscard]] inline std::vector<told_by_function> read_function_words(std::span<const std::string> lines)
 {
     constexpr std::size_t longest = 400;
     std::vector<told_by_function> out;
     for (const std::string& line : lines) {
         const auto tells = meaning_of_words(line);
-        if (!tells)
+        const auto same = [&](const told_by_function& t) { return t.tells == *tells; };
+        if (!tells || (line.starts_with("REPORT ") && std::any_of(out.begin(), out.end(), same)))
             continue;
-        std::erase_if(out, [&](const told_by_function& t) { return t.tells == *tells; });
+        std::erase_if(out, same);
         out.push_back({*tells, line.size() > longest ? line.substr(0, longest) + "..." : line});
     }
     return out;

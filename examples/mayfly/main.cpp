@@ -25,6 +25,7 @@ constexpr verb verbs[] = {
     {"controller", examples::controller_command, "start workers for a cluster's versions, as tasks come"},
     {"deploy-check", examples::deploy_check_command, "tell what keeps a Lambda function from running workers"},
     {"dev", examples::dev_command, "run a Temporal service for development and tests"},
+    {"doctor", examples::doctor_command, "find out why workers do not come, or do not get work done"},
     {"explain", examples::explain_command, "tell from a controller's record why workers were started, and why not"},
     {"package", examples::package_command, "make the archive that a Lambda function is created or updated with"},
     {"worker", examples::worker_command, "manage worker deployments and their versions, and look at workers"},

@@ -533,3 +533,10 @@ TEST_CASE("Causes come in the order of health, and the first that is wrong gives
     CHECK(all[3].number == rate_limit);
     CHECK(standing_of(f, all) == standing::misconfigured);
 }
+
+TEST_CASE("A regional address tells the region, any other none")
+{
+    CHECK(examples::detail::region_of("us-east-1.aws.api.temporal.io") == "aws-us-east-1");
+    for (const char* host : {"localhost", "orders.a2dd6.tmprl.cloud", ".aws.api.temporal.io", ""})
+        CHECK_MESSAGE(examples::detail::region_of(host).empty(), host);
+}

@@ -1,0 +1,340 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSL-1.0
+"""What keeps workers away is made on purpose, with real processes, and `mayfly doctor` names it.
+
+    mayfly_doctor.py SERVICE PATH/TO/mayfly PATH/TO/local_lambda PATH/TO/activity_worker
+
+SERVICE is one that temporal_services.py knows. Functions run at a local Lambda. What only a controller or a worker can
+tell is told by files, in their own words: a flight record, a function's log.
+"""
+
+import datetime
+import json
+import os
+import pathlib
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+
+import grpc
+from google.protobuf.duration_pb2 import Duration
+from temporalio.api.common.v1 import ActivityType, Payload, Payloads
+from temporalio.api.deployment.v1 import WorkerDeploymentVersion
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import WorkflowServiceStub
+from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc
+
+import temporal_services
+
+SPEC, MAYFLY, LOCAL_LAMBDA, WORKER = sys.argv[1:5]
+ACCOUNT, REGION = "123456789012", "eu-west-1"
+KEY, SECRET, EXTERNAL_ID = "AKIATESTKEY000000007", "SECRETMARKER-doctor-secret", "SECRETMARKER-external-id"
+ROLES = {name: f"arn:aws:iam::{ACCOUNT}:role/{name}" for name in ("inviter", "open", "narrow")}
+QUEUE = "doctor"
+DEPLOYMENT = "activities"  # as the worker's code says; it says build id 1
+FAILURES = []
+SHOWN = set()
+STARTED = []
+
+
+def arn(function, qualifier="1"):
+    plain = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}"
+    return plain + (":" + qualifier if qualifier else "")
+
+
+def functions_file(folder, address):
+    """The functions, good and bad, and the roles to invoke them as."""
+    crash = pathlib.Path(folder, "crash")
+    crash.write_text("#!/bin/sh\nexit 3\n")
+    crash.chmod(crash.stat().st_mode | stat.S_IXUSR)
+    text = ""
+    for name, settings in {
+        "good": {},
+        "short": {"timeout": 3},
+        "crash": {"bootstrap": str(crash)},
+        "lost": {"env": {"TEMPORAL_ADDRESS": "127.0.0.1:1"}},
+        "full": {"reserved_concurrency": 0},
+        "eager": {"async_retries": 2, "event_age": 21600},
+    }.items():
+        given = {"bootstrap": WORKER, "timeout": 30, "async_retries": 0, "event_age": 60, **settings}
+        env = {"TEMPORAL_ADDRESS": address, "TEMPORAL_TASK_QUEUE": QUEUE, **given.pop("env", {})}
+        text += f'[[function]]\nfunction = "{name}"\nversions = [1, 2]\nalias = {{ PROD = 1 }}\n'
+        text += "".join(f"{key} = {json.dumps(value)}\n" for key, value in given.items())
+        text += "env = { " + ", ".join(f'{key} = "{value}"' for key, value in env.items()) + " }\n\n"
+    text += f'[[role]]\nrole_arn = "{ROLES["inviter"]}"\nexternal_id = "{EXTERNAL_ID}"\n\n'
+    text += f'[[role]]\nrole_arn = "{ROLES["open"]}"\n\n'
+    text += (f'[[role]]\nrole_arn = "{ROLES["narrow"]}"\nexternal_id = "{EXTERNAL_ID}"\n'
+             f'role_resource = ["{arn("good", "")}"]\n')
+    path = pathlib.Path(folder, "functions.toml")
+    path.write_text(text)
+    return str(path)
+
+
+class Cluster:
+    """The service, as whoever sets versions up sees it."""
+
+    def __init__(self, address):
+        self.address = address
+        self.stub = WorkflowServiceStub(grpc.insecure_channel(address))
+        self.known = set()
+
+    def version(self, build_id, function=None, role=None, external_id=None, deployment=DEPLOYMENT):
+        """Makes a version, with a function that runs its workers unless there is none."""
+        if deployment not in self.known:
+            self.stub.CreateWorkerDeployment(rpc.CreateWorkerDeploymentRequest(
+                namespace="default", deployment_name=deployment, request_id="d-" + deployment, identity="test"))
+            self.known.add(deployment)
+        version = WorkerDeploymentVersion(deployment_name=deployment, build_id=build_id)
+        self.stub.CreateWorkerDeploymentVersion(rpc.CreateWorkerDeploymentVersionRequest(
+            namespace="default", deployment_version=version, request_id=f"v-{deployment}-{build_id}", identity="test"))
+        if function:
+            self.compute(build_id, function, role, external_id, deployment)
+        return f"{deployment}/{build_id}"
+
+    def compute(self, build_id, function, role, external_id=None, deployment=DEPLOYMENT):
+        """Gives a version a function that runs its workers, as the registry keeps it."""
+        details = {"arn": function, "role": role, "role_external_id": external_id or EXTERNAL_ID}
+        compute = {"groups": {"default": {"provider": {"type": "aws-lambda", "details": details},
+                                          "limits": {"min": 0, "max": 5}}}, "revision": 1}
+        request = rpc.UpdateWorkerDeploymentVersionMetadataRequest(
+            namespace="default",
+            deployment_version=WorkerDeploymentVersion(deployment_name=deployment, build_id=build_id))
+        request.upsert_entries["mayfly.compute"].CopyFrom(
+            Payload(metadata={"encoding": b"json/plain"}, data=json.dumps(compute).encode()))
+        self.stub.UpdateWorkerDeploymentVersionMetadata(request)
+        return f"{deployment}/{build_id}"
+
+    def make_current(self, build_id, deployment=DEPLOYMENT):
+        self.stub.SetWorkerDeploymentCurrentVersion(rpc.SetWorkerDeploymentCurrentVersionRequest(
+            namespace="default", deployment_name=deployment, build_id=build_id, identity="test",
+            ignore_missing_task_queues=True, allow_no_pollers=True))
+
+    def start_activity(self, name, kind, argument, **timeouts):
+        self.stub.StartActivityExecution(rpc.StartActivityExecutionRequest(
+            namespace="default", identity="test", request_id="r-" + name, activity_id=name,
+            activity_type=ActivityType(name=kind), task_queue=TaskQueue(name=QUEUE),
+            input=Payloads(payloads=[Payload(metadata={"encoding": b"json/plain"}, data=json.dumps(argument).encode())]),
+            **{key: Duration(seconds=value) for key, value in timeouts.items()}))
+
+    def attempt_of(self, name):
+        info = self.stub.DescribeActivityExecution(rpc.DescribeActivityExecutionRequest(
+            namespace="default", activity_id=name)).info
+        return info.attempt
+
+    def polled_by(self, what, within=30):
+        """Waits until somebody polls whose identity has this in it."""
+        end = time.monotonic() + within
+        while time.monotonic() < end:
+            queue = self.stub.DescribeTaskQueue(rpc.DescribeTaskQueueRequest(
+                namespace="default", task_queue=TaskQueue(name=QUEUE), task_queue_type=2))
+            if any(what in p.identity for p in queue.pollers):
+                return True
+            time.sleep(0.05)
+        return False
+
+
+def doctor(version, *flags, credentials=True):
+    environment = {"HOME": "/nonexistent", "PATH": os.environ["PATH"], "AWS_ENDPOINT_URL": LAMBDA, "AWS_REGION": REGION,
+                   "AWS_EC2_METADATA_DISABLED": "true"}
+    if credentials:
+        environment.update(AWS_ACCESS_KEY_ID=KEY, AWS_SECRET_ACCESS_KEY=SECRET)
+    return subprocess.run([MAYFLY, "doctor", "--address", CLUSTER.address, "--version", version, *flags],
+                          env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def expect(why, number, version, *flags, standing=None, evidence="", remedy="", alone=True, **how):
+    """The cause of this number is found; alone, unless what is good to know comes with it."""
+    run = doctor(version, *flags, "--output", "json", **how)
+    try:
+        report = json.loads(run.stdout)[0]
+    except (ValueError, IndexError):
+        report = {"causes": [], "standing": "none"}
+    causes = {c["number"]: c for c in report["causes"]}
+    wrong = [c for c in report["causes"] if c["standing"] in ("degraded", "misconfigured", "broken")]
+    found = causes.get(number)
+    good = found is not None and evidence in found["evidence"] and remedy in found["remedy"]
+    good = good and run.returncode == (1 if wrong else 0)
+    if standing:
+        good = good and report["standing"] == standing
+    if alone:
+        good = good and all(c["number"] == number for c in wrong)
+    good = good and "SECRETMARKER" not in run.stdout + run.stderr
+    if not good:
+        FAILURES.append(why)
+        print(f"not so: {why}: {number} was expected; status {run.returncode}\n{json.dumps(report, indent=1)}\n{run.stderr}",
+              flush=True)
+    SHOWN.add(number)
+
+
+def write_record(folder, lines):
+    """A controller's record of a version, its last line now."""
+    path = pathlib.Path(folder, f"record-{len(list(pathlib.Path(folder).iterdir()))}")
+    now = datetime.datetime.now(datetime.timezone.utc)
+    last = max(line["uptime"] for line in lines)
+    with open(path, "w", encoding="utf-8") as out:
+        for line in lines:
+            at = now - datetime.timedelta(seconds=last - line["uptime"])
+            out.write(json.dumps({"at": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+                                  "namespace": "default", "group": "default", **line}) + "\n")
+    return str(path)
+
+
+def fleet(**numbers):
+    return {"asked": 0, "starting": 0, "live": 0, "leaving": 0, "foreign": 0, "given_up": 0, "refused": 0, "slots": 1,
+            "startup": 100000, "startup_dev": 0, "service": 0, "failure_rate": 0, "ever_seen": True, **numbers}
+
+
+def read(uptime, build_id, backlog=0, limited=False, reason="steady", **numbers):
+    return {"uptime": uptime, "deployment": DEPLOYMENT, "build_id": build_id, "event": "decided", "why": "stats",
+            "reason": reason, "fleet": fleet(**numbers), "limits": {"min": 0, "max": 5},
+            "stats": {"activity": {"backlog": backlog, "oldest": 0, "add_rate": 2, "dispatch_rate": 2,
+                                   "limiter_active": limited}}}
+
+
+def refused(uptime, build_id, outcome, words):
+    return {"uptime": uptime, "deployment": DEPLOYMENT, "build_id": build_id, "event": "refused", "count": 1,
+            "outcome": outcome, "detail": words, "fleet": fleet(refused=1)}
+
+
+def causes_before_workers(folder):
+    """What can be told of a version that nothing ever polled."""
+    expect("no server", 0, f"{DEPLOYMENT}/1", "--address", "127.0.0.1:1", standing="broken")
+    expect("no version", 0, f"{DEPLOYMENT}/none", standing="misconfigured", remedy="create-version")
+
+    bare = CLUSTER.version("bare")
+    CLUSTER.make_current("bare")
+    expect("without a compute configuration", 4, bare, standing="misconfigured", remedy="update-version-compute-config")
+
+    unbound = CLUSTER.version("1", arn("good"), ROLES["inviter"], deployment="unbound")
+    CLUSTER.make_current("1", "unbound")
+    expect("nobody was ever started", 5, unbound, standing="misconfigured", evidence="no worker has ever polled")
+
+    for name, number, function, role, words in (
+            ("short", 6, arn("short"), "inviter", "arn.timeout is 3 s"),
+            ("open", 9, arn("good"), "open", "role/open"),
+            ("narrow", 11, arn("good"), "narrow", ":function:good:1"),
+            ("full", 15, arn("full"), "inviter", "arn.reserved_concurrency is 0")):
+        version = CLUSTER.version("1", function, ROLES[role], deployment=name)
+        CLUSTER.make_current("1", name)
+        expect(f"the function {name}", number, version, standing="misconfigured", evidence=words)
+
+    stranger = CLUSTER.version("1", arn("good"), ROLES["inviter"], "SECRETMARKER-of-somebody-else", "stranger")
+    CLUSTER.make_current("1", "stranger")
+    expect("a wrong external id", 8, stranger, standing="misconfigured", remedy="sts:ExternalId")
+    expect("no credentials of our own", 10, unbound, standing="broken", credentials=False)
+
+    for name, function, words in (("floating", arn("good", ""), "names no published version"),
+                                  ("alias", arn("good", "PROD"), "can be pointed at other code")):
+        version = CLUSTER.version(name, function, ROLES["inviter"], deployment=name)
+        expect(f"the function's name is {name}", 17, version, evidence=words, alone=False)
+    for build_id in ("a", "b"):
+        shared = CLUSTER.version(build_id, arn("good", "2"), ROLES["inviter"], deployment="shared")
+    CLUSTER.make_current("b", "shared")
+    expect("two build ids, one code", 18, shared, evidence='is also the code of build id "a"', alone=False)
+    expect("nothing is current", 2, CLUSTER.version("a", arn("good"), ROLES["inviter"], deployment="fresh"),
+           standing="misconfigured", evidence="neither a current nor a ramping version", alone=False)
+    expect("it was made current, and is not", 3, "fresh/a", "--expect-current", standing="misconfigured", remedy="--yes")
+    expect("the platform's settings for events", 25, CLUSTER.version("1", arn("eager"), ROLES["inviter"], deployment="eager"),
+           evidence="arn.event_retries is 2", alone=False)
+
+    log = pathlib.Path(folder, "log")
+    log.write_text("2026-01-31T09:30:00Z mayfly: warning: shutdown_buffer is 1 s: running tasks and hooks may be cut off: "
+                   "stop_timeout and hook_allowance need 7 s\n")
+    expect("buffer and stop timeout", 22, unbound, "--log", str(log), standing="misconfigured",
+           evidence="shutdown_buffer is 1 s")
+    log.write_text('mayfly: warning: shutdown hook "telemetry" was not done in time\n')
+    expect("telemetry", 23, unbound, "--log", str(log), evidence="telemetry", alone=False)
+
+
+def causes_of_starts():
+    """Functions that are invoked to see what they do."""
+    for name, number, words in (("crash", 16, "Runtime.ExitError"), ("lost", 7, arn("lost"))):
+        version = CLUSTER.version("1", arn(name), ROLES["inviter"], deployment=name)
+        CLUSTER.make_current("1", name)
+        expect(f"the function {name}", number, version, "--try-for", "5", standing="misconfigured", evidence=words)
+
+
+def causes_of_workers(folder):
+    """With a worker that polls."""
+    # It runs until its buffer begins, as activities/1, and so it is no worker of this one.
+    expect("the code says another version", 1, "unbound/1", "--try-for", "5", "--queue", QUEUE, standing="misconfigured",
+           evidence="activities/1, not as unbound/1", alone=False)
+
+    version = CLUSTER.compute("1", arn("good"), ROLES["inviter"])  # which its worker has made
+    CLUSTER.make_current("1")
+    expect("a synchronous invocation", 24, version, "--try-for", "5", evidence="no answer in 5 s", alone=False)
+    expect("another region is active", 27, version, "--region", "aws-us-east-1", standing="degraded",
+           evidence="aws-us-east-1")
+
+    desk = subprocess.Popen([WORKER], env={**os.environ, "TEMPORAL_ADDRESS": CLUSTER.address, "TEMPORAL_TASK_QUEUE": QUEUE},
+                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    STARTED.append(desk)
+    host = f"{desk.pid}@"
+    if not CLUSTER.polled_by(host):
+        FAILURES.append("a worker on this machine polls")
+    expect("others poll too", 20, version, evidence=host, alone=False)
+
+    CLUSTER.start_activity("endless", "slow", 600000, schedule_to_close_timeout=600, heartbeat_timeout=1)
+    end = time.monotonic() + 30
+    while CLUSTER.attempt_of("endless") < 2 and time.monotonic() < end:
+        time.sleep(0.1)
+    expect("attempts that time out again and again", 12, version, evidence="slow endless on queue", alone=False)
+
+    for why, number, lines, flags in (
+            ("the provider fails", 13, [read(1, "1", 3), refused(2, "1", "transient", "HTTP 503")], {"evidence": "HTTP 503"}),
+            ("the provider has no room", 15, [read(1, "1", 3), refused(2, "1", "throttled", "Rate Exceeded.")],
+             {"evidence": "Rate Exceeded."}),
+            ("a rate limit", 14, [read(1, "1", 40, True, "rate_limited", live=1)], {"evidence": "behind a rate limit"}),
+            ("idle workers", 19, [read(t, "1", live=2, busy=0) for t in range(1, 200, 20)], {"evidence": "100 %"})):
+        expect(why, number, version, "--record", write_record(folder, lines), alone=False, **flags)
+
+
+def words_and_status():
+    """Text, help, and what is no use."""
+    listed = subprocess.run([MAYFLY, "doctor", "--causes"], capture_output=True, text=True, timeout=60, check=False)
+    text = doctor("unbound/1")
+    for why, run, status, words in (
+            ("all causes are listed", listed, 0, ["27 the namespace is in another region"]),
+            ("for people", text, 1, ["credentials ok ", "seen: ", "do:   "]),
+            ("all versions at once", subprocess.run([MAYFLY, "doctor", "--address", CLUSTER.address, "--no-aws"],
+                                                    capture_output=True, text=True, timeout=60, check=False), 1,
+             ["short/1", "shared/b"]),
+            ("no such version name", doctor("orders"), 2, ["--version orders/b7"]),
+            ("no such option", doctor("a/b", "--nothing", "x"), 2, ["no such option"]),
+            ("no such record", doctor("a/b", "--record", "/nonexistent"), 2, ["--record"])):
+        said = run.stdout + run.stderr
+        if run.returncode != status or "SECRETMARKER" in said or not all(w in said for w in words):
+            FAILURES.append(why)
+            print(f"not so: {why}: status {run.returncode}\n{said}", flush=True)
+
+
+with tempfile.TemporaryDirectory() as folder, temporal_services.serving(SPEC) as service:
+    platform = subprocess.Popen(
+        [LOCAL_LAMBDA, "--port", "0", "--region", REGION, "--account", ACCOUNT, "--access-key", KEY, "--secret-key", SECRET,
+         "--functions", functions_file(folder, service.address), "--log-file", os.path.join(folder, "lambda.log")],
+        stdout=subprocess.PIPE, text=True)
+    STARTED.append(platform)
+    try:
+        LAMBDA = platform.stdout.readline().split()[-1]
+        CLUSTER = Cluster(service.address)
+        begun = time.monotonic()
+        for part in (causes_before_workers, causes_of_workers):
+            part(folder)
+        causes_of_starts()
+        words_and_status()
+    finally:
+        for process in STARTED:
+            process.terminate()
+        for process in STARTED:
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+MISSING = set(range(1, 28)) - SHOWN
+print(f"{len(SHOWN - {0})} of 27 causes with real processes in {time.monotonic() - begun:.0f} s; "
+      f"by tables alone: {', '.join(map(str, sorted(MISSING)))}")
+print(f"FAILED: {len(FAILURES)}: {'; '.join(FAILURES)}" if FAILURES else "all is as it should be")
+sys.exit(1 if FAILURES else 0)
