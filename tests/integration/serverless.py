@@ -155,12 +155,11 @@ class Controller:
             self.process = subprocess.Popen([self.mayfly, "controller", "run", self.file], stdout=log, stderr=log,
                                             env=self.environment)
         end = time.monotonic() + 60
-        while not (found := re.search(r"(127\.0\.0\.1:\d+)/?\b.*(?:health|status|listen)|(?:health|status|listen).*(127\.0\.0\.1:\d+)",
-                                      self.log.read_text(errors="replace")[begin:])):
+        while not (found := re.search(r"health is served.*?(127\.0\.0\.1:\d+)", self.log.read_text(errors="replace")[begin:])):
             if self.process.poll() is not None or time.monotonic() > end:
                 raise RuntimeError("the controller does not come up:\n" + self.said())
             time.sleep(0.05)
-        self.url = "http://" + (found[1] or found[2])
+        self.url = "http://" + found[1]
         return self
 
     def get(self, path):
@@ -203,7 +202,8 @@ class Deployments:
 
     def __call__(self, *arguments):
         made = subprocess.run([self.mayfly, "worker", "deployment", *map(str, arguments), "--address", self.service.address,
-                               "--namespace", self.namespace], env=self.environment, capture_output=True, text=True, timeout=60, check=False)
+                               "--namespace", self.namespace], env=self.environment, capture_output=True, text=True, timeout=60,
+                              check=False)
         if made.returncode != 0:
             raise RuntimeError(f"mayfly worker deployment {' '.join(map(str, arguments))}: {made.returncode}\n"
                                f"{made.stdout}{made.stderr}")
