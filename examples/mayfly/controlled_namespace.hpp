@@ -250,6 +250,10 @@ private:
     boost::asio::awaitable<void> take_in(mayfly::deployment_version version, std::uint64_t taken)
     {
         namespace asio = boost::asio;
+        auto life = learn_life(version, taken);
+        co_await std::move(life);
+        if (wanted(version, taken) == nullptr)
+            co_return;
         std::vector<std::shared_ptr<const mayfly::launch_target>> targets;
         for (const auto& [id, group] : entries_[version].record.compute.config.groups)
             targets.push_back(target_of(version, id, *group.provider));
@@ -267,7 +271,6 @@ private:
         }
         if (entry* const e = wanted(version, taken))
             add(*e, targets, seen);
-        co_await learn_life(version, taken);
     }
 
     void add(entry& e, const std::vector<std::shared_ptr<const mayfly::launch_target>>& targets,
@@ -282,8 +285,11 @@ private:
         for (const auto& target : targets) {
             const mayfly::scaling_group& g = config.groups.at(target->group);
             const auto types = mayfly::effective_types(config, target->group);
-            spec.groups.push_back({policy_of(g, context_->settings, e.life), target, types});
+            const auto policy = policy_of(g, context_->settings, e.life);
+            spec.groups.push_back({policy, target, types});
             controller::memory& m = books.emplace_back();
+            // With the life they have: pollers are listed for minutes after they are gone.
+            m.books = mayfly::ledger(policy->workers);
             m.books.take(shown, {&target->version, target->function}, now);
             m.bound = m.books.view(now).live > 0 ||
                       std::any_of(mayfly::all_task_types.begin(), mayfly::all_task_types.end(),

@@ -134,12 +134,12 @@ async def one(client, platform, service, controller, mayfly):
     check(len(platform.invocations()) <= 3, "no more than one or two workers for a task")
 
     before, begun = len(platform.invocations()), time.monotonic()
-    burst = asyncio.gather(*(cook(client, f"dish {i}", 1000) for i in range(60)))
+    burst = asyncio.gather(*(cook(client, f"dish {i}", 1000) for i in range(40)))
     await eventually(lambda: len(platform.running()) > 1, "workers come for a burst", 15)
     await asyncio.wait_for(burst, 40)
     started = len(platform.invocations()) - before
     most = max_at_once(platform.invocations()[before:])
-    print(f"60 tasks at once: {time.monotonic() - begun:.2f} s, {started} started, {most} at once", flush=True)
+    print(f"40 tasks at once: {time.monotonic() - begun:.2f} s, {started} started, {most} at once", flush=True)
     check(most <= MAXIMUM, f"{most} at once, and {MAXIMUM} are allowed")
 
     group = await eventually(lambda: group_of(controller), "its group is shown", 5)
@@ -226,7 +226,7 @@ async def replicas(client, platform, first, second):
 async def run(spec, local_lambda, mayfly, worker):
     with tempfile.TemporaryDirectory() as folder:
         config = pathlib.Path(folder) / "temporal.toml"
-        kitchen = {"function": "kitchen", "bootstrap": worker, "versions": [1], "timeout": 20, "async_retries": 0,
+        kitchen = {"function": "kitchen", "bootstrap": worker, "versions": [1], "timeout": 15, "async_retries": 0,
                    "env": {"TEMPORAL_CONFIG_FILE": str(config)}}
         with serverless.functions_of(local_lambda, [kitchen]) as platform, temporal_services.serving(spec) as service:
             config.write_text(f'[profile.default]\naddress = "{service.address}"\n')
