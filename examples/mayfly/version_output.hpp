@@ -67,8 +67,6 @@ inline void print_version(const json::object& d, bool stats)
 {
     json::object card = d;
     card["drainageStatus"] = d.at("drainageInfo").at("drainageStatus");
-    if (d.at("drainageInfo").at("drainageStatus") == "unspecified")
-        card.erase("drainageStatus");
     if (!d.at("metadata").as_object().empty())
         card["metadata"] = json::serialize(d.at("metadata"));
     if (const auto* compute = d.if_contains("computeConfig"))

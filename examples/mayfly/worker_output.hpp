@@ -174,11 +174,13 @@ namespace examples {
         return std::pair(as_text(a.at("name")), as_text(a.at("type"))) <
                std::pair(as_text(b.at("name")), as_text(b.at("type")));
     });
+    const bool drains = d.status == mayfly::version_status::draining || d.status == mayfly::version_status::drained;
     return {{"deploymentName", d.version.deployment}, {"BuildID", d.version.build_id}, {"status", status_of(d.status)},
         {"createTime", shown(d.created)}, {"routingChangedTime", shown(d.routing_changed)},
         {"currentSinceTime", shown(d.current_since)}, {"rampingSinceTime", shown(d.ramping_since)},
         {"rampPercentage", d.ramp_percentage},
-        {"drainageInfo", {{"drainageStatus", drainage_of(d.status)}, {"lastCheckedTime", shown(d.drainage_checked)}}},
+        {"drainageInfo",
+            {{"drainageStatus", drains ? drainage_of(d.status) : ""}, {"lastCheckedTime", shown(d.drainage_checked)}}},
         {"taskQueuesInfos", std::move(queues)}, {"metadata", notes_json(d.metadata)},
         {"lastModifierIdentity", d.last_modifier}};
 }

@@ -9,12 +9,14 @@ SERVICE is as temporal_services.py has it. Whoever polls as a version is a clien
 
 import asyncio
 import contextlib
+import http.server
 import json
 import os
 import pty
 import shutil
 import subprocess
 import sys
+import threading
 
 from temporalio.api.deployment.v1 import WorkerDeploymentOptions
 from temporalio.api.enums.v1 import WorkerVersioningMode
@@ -283,6 +285,66 @@ async def routing(mayfly, client):
         mayfly.deployment("delete-version", *second, "--skip-drainage", expected=REFUSED)
 
 
+@contextlib.contextmanager
+def a_controller(status):
+    """What answers as a running controller would; its address."""
+    class Handler(http.server.BaseHTTPRequestHandler):
+        asked = []
+
+        def do_GET(self):
+            self.asked.append(self.path)
+            body = json.dumps(status).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", Handler.asked
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def verdicts(mayfly):
+    """What a controller makes of a version."""
+    shop = version("shop", "1")
+    decision = {"at": "2026-01-02T03:04:05.000Z", "event": "decided", "why": "stats", "reason": "backlog", "launch": 3,
+                "held_back": 1, "outcome": "ok", "detail": "because"}
+    none = dict.fromkeys("asked starting live leaving foreign given_up refused slots startup_seconds failure_rate".split(), 0)
+    totals = dict.fromkeys("asked refused connected given_up late returned adopted elsewhere".split(), 0)
+    group = {"group": "default", "task_types": ["activity"], "provider": "aws-lambda", "function": ARN, "scaler": "fleet",
+             "limits": {"min": 0}, "standing": "misconfigured", "symptom": "never_connected",
+             "message": "it starts and never polls; read its log", "since": "2026-01-02T03:04:05.000Z", "backlog": 0,
+             "dispatch_rate": 0, "fleet": none | {"ever_seen": False}, "totals": totals, "workers": [],
+             "decisions": [decision]}
+    driven = {"deployment": "shop", "build_id": "1", "status": "inactive", "kept_in": "metadata", "revision": 1,
+              "driven": True, "problems": [], "conflict": "", "groups": [group]}
+    status = {"schema": "mayfly-controller-status/1", "identity": "it", "started": "", "now": "", "namespaces": [
+        {"name": "default", "address": "", "role": "leader", "since": "", "problem": "", "reads": 0, "reads_waiting": 0,
+         "reads_per_second": 0, "versions": [driven]}]}
+    with a_controller(status) as (address, asked_for):
+        text = mayfly.deployment("describe-version", *shop, "--controller", address)
+        check(asked_for == ["/status?namespace=default&deployment=shop&build_id=1"], f"it is asked for one: {asked_for}")
+        check(all(w in text for w in ("misconfigured, never_connected since 2026-01-02", "read its log", "Last decisions:",
+                                      "because")), f"its words: {text}")
+        told = mayfly.told("describe-version", *shop, "--controller", address)["controller"]
+        check(told["identity"] == "it" and told["groups"][0]["verdict"] == "misconfigured", f"as values: {told}")
+        check(told["groups"][0]["decisions"][0]["launch"] == 3, f"with what it did: {told}")
+        status["namespaces"] = []
+        mayfly.deployment("describe-version", *shop, "--controller", address, said="does not know shop:1")
+        status["schema"] = "another"
+        mayfly.deployment("describe-version", *shop, "--controller", address, said="schema")
+    mayfly.deployment("describe-version", *shop, "--controller", "http://127.0.0.1:1", said="http://127.0.0.1:1: ")
+    mayfly.deployment("describe-version", *shop, "--controller", "what is this", said="give one like http://")
+
+
 def managers(mayfly):
     shop = ["--deployment-name", "shop"]
     mayfly.deployment("manager-identity set", *shop, "--self", expected=UNCONFIRMED)
@@ -347,6 +409,7 @@ async def main():
         deploy_check(mayfly)
         compute(mayfly)
         notes(mayfly)
+        verdicts(mayfly)
         await routing(mayfly, client)
         managers(mayfly)
         await workers(mayfly, client)
