@@ -35,6 +35,7 @@ namespace mayfly::temporal::detail {
         asio::cancellation_signal stop{};
         std::optional<findings> found{};
         bool ended = false;
+        bool late = false;
     };
     const auto executor = co_await asio::this_coro::executor;
     const auto state = std::make_shared<shared>(executor);
@@ -58,6 +59,7 @@ namespace mayfly::temporal::detail {
     if (!state->ended) {
         // Its time is over, or ours: it has to be through before what it was given goes.
         co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+        state->late = true;
         state->over.expires_at(asio::steady_timer::time_point::max());
         state->stop.emit(asio::cancellation_type::terminal);
         if (!state->ended)
