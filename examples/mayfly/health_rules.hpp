@@ -64,18 +64,12 @@ public:
         for (const group_facts& g : f_.groups)
             target(g);
         routing();
-        const bool closed = std::any_of(found_.begin(), found_.end(), [](const cause_found& c) {
-            const bool target = c.step == health_step::credentials || c.step == health_step::function ||
-                                c.number == health_cause::no_compute_config ||
-                                c.number == health_cause::concurrency_reached;
-            return is_wrong(c.is) && target;
-        });
         for (const group_facts& g : f_.groups) {
-            invoked(g, closed);
-            polling(g, closed);
+            invoked(g);
+            polling(g);
             completing(g);
         }
-        bound(closed);
+        bound();
         queues();
         tasks();
         std::stable_sort(
@@ -117,7 +111,8 @@ private:
     void configured()
     {
         using enum health_cause;
-        if (f_.compute.groups.empty())
+        closed_ = f_.compute.groups.empty();
+        if (closed_)
             found(no_compute_config,
                 f_.version.deployment + '/' + f_.version.build_id + created_text(f_) +
                     " has no compute configuration, so nobody starts workers for it",
@@ -179,13 +174,16 @@ private:
             other(health_step::function, degraded, "the last look at its providers found something",
                 f_.validation_error, "look again, with AWS credentials and without --no-aws");
         for (const told_by_function& w : g.words)
-            if (kind_of(w.tells).step <= health_step::function)
+            if (kind_of(w.tells).step <= health_step::function) {
                 found(w.tells, in_log(g, w));
+                closed_ = true;
+            }
     }
 
     void judge(const group_facts& g, const mayfly::problem& p, bool error)
     {
         using enum health_cause;
+        closed_ = closed_ || error;
         const std::string evidence = p.field + (p.value.empty() ? "" : " is " + p.value);
         const auto say = [&](health_cause n, std::optional<mayfly::standing> is = std::nullopt) {
             found(n, evidence, p.remedy, is);
@@ -243,10 +241,9 @@ private:
         found(nothing_routed, is + "; " + current_text(f_), "if it shall get work: " + set, sleeping);
     }
 
-    /// `closed`: it is known already why no start can come to anything.
-    void bound(bool closed)
+    void bound()
     {
-        if (closed || f_.compute.groups.empty() || !f_.queues.empty() || !mayfly::receives_work(f_.status) ||
+        if (closed_ || f_.compute.groups.empty() || !f_.queues.empty() || !mayfly::receives_work(f_.status) ||
             has(health_cause::wrong_version_in_code) || has(health_cause::server_out_of_reach) ||
             has(health_cause::crash_at_start))
             return;
@@ -262,7 +259,7 @@ private:
             first ? waiting : misconfigured);
     }
 
-    void invoked(const group_facts& g, bool closed)
+    void invoked(const group_facts& g)
     {
         using enum health_cause;
         if (g.tried) {
@@ -290,9 +287,9 @@ private:
                 broken, since);
         else if (t.symptom == symptom::throttled || t.symptom == symptom::provider_ceiling)
             found(concurrency_reached, t.message, {}, std::nullopt, since);
-        else if (t.symptom == symptom::refused_for_good && !closed)
+        else if (t.symptom == symptom::refused_for_good && !closed_)
             found(actions_failing, t.message, "look at what the answer says: " + words, misconfigured, since);
-        else if (t.symptom == symptom::provider_failing || (t.fleet.refused > 0 && last && !closed))
+        else if (t.symptom == symptom::provider_failing || (t.fleet.refused > 0 && last && !closed_))
             found(last && last->outcome == mayfly::condition::throttled ? concurrency_reached : actions_failing,
                 refusals_text(t) + ": " + words, {}, std::nullopt, since);
         if (t.totals.returned > 0)
@@ -300,14 +297,14 @@ private:
                 std::to_string(t.totals.returned) + " starts polled again after their workers had ended");
     }
 
-    void polling(const group_facts& g, bool closed)
+    void polling(const group_facts& g)
     {
         using enum health_cause;
         mismatch(g);
         for (const told_by_function& w : g.words)
             if (kind_of(w.tells).step == health_step::polling && w.tells != wrong_version_in_code)
                 found(w.tells, in_log(g, w));
-        if (!g.told || closed || has(wrong_version_in_code) || has(server_out_of_reach) || has(crash_at_start))
+        if (!g.told || closed_ || has(wrong_version_in_code) || has(server_out_of_reach) || has(crash_at_start))
             return;
         // Where no queue is bound, that is what is told of it.
         if (g.told->symptom == symptom::never_connected && !f_.queues.empty())
@@ -420,6 +417,7 @@ private:
     const health_facts& f_;
     const mayfly::compute_registry& known_;
     std::vector<cause_found> found_{};
+    bool closed_ = false;  ///< It is known already why no start can come to anything.
 };
 
 }  // namespace detail

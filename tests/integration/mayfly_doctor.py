@@ -26,6 +26,7 @@ from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import WorkflowServiceStub
 from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc
 
+import serverless
 import temporal_services
 
 SPEC, MAYFLY, LOCAL_LAMBDA, WORKER = sys.argv[1:5]
@@ -291,6 +292,37 @@ def causes_of_workers(folder):
         expect(why, number, version, "--record", write_record(folder, lines), alone=False, **flags)
 
 
+def causes_told_by_a_controller(service, folder):
+    """A controller that runs, and whose starts fail; then the record that it left."""
+    environment = {"AWS_ENDPOINT_URL": LAMBDA, "AWS_REGION": REGION, "AWS_ACCESS_KEY_ID": KEY,
+                   "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_EC2_METADATA_DISABLED": "true"}
+    controller = serverless.Controller(MAYFLY, service, folder, environment).start()
+    try:
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            told = controller.version("narrow", "1") or {"groups": []}
+            if any(g["symptom"] == "refused_for_good" for g in told["groups"]):
+                break
+            time.sleep(0.1)
+        expect("its starts are refused", 13, "narrow/1", "--no-aws", "--controller", controller.url,
+               evidence="refuses to start", alone=False)
+        expect("what AWS says explains it", 11, "narrow/1", "--controller", controller.url, evidence=":function:good:1",
+               standing="misconfigured", alone=False)
+        expect("and explains starts that come to nothing", 15, "full/1", "--controller", controller.url,
+               standing="misconfigured", evidence="arn.reserved_concurrency is 0")
+        expect("no controller there", 0, "narrow/1", "--no-aws", "--controller", "http://127.0.0.1:1", alone=False,
+               evidence="127.0.0.1:1")
+    finally:
+        controller.stop()
+    expect("so its record says", 13, "narrow/1", "--no-aws", "--record", str(controller.record), alone=False,
+           evidence="refuses to start")
+    told = subprocess.run([MAYFLY, "explain", controller.record, "--version", "narrow/1", "--output", "json"],
+                          capture_output=True, text=True, timeout=60, check=False)
+    if told.returncode != 0 or json.loads(told.stdout)[0]["refused"].get("permanent", 0) < 1:
+        FAILURES.append("why nobody was started")
+        print(f"not so: the record tells of refused starts: {told.stdout}{told.stderr}", flush=True)
+
+
 def words_and_status():
     """Text, help, and what is no use."""
     listed = subprocess.run([MAYFLY, "doctor", "--causes"], capture_output=True, text=True, timeout=60, check=False)
@@ -323,6 +355,7 @@ with tempfile.TemporaryDirectory() as folder, temporal_services.serving(SPEC) as
         for part in (causes_before_workers, causes_of_workers):
             part(folder)
         causes_of_starts()
+        causes_told_by_a_controller(service, folder)
         words_and_status()
     finally:
         for process in STARTED:

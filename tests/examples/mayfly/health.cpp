@@ -493,6 +493,12 @@ TEST_CASE("What has no number is told too, and what explains all else stands alo
             standing::misconfigured, "the function cannot be used"},
         {"nobody drives it", [](health_facts& f) { f.controller_drives = false; }, standing::misconfigured,
             "the controller does not drive this version"},
+        {"AWS was not asked, and somebody did some time ago",
+            [](health_facts& f) {
+                group(f).reached.reset();
+                f.validation_error = "the role cannot be assumed";
+            },
+            standing::degraded, "the last look at its providers found something"},
         {"the maximum", [](health_facts& f) { says(f, symptom::at_maximum, standing::degraded); }, standing::degraded,
             "the maximum of workers is reached"},
         {"tasks wait and nobody was asked",
