@@ -98,6 +98,30 @@ TEST_CASE("each thing that can be wrong with a function, and what to do about it
             "workers wanted, or remove it",
             ""},
         {"little room", [](lambda_facts& f) { f.function->reserved_concurrency = 1; }, "", ""},
+        {"it may be invoked", [](lambda_facts& f) { f.invoke.emplace(); }, "", ""},
+        {"it may be looked at, and not invoked",
+            [](lambda_facts& f) { f.invoke = refusal(errc::access_denied, "AccessDeniedException", "no", 403); },
+            "details.arn.invoke is \"" + function +
+                ":7\": AccessDeniedException: no (HTTP 403); allow "
+                "lambda:InvokeFunction on " +
+                function + " and " + function + ":*",
+            ""},
+        {"it may be invoked without its version alone",
+            [](lambda_facts& f) {
+                f.invoke = refusal(errc::access_denied, "AccessDeniedException", "no", 403);
+                f.invoke_unqualified.emplace();
+            },
+            "details.arn.invoke is \"" + function +
+                ":7\": AccessDeniedException: no (HTTP 403); without its version it "
+                "may be invoked, so the policy's list of resources lacks the versions: add " +
+                function + ":*",
+            ""},
+        {"whether it may be invoked is not known now",
+            [](lambda_facts& f) { f.invoke = refusal(errc::throttled, "TooManyRequestsException", "busy", 429); },
+            "details.arn.invoke is \"" + function +
+                ":7\": could not be looked at now: TooManyRequestsException: busy "
+                "(HTTP 429); try again",
+            ""},
         {"being made",
             [](lambda_facts& f) {
                 f.function->state = "Pending";
