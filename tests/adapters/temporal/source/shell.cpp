@@ -215,6 +215,7 @@ TEST_CASE("source: what cannot be read is told once, with what to do, and is rea
         {"the server is away", grpc::status_code::unavailable, mayfly::condition::transient, "check that it runs"},
         {"others read too", grpc::status_code::resource_exhausted, mayfly::condition::throttled,
             "deployment_reads_per_second"},
+        {"a name that is none", grpc::status_code::invalid_argument, mayfly::condition::permanent, "build id"},
         {"too old", grpc::status_code::unimplemented, mayfly::condition::permanent, "1.31"},
     };
     for (const row& r : rows) {
@@ -232,6 +233,19 @@ TEST_CASE("source: what cannot be read is told once, with what to do, and is rea
         CHECK_MESSAGE(w.events[1].first == source_event::kind::readable_again, r.why);
         CHECK_MESSAGE(w.source->load().failed_reads == 2, r.why);
     }
+}
+
+TEST_CASE("source: what concerns all versions is told once for all")
+{
+    world w;
+    w.there.describes = {grpc::status_code::unavailable, "restarting", {}};
+    for (const char* build_id : {"1", "2", "3"})
+        CHECK(w.read(build_id)->ec);
+    CHECK(w.events.size() == 1);
+    w.there.describes = {};
+    for (const char* build_id : {"1", "2", "3"})
+        CHECK(!w.read(build_id)->ec);
+    CHECK(w.events.size() == 2);
 }
 
 TEST_CASE("source: a server without a list of workers is enough")

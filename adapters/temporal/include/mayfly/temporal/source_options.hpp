@@ -22,7 +22,7 @@ namespace mayfly::temporal {
 struct source_event {
     enum class kind : std::uint8_t {
         budget_is_the_limit,  ///< Versions wait long for their readings. At most once a minute.
-        unreadable,           ///< A version cannot be read, as `outcome` and `words` say. Once, until that changes.
+        unreadable,  ///< A version cannot be read, or none, as `outcome` and `words` say. Once, until that changes.
         readable_again,
         no_heartbeats,  ///< Workers cannot be listed; pollers alone tell who is there. Tried again after a while.
     };

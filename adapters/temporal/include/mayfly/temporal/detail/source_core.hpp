@@ -266,6 +266,7 @@ private:
         w->complete(boost::asio::error::operation_aborted, {});
         if (v->waiters.empty())
             stop(*v);
+        wake_soon();
     }
 
     static void stop(source_version& v)
@@ -303,10 +304,14 @@ private:
             granted(*at, true);
         while (const auto at = queues_.next(t))
             granted(*at, false);
-        while (!turns_.empty() && turns_.front().first <= t) {
-            const std::uint32_t at = turns_.front().second;
+        while (!turns_.empty()) {
+            const auto [due, at] = turns_.front();
+            const std::shared_ptr<source_version> v = versions_[at];
+            const bool waits = v && !v->waiters.empty();
+            if (waits && due > t)
+                break;
             turns_.pop_front();
-            if (const auto v = versions_[at]; v && !v->reading && later(v->asked_at, longest_turn) <= t) {
+            if (waits && !v->reading && later(v->asked_at, longest_turn) <= t) {
                 tell_limit(t);
                 answer(*v, {}, unread(*v, t));
             }
@@ -317,6 +322,8 @@ private:
         uptime at = std::min(descriptions_.next_at(t), queues_.next_at(t));
         if (!turns_.empty())
             at = std::min(at, turns_.front().first);
+        if (at == never && std::exchange(sleeping_, false))
+            timer_.cancel();  // or it would keep a program alive that is done
         if (at == never || (sleeping_ && at == wake_at_))
             return;
         wake_at_ = at;
@@ -449,18 +456,27 @@ private:
         co_return may;
     }
 
-    /// Tells of a version that cannot be read, and of one that can be again.
+    /// Tells what cannot be read, and when it can be again: of the version, or, where it concerns all, once for all.
     void note(source_version& v, const launch_target& target, const error_code& ec, const grpc::status& said)
     {
+        using enum source_event::kind;
         if (ec == boost::asio::error::operation_aborted)
             return;
-        load_.failed_reads += ec ? 1U : 0U;
-        if (ec && !std::exchange(v.unreadable, true)) {
-            const std::string words = unreadable_words(ec, said, on_->options(), target.version);
-            tell({source_event::kind::unreadable, &target, condition_of(ec), words});
-        } else if (!ec && std::exchange(v.unreadable, false)) {
-            tell({source_event::kind::readable_again, &target, condition::ok, {}});
+        if (!ec) {
+            v.unreadable = false;
+            if (std::exchange(outage_, false))
+                tell({.what = readable_again});
+            if (std::exchange(v.told, false))
+                tell({.what = readable_again, .target = &target});
+            return;
         }
+        ++load_.failed_reads;
+        v.unreadable = true;
+        const bool for_all = concerns_all(said);
+        if (std::exchange(for_all ? outage_ : v.told, true))
+            return;
+        const std::string words = unreadable_words(ec, said, on_->options(), target.version);
+        tell({unreadable, for_all ? nullptr : &target, condition_of(ec), words});
     }
 
     void tell(const source_event& e) const
@@ -495,6 +511,7 @@ private:
     mark before_{};  // at the beginning of the last ten seconds, or before
     mark mark_{};
     std::size_t under_way_ = 0;
+    bool outage_ = false;  // told of something that concerns all
     bool sleeping_ = false;
     bool posted_ = false;
 };

@@ -55,6 +55,7 @@ struct source_version {
     bool backlogged = false;  // at the last description
     bool credit = false;      // its turn came while nobody waited
     bool unreadable = false;
+    bool told = false;  // that it is
     bool dropped = false;
 
     [[nodiscard]] bool is_hot(uptime now) const noexcept

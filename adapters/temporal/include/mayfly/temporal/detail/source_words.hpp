@@ -11,6 +11,15 @@
 
 namespace mayfly::temporal::detail {
 
+/// Whether other versions fare no better.
+[[nodiscard]] inline bool concerns_all(const grpc::status& s)
+{
+    using enum grpc::status_code;
+    if (s.code == not_found)
+        return detail_of<::temporal::api::errordetails::v1::NamespaceNotFoundFailure>(s).has_value();
+    return s.code != invalid_argument && s.code != failed_precondition;
+}
+
 /// Why a version cannot be read, and what can be done about it.
 [[nodiscard]] inline std::string unreadable_words(const boost::system::error_code& ec, const grpc::status& s,
     const connection_options& at, const deployment_version& version)
