@@ -42,6 +42,18 @@ struct controller_context {
     controller_log log{};
     std::shared_ptr<mayfly::aws::default_session> aws{};
     std::optional<flight_file> record{};
+    bool record_fails = false;
+
+    /// A line for the record, if one is kept. That it cannot be written is said once, until it can.
+    void note(const flight_entry& e)
+    {
+        if (!record)
+            return;
+        const bool failed = !record->write(to_flight_line(e));
+        if (failed && !record_fails)
+            log(controller_log::level::error, "the record cannot be written", {{"file", settings.record.file}});
+        record_fails = failed;
+    }
 };
 
 /** The core's controller at work in one namespace: the registry's versions go in, the source's readings, and Lambda
@@ -335,9 +347,9 @@ private:
             return;
         const bool telling = thinner_.keeps(e);
         view->second->note(e, telling, wall_);
-        if (telling && context_->record)
-            context_->record->write(to_flight_line(flight_entry_of(
-                e, name(), std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now()))));
+        if (telling)
+            context_->note(flight_entry_of(
+                e, name(), std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now())));
         if (e.what == decided)
             return;
         const bool bad = e.what == refused || e.what == not_resized || e.what == unread;

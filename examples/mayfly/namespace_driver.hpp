@@ -197,11 +197,10 @@ private:
         role_ = role;
         since_ = std::chrono::system_clock::now();
         context_->log(level::info, to_string(role), {{"namespace", name()}, {"detail", why}});
-        if (context_->record)
-            context_->record->write(to_flight_line({.at = std::chrono::floor<std::chrono::milliseconds>(since_),
-                .name_space = name(),
-                .event = role == controller_role::leader ? "leading" : "following",
-                .detail = std::string(why)}));
+        context_->note({.at = std::chrono::floor<std::chrono::milliseconds>(since_),
+            .name_space = name(),
+            .event = role == controller_role::leader ? "leading" : "following",
+            .detail = std::string(why)});
     }
 
     std::shared_ptr<controller_context> context_;

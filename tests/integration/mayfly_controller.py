@@ -34,7 +34,7 @@ import serverless
 import temporal_services
 
 VERSION = {"deployment_name": "kitchen", "build_id": "build-1"}
-QUICK = '[scaler.fleet]\nidle_exit_ms = 1500\nsteady_exit_ms = 1500\n[providers.aws]\nexternal_id_check = "off"\n'
+QUICK = '[scaler.fleet]\nidle_exit_ms = 1000\nsteady_exit_ms = 1000\n[providers.aws]\nexternal_id_check = "off"\n'
 MAXIMUM = 8
 failures = []
 
