@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include "explain_words.hpp"
 #include "health_rules.hpp"
 
 #include <mayfly/detail/json_write.hpp>
@@ -73,8 +74,13 @@ inline std::pair<step_report::state, std::string> seen_at(health_step step, cons
     }
     switch (step) {
     case health_step::configured:
-        for (const auto& [id, g] : f.compute.groups)
-            say(id + ": " + (g.provider ? g.provider->type : "no provider"));
+        for (const auto& [id, g] : f.compute.groups) {
+            std::string group = id + ": " + (g.provider ? g.provider->type : "no provider");
+            for (const group_facts& seen : f.groups)
+                if (seen.id == id && seen.function)
+                    group += ' ' + seen.function->arn;
+            say(group + ", workers: " + limits_words(g.limits));
+        }
         return {well, words};
     case health_step::credentials:
         return asked ? std::pair{well, std::string{"the way to the function is open"}}

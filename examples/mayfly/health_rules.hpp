@@ -183,6 +183,11 @@ private:
     void judge(const group_facts& g, const mayfly::problem& p, bool error)
     {
         using enum health_cause;
+        // Whoever asks may have none, where the controller has.
+        const bool works = g.told && (g.told->fleet.live > 0 || g.told->totals.connected > 0);
+        if (p.field == "credentials" && works)
+            return found(own_credentials, "none are at hand here: " + p.value,
+                "the controller has its own, and its workers come; to be told more, give this command some too", ok);
         closed_ = closed_ || error;
         const std::string evidence = p.field + (p.value.empty() ? "" : " is " + p.value);
         const auto say = [&](health_cause n, std::optional<mayfly::standing> is = std::nullopt) {

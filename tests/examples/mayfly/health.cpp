@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
+#include "../../../examples/mayfly/health_report.hpp"
 #include "../../../examples/mayfly/health_rules.hpp"
 
 #include <doctest/doctest.h>
@@ -290,6 +291,13 @@ TEST_CASE("Each of the 27 causes is recognised")
                 reached(f).way.own = failed(mayfly::aws::errc::unknown_credentials, "no credentials were found");
             },
             standing::broken, "no credentials were found", "nothing has to change on the target's side"},
+        {own_credentials, "whoever asks has none, and the controller's workers come",
+            [](health_facts& f) {
+                reached(f) = {};
+                reached(f).way.own = failed(mayfly::aws::errc::unknown_credentials, "no credentials were found");
+                told(f).fleet.live = 1;
+            },
+            standing::ok, "none are at hand here", "the controller has its own"},
         {invoke_denied, "the policy lists the function and not its versions",
             [](health_facts& f) {
                 reached(f).invoke = failed(mayfly::aws::errc::access_denied, "not authorized");
@@ -545,4 +553,41 @@ TEST_CASE("A regional address tells the region, any other none")
     CHECK(examples::detail::region_of("us-east-1.aws.api.temporal.io") == "aws-us-east-1");
     for (const char* host : {"localhost", "orders.a2dd6.tmprl.cloud", ".aws.api.temporal.io", ""})
         CHECK_MESSAGE(examples::detail::region_of(host).empty(), host);
+}
+
+TEST_CASE("A report shows each step, and each cause with what was seen and what to do")
+{
+    health_facts f = healthy();
+    const health_report well{f, diagnose_health(f, known), standing::ok};
+    CHECK(to_text(well) == "orders/b7 in namespace default at localhost:7233: ok\n"
+                           "  configured  ok    default: aws-lambda " +
+                               arn +
+                               ":7, workers: without a maximum\n"
+                               "  credentials ok    the way to the function is open\n"
+                               "  function    ok    " +
+                               arn +
+                               ":7: Active, timeout 60 s\n"
+                               "  routing     ok    the version is current\n"
+                               "  bound       ok    orders (activity)\n"
+                               "  invoked     ok    workers poll\n"
+                               "  polling     ok    1 poller of this version\n"
+                               "  completing  ok    0 tasks wait, 0 a second are dispatched\n");
+
+    f.status = version_status::inactive;
+    f.routing = {};
+    health_report ill{f, diagnose_health(f, known), {}};
+    ill.is = standing_of(f, ill.found);
+    const std::string text = to_text(ill);
+    CHECK(text.find("  routing     WRONG 2 no work is routed to it\n") != text.npos);
+    CHECK(text.find("\n  2 no work is routed to it (misconfigured)\n    seen: the version is inactive") != text.npos);
+    std::string json;
+    mayfly::detail::json_writer to(json);
+    write_json(to, ill);
+    const auto read = mayfly::detail::read_json(json);
+    REQUIRE(read);
+    CHECK(read.root.find("standing")->text == "misconfigured");
+    CHECK(read.root.find("steps")->items.size() == 8);
+    CHECK(read.root.find("causes")->items.front().find("number")->number == 2);
+    CHECK(causes_text().find("27 the namespace is in another region than the function (degraded; configured)") !=
+          std::string::npos);
 }
