@@ -44,7 +44,7 @@ Exit status: 0 it is fit, 1 it is not, 2 the arguments are not usable.
 
 struct deploy_check_options {
     mayfly::provider_spec provider{.type = "aws-lambda"};
-    mayfly::aws::validation_options how{};
+    mayfly::aws::validation_options how{.dry_run = true};
     output_format output = output_format::text;
     bool help = false;
     std::string problem{};  ///< Why these arguments cannot be used; empty if they can.

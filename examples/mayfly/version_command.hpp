@@ -187,6 +187,10 @@ private:
 
     asio::awaitable<int> delete_version()
     {
+        // Servers delete what is not there too, and say that all is well.
+        auto [missing, before] = co_await deployments_.async_describe_version(given_.version, false, answer);
+        if (missing)
+            co_return refused(missing, before.status);
         auto [ec, r] = co_await deployments_.async_delete_version(given_.version, given_.skip_drainage, answer);
         co_return ec ? refused(ec, r.status) : told("deleted version " + name(), {{"done", "deleted"}});
     }

@@ -54,6 +54,11 @@ namespace asio = boost::asio;
             return "let a worker poll first, or give --allow-no-pollers; of a serverless version that never ran, "
                    "--ignore-missing-task-queues";
         return {};
+    case status_code::invalid_argument:
+        return s.message.find("compute provider") == s.message.npos
+                   ? ""
+                   : "a server takes only the providers that workercontroller.compute_providers.enabled lists there; "
+                     "mayfly's own are taken everywhere with --storage metadata";
     case status_code::aborted: return "somebody else changed it at the same time; look at it and try again";
     case status_code::unimplemented: return "the service does not know this call; it may be too old for it";
     default: return {};
@@ -74,7 +79,10 @@ protected:
     int refused(const error_code& ec, const mayfly::grpc::status& s) const
     {
         const std::string why = s.ok() ? ec.message() : temporal::describe(s);
-        std::string remedy = service_remedy(s, on_->options());
+        // Of a worker that it does not know a server says that there is no such namespace.
+        const bool no_worker =
+            given_.verb == worker_verb::describe_worker && s.code == mayfly::grpc::status_code::not_found;
+        std::string remedy = no_worker ? std::string() : service_remedy(s, on_->options());
         if (remedy.empty())
             remedy = worker_remedy(s, given_.verb);
         std::fprintf(stderr, "mayfly worker: %s%s%s\n", why.c_str(), remedy.empty() ? "" : "; ", remedy.c_str());

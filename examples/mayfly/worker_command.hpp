@@ -100,6 +100,10 @@ private:
 
     asio::awaitable<int> remove()
     {
+        // Servers delete what is not there too, and say that all is well.
+        auto [missing, before] = co_await deployments_.async_describe(given_.version.deployment, answer);
+        if (missing)
+            co_return refused(missing, before.status);
         auto [ec, r] = co_await deployments_.async_delete(given_.version.deployment, answer);
         co_return ec ? refused(ec, r.status) : told("deleted deployment " + name(), {{"done", "deleted"}});
     }
@@ -186,7 +190,7 @@ private:
         auto [ec, r] = co_await deployments_.async_set_current(given_.version, how, answer);
         if (ec)
             co_return refused(ec, r.status);
-        const auto& previous = r.value.previous ? r.value.previous : was.current;
+        const auto& previous = was.current;
         co_return told((given_.unversioned ? name() + ": workers without a version are" : name() + " is") +
                            " current now (before: " + (previous ? previous->build_id : "no version") + ')',
             {{"current", true}, {"previousBuildID", previous ? previous->build_id : ""}});
@@ -201,11 +205,11 @@ private:
         auto [ec, r] = co_await deployments_.async_set_ramping(to, share, how, answer);
         if (ec)
             co_return refused(ec, r.status);
-        const auto& previous = r.value.previous ? r.value.previous : was.ramping;
+        const auto& previous = was.ramping;
         std::array<char, 32> percent{};
         std::snprintf(percent.data(), percent.size(), "%g %%", static_cast<double>(share));
         const json::object more{{"rampPercentage", share}, {"previousBuildID", previous ? previous->build_id : ""},
-            {"previousPercentage", r.value.previous_percentage}};
+            {"previousPercentage", was.ramp_percentage}};
         const std::string before = " (before: " + (previous ? previous->build_id : "no version") + ')';
         if (given_.remove_ramp)
             co_return told(given_.version.deployment + " has no ramp now" + before, more);

@@ -64,7 +64,7 @@ struct worker_arguments {
     bool remove_ramp = false;
     bool skip_drainage = false;
     bool stats = false;
-    std::string controller{};  ///< Its address, like `http://127.0.0.1:9090`.
+    std::string controller{};  ///< Its address, like `http://127.0.0.1:7240`.
 
     compute_flags compute{};
     bool remove_compute = false;
@@ -177,7 +177,7 @@ inline constexpr std::array<worker_flag_entry, 24> worker_flags{{
     {"--allow-no-pollers", "", of_routing, "though nothing has polled as this version, or it does not exist"},
     {"--skip-drainage", "", of_deletion, "though pinned workflows may still need it"},
     {"--report-task-queue-stats", "", of_description, "with the numbers of its queues"},
-    {"--controller", "URL", of_description, "ask a running mayfly controller too, like http://127.0.0.1:9090"},
+    {"--controller", "URL", of_description, "ask a running mayfly controller too, like http://127.0.0.1:7240"},
     {"--remove", "", of_compute_update,
         "nothing starts workers for the version from now on; goes with no "
         "other flag but --storage, which then says from where"},

@@ -149,13 +149,10 @@ namespace examples {
             {"max_count", "maxInstances"}, {"initial_count", "initialInstances"},
             {"utilization_target", "utilizationTarget"}};
         if (g.scaler)
-            for (const auto& [key, value] : details_json(g.scaler->details)) {
-                const auto* const known =
-                    std::find_if(std::begin(named), std::end(named), [&](const auto& n) { return key == n.first; });
-                if (known != std::end(named))
-                    scaler[known->second] = value;
-                else
-                    scaler[key] = value;
+            for (const auto& field : details_json(g.scaler->details)) {
+                const auto* const known = std::find_if(
+                    std::begin(named), std::end(named), [&](const auto& n) { return field.key() == n.first; });
+                scaler[known != std::end(named) ? known->second : field.key()] = field.value();
             }
         if (!scaler.empty())
             group["scaler"] = std::move(scaler);
@@ -228,7 +225,8 @@ inline void print_rows(
             row.push_back(v == nullptr ? "-" : as_text(*v));
         }
     }
-    print_line(std::string("\n") + title);
+    if (*title != '\0')
+        print_line(std::string("\n") + title);
     print_table(std::move(rows));
 }
 

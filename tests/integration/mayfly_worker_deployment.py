@@ -395,6 +395,8 @@ def ends(mayfly):
     for name in ("b", "c"):
         mayfly.deployment("delete", "--name", name, said=f"deleted deployment {name}")
     mayfly.deployment("describe", "--name", "b", expected=REFUSED, said="list")
+    mayfly.deployment("delete", "--name", "b", expected=REFUSED, said="list")
+    mayfly.deployment("delete-version", *version("shop", "1"), expected=REFUSED, said="list")
 
 
 async def main():
