@@ -12,6 +12,7 @@
 #include <mayfly/aws/lambda_provider.hpp>
 #include <mayfly/aws/session.hpp>
 #include <mayfly/controller.hpp>
+#include <mayfly/error.hpp>
 #include <mayfly/temporal/connection.hpp>
 #include <mayfly/temporal/task_queue_source.hpp>
 #include <mayfly/temporal/version_registry.hpp>
@@ -76,6 +77,7 @@ public:
         std::vector<std::unique_ptr<group_view>> groups{};
         mayfly::uptime life = mayfly::never;  ///< How long a worker polls, as far as its function's settings tell.
         std::uint64_t taken = 0;              ///< Counts up whenever it is taken in anew.
+        std::shared_ptr<boost::asio::cancellation_signal> taking{};  ///< Ends that.
     };
 
     controlled_namespace(std::shared_ptr<controller_context> context, const namespace_settings& settings,
@@ -114,6 +116,9 @@ public:
     void stop()
     {
         stopped_ = true;
+        for (auto& [version, e] : entries_)
+            if (const auto taking = std::exchange(e.taking, nullptr))
+                taking->emit(boost::asio::cancellation_type::terminal);
         watch_.emit(boost::asio::cancellation_type::terminal);
         run_.emit(boost::asio::cancellation_type::terminal);
     }
@@ -208,8 +213,10 @@ private:
             let_go(e);
             e.taken = ++takes_;
             tell(level::info, "version is driven", r, {});
-            boost::asio::co_spawn(
-                on_->get_executor(), take_in(r.version, e.taken), [self = shared_from_this()](std::exception_ptr) {});
+            e.taking = std::make_shared<boost::asio::cancellation_signal>();
+            boost::asio::co_spawn(on_->get_executor(), take_in(r.version, e.taken),
+                boost::asio::bind_cancellation_slot(
+                    e.taking->slot(), [self = shared_from_this(), kept = e.taking](std::exception_ptr) {}));
             return;
         }
         if (before.status != r.status) {
@@ -238,6 +245,8 @@ private:
         e.handle = {};
         e.life = mayfly::never;
         e.taken = 0;
+        if (const auto taking = std::exchange(e.taking, nullptr))
+            taking->emit(boost::asio::cancellation_type::terminal);
     }
 
     void set_policies(entry& e)
@@ -270,19 +279,33 @@ private:
         for (const auto& [id, group] : entries_[version].record.compute.config.groups)
             targets.push_back(target_of(version, id, *group.provider));
         mayfly::queue_reading seen;
-        for (int tries = 0; tries < 3; ++tries) {
-            auto reading = source_.async_read(targets[0], controller_.now(), asio::as_tuple(asio::use_awaitable));
+        for (std::chrono::seconds pause{1};; pause = std::min(2 * pause, std::chrono::seconds{30})) {
+            const mayfly::uptime asked = controller_.now();
+            auto reading = source_.async_read(targets[0], asked, asio::as_tuple(asio::use_awaitable));
             auto [ec, r] = co_await std::move(reading);
             if (wanted(version, taken) == nullptr)
                 co_return;
+            // A sample is told once: what was told with half a reading goes with the whole one.
+            for (std::size_t i = 0; i < r.stats.size(); ++i)
+                if (!r.stats[i])
+                    r.stats[i] = seen.stats[i];
             seen = std::move(r);
-            if (!ec)
+            // One that may never be read is driven all the same; any other is worth the wait.
+            if (ec ? mayfly::condition_of(ec) == mayfly::condition::permanent
+                   : tells_all(seen, controller_.now() - asked))
                 break;
-            asio::steady_timer pause(on_->get_executor(), std::chrono::seconds(1));
-            co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
+            asio::steady_timer timer(on_->get_executor(), pause);
+            co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
         }
         if (entry* const e = wanted(version, taken))
             add(*e, targets, seen);
+    }
+
+    /// Not if there was no room for a reading, or for its pollers: those are driven last that have the least to do.
+    static bool tells_all(const mayfly::queue_reading& r, mayfly::uptime took)
+    {
+        const bool bound = std::any_of(r.stats.begin(), r.stats.end(), [](const auto& q) { return q.has_value(); });
+        return r.workers_complete || (!bound && took < mayfly::temporal::task_queue_source::longest_read / 2);
     }
 
     void add(entry& e, const std::vector<std::shared_ptr<const mayfly::launch_target>>& targets,
@@ -326,7 +349,7 @@ private:
     boost::asio::awaitable<void> learn_life(mayfly::deployment_version version, std::uint64_t taken)
     {
         const entry* const asks = wanted(version, taken);
-        if (asks == nullptr || asks->life != mayfly::never || !receives_work(asks->record.status))
+        if (asks == nullptr || asks->life != mayfly::never || asks->record.status == mayfly::version_status::drained)
             co_return;
         auto asked = shortest_life(context_->aws, context_->settings.aws, asks->record.compute.config);
         const mayfly::uptime life = co_await std::move(asked);
