@@ -3,6 +3,7 @@
 
 #include "run_view.hpp"
 
+#include <mayfly/temporal/arrivals.hpp>
 #include <mayfly/temporal/client.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -32,15 +33,22 @@ namespace quickstart {
 
 class burst {
 public:
-    burst(boost::asio::any_io_executor executor, std::uint16_t port, mayfly::deployment_version version,
-        std::string task_queue, run_view& view)
+    burst(boost::asio::any_io_executor executor, const mayfly::temporal::connection_options& to,
+        mayfly::deployment_version version, std::string task_queue, run_view& view)
         : timer_(executor),
-          client_(connect(executor, port)),
-          observer_(connect(executor, port)),
+          client_(std::make_shared<mayfly::temporal::connection>(executor, to)),
+          observer_(std::make_shared<mayfly::temporal::connection>(executor, to)),
           version_(std::move(version)),
           task_queue_(std::move(task_queue)),
           view_(&view)
     {}
+
+    /// Tells of each task that the service has accepted, to who takes `settling` to hear of a new current version.
+    void report_starts_to(mayfly::temporal::start_listener listener, std::chrono::milliseconds settling)
+    {
+        client_.report_starts_to(std::move(listener));
+        settling_ = settling;
+    }
 
     /// From the first worker, which makes its version known, until all tasks are done and nobody works any more. Why
     /// not, in words; empty if all went well.
@@ -63,6 +71,7 @@ private:
     {
         boost::asio::co_spawn(timer_.get_executor(), look(), boost::asio::detached);
         co_await until([this] { return view_->workers() == 0; });
+        co_await sleep(settling_);
         view_->say("the version is current, and nobody is up; now 300 tasks come at once");
         for (int i = 0; i < 300; ++i)
             boost::asio::co_spawn(timer_.get_executor(), task(i), boost::asio::detached);
@@ -77,20 +86,13 @@ private:
         co_await until([this] { return !looking_; });
     }
 
-    static std::shared_ptr<mayfly::temporal::connection> connect(
-        boost::asio::any_io_executor executor, std::uint16_t port)
-    {
-        mayfly::temporal::connection_options to;
-        to.target = {false, "127.0.0.1", port};
-        return std::make_shared<mayfly::temporal::connection>(std::move(executor), std::move(to));
-    }
-
     /// A version can be routed to once a worker of it has polled.
     awaitable<void> make_current()
     {
         namespace temporal = mayfly::temporal;
+        using mayfly::grpc::status_code;
         temporal::api::SetWorkerDeploymentCurrentVersionRequest request;
-        request.set_namespace_("default");
+        request.set_namespace_(observer_->options().name_space);
         request.set_deployment_name(version_.deployment);
         request.set_build_id(version_.build_id);
         for (int tries = 0; tries < 400; ++tries) {
@@ -100,7 +102,8 @@ private:
             if (!ec)
                 co_return;
             words_ = "the version cannot be made current: " + temporal::describe(reply.status);
-            if (reply.status.code != mayfly::grpc::status_code::not_found)
+            const auto code = reply.status.code;
+            if (code != status_code::not_found && code != status_code::failed_precondition)
                 co_return;
             co_await sleep(std::chrono::milliseconds(20));
             words_.clear();
@@ -146,7 +149,7 @@ private:
         namespace temporal = mayfly::temporal;
         looking_ = true;
         temporal::api::DescribeTaskQueueRequest request;
-        request.set_namespace_("default");
+        request.set_namespace_(observer_->options().name_space);
         request.mutable_task_queue()->set_name(task_queue_);
         request.set_task_queue_type(temporal::api::enums::TASK_QUEUE_TYPE_ACTIVITY);
         request.set_report_stats(true);
@@ -184,9 +187,18 @@ private:
     run_view* view_;
     std::minstd_rand random_{2024};
     std::string words_{};
+    std::chrono::milliseconds settling_{0};
     bool looking_ = false;
     bool over_ = false;
 };
+
+/// A service of this machine.
+[[nodiscard]] inline mayfly::temporal::connection_options at(std::uint16_t port)
+{
+    mayfly::temporal::connection_options to;
+    to.target = {false, "127.0.0.1", port};
+    return to;
+}
 
 [[nodiscard]] inline int sorry(const std::string& words)
 {
@@ -196,10 +208,13 @@ private:
 
 /// The whole show, on `io`; `end` lets go of everything else that is on it. The program's exit status.
 template <class End>
-[[nodiscard]] int show(boost::asio::io_context& io, std::uint16_t port, const mayfly::deployment_version& version,
-    run_view& view, const std::filesystem::path& picture, End end)
+[[nodiscard]] int show(boost::asio::io_context& io, const mayfly::temporal::connection_options& to,
+    const mayfly::deployment_version& version, run_view& view, const std::filesystem::path& picture, End end,
+    mayfly::temporal::start_listener on_start = {})
 {
-    burst tasks(io.get_executor(), port, version, "orders", view);
+    burst tasks(io.get_executor(), to, version, "orders", view);
+    if (on_start)
+        tasks.report_starts_to(std::move(on_start), std::chrono::seconds(2));
     std::string failure = "it was not brought to its end";
     boost::asio::co_spawn(io, tasks.run(), [&](const std::exception_ptr& thrown, std::string words) {
         if (thrown)

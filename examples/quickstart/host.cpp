@@ -52,7 +52,7 @@ int main(int, char** argv)
     version = controller->add({.groups = {{policy, target}}});
     asio::cancellation_signal stop;
     controller->async_run(asio::bind_cancellation_slot(stop.slot(), asio::detached));
-    return quickstart::show(io, service.port(), target->version, view, here / "quickstart.svg", [&] {
+    return quickstart::show(io, quickstart::at(service.port()), target->version, view, here / "quickstart.svg", [&] {
         stop.emit(asio::cancellation_type::terminal);
         lambda->async_stop(asio::detached);
         service.async_stop(asio::detached);
