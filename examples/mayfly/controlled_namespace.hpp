@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include "controller_context.hpp"
 #include "controller_group.hpp"
 #include "controller_log.hpp"
 #include "controller_provider.hpp"
 #include "controller_scaler.hpp"
 #include "controller_status.hpp"
-#include "flight_file.hpp"
 #include "flight_record.hpp"
 
 #include <mayfly/aws/lambda_provider.hpp>
-#include <mayfly/aws/session.hpp>
 #include <mayfly/controller.hpp>
 #include <mayfly/error.hpp>
 #include <mayfly/temporal/connection.hpp>
@@ -36,26 +35,6 @@
 #include <vector>
 
 namespace examples {
-
-/// What all namespaces of a program share.
-struct controller_context {
-    controller_settings settings{};
-    controller_log log{};
-    std::shared_ptr<mayfly::aws::default_session> aws{};
-    std::optional<flight_file> record{};
-    bool record_fails = false;
-
-    /// A line for the record, if one is kept. That it cannot be written is said once, until it can.
-    void note(const flight_entry& e)
-    {
-        if (!record)
-            return;
-        const bool failed = !record->write(to_flight_line(e));
-        if (failed && !record_fails)
-            log(controller_log::level::error, "the record cannot be written", {{"file", settings.record.file}});
-        record_fails = failed;
-    }
-};
 
 /** The core's controller at work in one namespace: the registry's versions go in, the source's readings, and Lambda
    does what it decides. Lives from the moment that this replica leads to the moment that it does not.
