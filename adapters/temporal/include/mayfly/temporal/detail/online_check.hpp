@@ -11,6 +11,8 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -24,8 +26,8 @@
 
 namespace mayfly::temporal::detail {
 
-/// What the check finds, or nothing if it found no answer in time or was cancelled.
-[[nodiscard]] inline boost::asio::awaitable<std::optional<findings>> ask_online(
+/// What the check finds, or nothing if it found no answer in time; `operation_aborted` if this was cancelled.
+[[nodiscard]] inline boost::asio::awaitable<http::outcome<std::optional<findings>>> ask_online(
     online_check check, deployment_version version, compute_config config, std::chrono::milliseconds within)
 {
     namespace asio = boost::asio;
@@ -49,7 +51,7 @@ namespace mayfly::temporal::detail {
     http::spawn<findings>(executor, std::move(body),
         asio::bind_cancellation_slot(state->stop.slot(), [state](const boost::system::error_code& ec, findings found) {
             state->ended = true;
-            if (!ec)
+            if (!ec && !state->late)
                 state->found = std::move(found);
             state->over.cancel();
         }));
@@ -57,6 +59,8 @@ namespace mayfly::temporal::detail {
     if (!state->ended)
         co_await state->over.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
     if (!state->ended) {
+        const auto ours = co_await asio::this_coro::cancellation_state;
+        const bool cancelled = ours.cancelled() != asio::cancellation_type::none;
         // Its time is over, or ours: it has to be through before what it was given goes.
         co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
         state->late = true;
@@ -64,9 +68,11 @@ namespace mayfly::temporal::detail {
         state->stop.emit(asio::cancellation_type::terminal);
         if (!state->ended)
             co_await state->over.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+        if (cancelled)
+            co_return http::outcome<std::optional<findings>>{asio::error::operation_aborted, {}};
         co_await asio::this_coro::reset_cancellation_state(http::detail::any_as_terminal{});
     }
-    co_return state->found;
+    co_return http::outcome<std::optional<findings>>{{}, std::move(state->found)};
 }
 
 }  // namespace mayfly::temporal::detail

@@ -354,11 +354,11 @@ private:
     {
         namespace asio = boost::asio;
         co_await asio::this_coro::throw_if_cancelled(false);
-        const auto found = co_await ask_online(
+        const auto asked = co_await ask_online(
             self->options_.check, v, config, std::chrono::milliseconds(self->options_.check_within));
-        const auto state = co_await asio::this_coro::cancellation_state;
-        if (state.cancelled() != asio::cancellation_type::none)
+        if (asked.ec)
             co_return http::outcome<std::monostate>{};
+        const auto& found = asked.value;
         validation_record record;
         record.error = found ? to_string(without_secrets(found->errors))
                              : "could not be verified: no answer within " +

@@ -135,8 +135,9 @@ public:
 
         const bool has_one = result.before.kept_in != compute_storage::none;
         update_plan plan;
-        // A version may come without a configuration, if none is asked for.
-        if (!(how.create_version && change.change.empty() && change.remove.empty()))
+        // A version may come without a configuration, and a configuration move as it is.
+        const bool as_it_is = how.create_version || (has_one && how.storage != storage_choice::automatic);
+        if (!(as_it_is && change.change.empty() && change.remove.empty()))
             plan = plan_update(has_one ? &result.before.compute : nullptr, change, options_.known);
         result.what = plan.what;
         result.found = {without_secrets(plan.found.errors), without_secrets(plan.found.warnings)};
@@ -151,8 +152,10 @@ public:
 
         const compute_storage to = place_for(result.before, plan, how.storage);
         const bool moves = has_one && to != result.before.kept_in;
-        if (plan.what == update_plan::verdict::nothing && moves)
+        if (plan.what == update_plan::verdict::nothing && moves) {
+            result.what = update_plan::verdict::change;
             plan.record = result.before.compute;
+        }
         const bool stores =
             moves || plan.what == update_plan::verdict::create || plan.what == update_plan::verdict::change;
         if (stores && to == compute_storage::server && how.storage == storage_choice::server) {
@@ -161,11 +164,11 @@ public:
                 co_return refused(grpc::status_code::invalid_argument, std::move(unfit), std::move(result));
         }
         if (stores && options_.check) {
-            const auto found = co_await ask_online(
+            const auto asked = co_await ask_online(
                 options_.check, version, plan.record.config, std::chrono::milliseconds(options_.check_within));
-            const auto state = co_await boost::asio::this_coro::cancellation_state;
-            if (state.cancelled() != boost::asio::cancellation_type::none)
-                co_return failed<put_result>(boost::asio::error::operation_aborted, {});
+            if (asked.ec)
+                co_return failed<put_result>(asked.ec, {});
+            const auto& found = asked.value;
             if (!found)
                 co_return refused(grpc::status_code::deadline_exceeded,
                     problems{{"provider", "",
