@@ -346,8 +346,45 @@ TEST_CASE("pollers: another version's are only told if we started them")
     CHECK(j.verdict(10s) == verdicts{{"r1@arn:f:1", true}});
     j.see(11s, {});
     CHECK_MESSAGE(j.verdict(11s, {}, false).size() == 1, "not all was shown");
-    CHECK(j.verdict(11s).empty());
+    CHECK_MESSAGE(j.verdict(85s, {}, false).size() == 1, "nor was it now");
+    CHECK(j.verdict(85s).empty());
     CHECK(j.judge.empty());
+}
+
+TEST_CASE("pollers: who is not listed is not dead for that")
+{
+    const char* const mine = "r1@arn:f:1";
+    const auto says = [&](worker_status s, std::optional<wall_clock_time> beat = {}) {
+        return std::vector<worker_word>{{.identity = mine, .status = s, .beat = beat, .version = ours}};
+    };
+    struct row {
+        const char* why;
+        std::vector<worker_word> words;
+        uptime now;
+        verdicts expected;
+    };
+    const row rows[] = {
+        {"the server has restarted, and lists nobody yet", {}, 101s, {{mine, true}}},
+        {"it would have polled again", {}, 175s, {}},
+        {"it has said that it works, and is too busy to poll", says(worker_status::running, wall(99s)), 200s,
+            {{mine, true}}},
+        {"and would have said so again", says(worker_status::running, wall(99s)), 230s, {}},
+        {"it has said goodbye", says(worker_status::shut_down), 101s, {}},
+    };
+    for (const row& r : rows) {
+        judged j;
+        j.see(100s, {poller(mine, 100s)});
+        j.verdict(100s, r.words);
+        j.see(r.now, {});
+        CHECK_MESSAGE(j.verdict(r.now) == r.expected, r.why);
+    }
+    judged j;
+    j.see(100s, {poller(mine, 100s)});
+    j.verdict(100s, says(worker_status::shut_down));
+    j.see(101s, {poller(mine, 100s)});
+    CHECK_MESSAGE(!j.verdict(101s).at(mine), "what it said stays true when it is not told again");
+    j.see(110s, {poller(mine, 109s)});
+    CHECK_MESSAGE(j.verdict(110s).at(mine), "until the platform repeats it");
 }
 
 TEST_CASE("pollers: a worker that tells of itself needs no queue to be seen")

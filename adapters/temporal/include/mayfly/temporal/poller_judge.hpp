@@ -84,7 +84,7 @@ public:
 
         @param words     what workers tell of themselves, whichever version they are of
         @param function  the part behind the `@` of the identities of our workers; empty if it is not known
-        @param complete  all queues of the version were shown: whoever was not is forgotten
+        @param complete  all queues of the version were shown: whoever was not, and is not alive, is forgotten
     */
     [[nodiscard]] std::vector<queue_reading::poller> judge(const deployment_version& version,
         std::span<const worker_word> words, std::string_view function, wall_bridge& clock, uptime now, bool complete,
@@ -96,15 +96,16 @@ public:
         for (auto at = lives_.begin(); at != lives_.end();) {
             life& l = at->second;
             const bool listed = l.read_at == now || l.told_at == now;
-            if (complete && !listed) {
+            const bool ours = is_of(at->first, function);
+            const bool alive = is_alive(l, ours, now, rules);
+            // A server that has restarted lists nobody until they poll again.
+            if (complete && !listed && !alive) {
                 at = lives_.erase(at);
                 continue;
             }
-            const bool ours = is_of(at->first, function);
             // Another version's worker is only of interest if we started it.
             if (ours || l.version == version)
-                out.push_back(
-                    {at->first, l.first_seen, l.last_seen, is_alive(l, ours, now, rules), l.busy, l.slots, l.version});
+                out.push_back({at->first, l.first_seen, l.last_seen, alive, l.busy, l.slots, l.version});
             ++at;
         }
         return out;
@@ -180,14 +181,12 @@ private:
 
     [[nodiscard]] static bool is_alive(const life& l, bool ours, uptime now, const poller_rules& rules) noexcept
     {
-        const bool told = l.told_at == now;
-        // One that says so has polled for the last time, whatever it still has to do.
-        if (told && has_ended(l.status))
+        // One that says so has polled for the last time, whatever it still has to do; unless it is repeated.
+        if (has_ended(l.status) && (l.told_at == now || l.last_seen <= l.told_at))
             return false;
         if (ours && now - l.first_seen >= rules.longest_lifetime)
             return false;
-        return later(l.last_seen, rules.longest_silence) > now ||
-               (told && later(l.beat_at, rules.longest_unheard) > now);
+        return later(l.last_seen, rules.longest_silence) > now || later(l.beat_at, rules.longest_unheard) > now;
     }
 
     std::map<std::string, life, std::less<>> lives_{};
