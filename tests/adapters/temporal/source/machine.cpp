@@ -288,6 +288,22 @@ TEST_CASE("a burst on a server that repeats its numbers: all served, and nothing
     }
 }
 
+TEST_CASE("workers that came and left keep their share of the sample they were started for")
+{
+    world w({.startup = 100ms, .service = 50ms, .idle_exit = 100ms});
+    w.run_until(10s);
+    w.queue.sample.reset();
+    w.submit(10);
+    while (w.queue.workers.empty())
+        w.run_until(w.now + 100ms);
+    w.run_until(w.now + 2s);
+    REQUIRE(w.queue.done == 10);
+    w.queue.workers.clear();  // and are listed no more
+    w.read();
+    CHECK(w.seen.pollers.empty());
+    CHECK(w.seen.believed(w.now)[1]->backlog == 0);
+}
+
 TEST_CASE("two tasks close to each other, and a trickle, on such a server")
 {
     world w;

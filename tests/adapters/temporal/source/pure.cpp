@@ -232,6 +232,17 @@ TEST_CASE("statistics: what came since has taken its share, and what was reporte
     CHECK_MESSAGE(backlog_of(m.believed(15s, 1, came)) == 3U, "the next sample knows all that");
 }
 
+TEST_CASE("statistics: since when a sample is told")
+{
+    stats_memory m;
+    CHECK_FALSE(m.told_since());
+    m.take({queue("q", 5, 2s)}, 10s, 5s);
+    m.take({queue("q", 5, 2s), {"q", task_type::workflow, mayfly::temporal::queue_stats(), {}}}, 15s, 5s);
+    CHECK(m.told_since() == 10s);
+    m.take({queue("q", 5, 7s), {"q", task_type::workflow, mayfly::temporal::queue_stats(), {}}}, 20s, 5s);
+    CHECK(m.told_since() == 20s);
+}
+
 TEST_CASE("statistics: rates of a queue that came into being just now are no rates")
 {
     stats_memory m;
@@ -436,6 +447,22 @@ TEST_CASE("pollers: who came since a sample")
     CHECK(j.judge.came_since(10s, ours) == 1);
     CHECK(j.judge.came_since(6s, ours) == 2);
     CHECK(j.judge.came_since(20s, ours) == 0);
+}
+
+TEST_CASE("pollers: who came and has left came all the same")
+{
+    judged j;
+    j.see(20s, {poller("r1@arn:f:1", 15s), poller("r2@arn:f:1", 5s), poller("x", 18s, other)});
+    j.verdict(20s);
+    j.see(200s, {});
+    CHECK(j.verdict(200s).empty());
+    CHECK(j.judge.empty());
+    CHECK(j.judge.came_since(10s, ours) == 1);
+    CHECK(j.judge.came_since(4s, ours) == 2);
+    j.judge.forget_until(10s);
+    CHECK_MESSAGE(j.judge.came_since(4s, ours) == 1, "nobody asks for what was before the last sample");
+    j.judge.forget_until(20s);
+    CHECK(j.judge.came_since(4s, ours) == 0);
 }
 
 TEST_CASE("pollers: no more are remembered than may be")

@@ -100,6 +100,8 @@ public:
             const bool alive = is_alive(l, ours, now, rules);
             // A server that has restarted lists nobody until they poll again.
             if (complete && !listed && !alive) {
+                if ((!l.version || *l.version == version) && left_.size() < rules.most)
+                    left_.push_back(l.first_seen);
                 at = lives_.erase(at);
                 continue;
             }
@@ -111,12 +113,20 @@ public:
         return out;
     }
 
-    /// How many workers of this version have come after `at`.
+    /// How many workers of this version have come after `at`, those included that have left again.
     [[nodiscard]] std::uint32_t came_since(uptime at, const deployment_version& version) const noexcept
     {
-        return static_cast<std::uint32_t>(std::count_if(lives_.begin(), lives_.end(), [&](const auto& one) {
-            return one.second.first_seen > at && (!one.second.version || *one.second.version == version);
-        }));
+        const auto left = std::count_if(left_.begin(), left_.end(), [&](uptime came) { return came > at; });
+        return static_cast<std::uint32_t>(left) +
+               static_cast<std::uint32_t>(std::count_if(lives_.begin(), lives_.end(), [&](const auto& one) {
+                   return one.second.first_seen > at && (!one.second.version || *one.second.version == version);
+               }));
+    }
+
+    /// Nobody will ask who came until `at` any more.
+    void forget_until(uptime at)
+    {
+        std::erase_if(left_, [&](uptime came) { return came <= at; });
     }
 
     [[nodiscard]] bool empty() const noexcept { return lives_.empty(); }
@@ -190,6 +200,7 @@ private:
     }
 
     std::map<std::string, life, std::less<>> lives_{};
+    std::vector<uptime> left_{};  // when those came that have been forgotten since
 };
 
 }  // namespace mayfly::temporal

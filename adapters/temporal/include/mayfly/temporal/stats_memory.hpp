@@ -111,6 +111,16 @@ public:
         return out;
     }
 
+    /// When the oldest sample came of those that are believed.
+    [[nodiscard]] std::optional<uptime> told_since() const noexcept
+    {
+        std::optional<uptime> out;
+        for (std::size_t i = 0; i < told_.size(); ++i)
+            if (told_[i] && (!out || told_at_[i] < *out))
+                out = told_at_[i];
+        return out;
+    }
+
     [[nodiscard]] std::size_t bytes() const noexcept { return sizeof(*this) + samples_.capacity() * sizeof(sample); }
 
 private:

@@ -101,6 +101,8 @@ struct source_version {
             backlogged = backlogged || (q.stats && q.stats->backlog > 0);
         }
         stats.take(d.queues, now, cached_for);
+        if (const auto since = stats.told_since())
+            pollers.forget_until(*since);
     }
 };
 
