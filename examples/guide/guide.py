@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: BSL-1.0
 """The guide, from a worker's code to a version that has drained: real programs, one after the other.
 
-usage: guide.py --programs FOLDER --work FOLDER [--source FILE] [--server ADDRESS | --server-program PATH] [--quick]
+usage: guide.py --programs FOLDER --workers FOLDER --work FOLDER [--server ADDRESS | --server-program PATH] [--quick]
 
-  --programs FOLDER        where mayfly, local_lambda, guide_worker_1 and guide_worker_2 are
+  --programs FOLDER        where mayfly and local_lambda are
+  --workers FOLDER         where guide_worker_1 and guide_worker_2 are, fully static
   --work FOLDER            what is made on the way goes there, the transcript too; an older one is removed
   --server ADDRESS         a Temporal server that runs already
   --server-program PATH    one to run here (tests/temporal_server); with neither, the embedded service of `mayfly dev`
@@ -194,7 +195,7 @@ class Guide:
             self.say.step("Build and package it")
             self.say.text("""./dev package PROGRAM builds a program of examples/ the way Lambda starts it, fully static, and does
                           this:""")
-        self.mayfly("package", "--bootstrap", str(self.programs / f"guide_worker_{number}"), "--config", "temporal.toml",
+        self.mayfly("package", "--bootstrap", str(pathlib.Path(self.given.workers).resolve() / f"guide_worker_{number}"), "--config", "temporal.toml",
                     "--output", archive)
         # What Lambda does with it.
         code = self.work / f"code-{number}"
@@ -445,6 +446,7 @@ class Guide:
 def main():
     reader = argparse.ArgumentParser()
     reader.add_argument("--programs", required=True)
+    reader.add_argument("--workers", required=True)
     reader.add_argument("--work", required=True)
     reader.add_argument("--server")
     reader.add_argument("--server-program")
