@@ -119,6 +119,7 @@ class Guide:
     def __init__(self, given):
         self.given = given
         self.programs, self.work = pathlib.Path(given.programs).resolve(), pathlib.Path(given.work).resolve()
+        self.workers = pathlib.Path(given.workers).resolve()
         shutil.rmtree(self.work, ignore_errors=True)
         self.work.mkdir(parents=True)
         self.say = Transcript(self.work / "transcript.txt")
@@ -138,7 +139,7 @@ class Guide:
     def mayfly(self, *arguments, quiet=False):
         """Runs and shows one command of mayfly; what it said."""
         shown = "mayfly " + " ".join(f"'{a}'" if re.search(r"[\s\"*]", a) else a for a in arguments)
-        shown = shown.replace(f"{self.programs}/", "")
+        shown = shown.replace(f"{self.programs}/", "").replace(f"{self.workers}/", "")
         if len(shown) > 100:
             shown = re.sub(r" --", r" \\\n        --", shown)
         if not quiet:
@@ -195,7 +196,7 @@ class Guide:
             self.say.step("Build and package it")
             self.say.text("""./dev package PROGRAM builds a program of examples/ the way Lambda starts it, fully static, and does
                           this:""")
-        self.mayfly("package", "--bootstrap", str(pathlib.Path(self.given.workers).resolve() / f"guide_worker_{number}"), "--config", "temporal.toml",
+        self.mayfly("package", "--bootstrap", str(self.workers / f"guide_worker_{number}"), "--config", "temporal.toml",
                     "--output", archive)
         # What Lambda does with it.
         code = self.work / f"code-{number}"
