@@ -232,6 +232,26 @@ TEST_CASE("statistics: what came since has taken its share, and what was reporte
     CHECK_MESSAGE(backlog_of(m.believed(15s, 1, came)) == 3U, "the next sample knows all that");
 }
 
+TEST_CASE("statistics: a backlog that may be older than the starts of another controller is not told")
+{
+    stats_memory m;
+    CHECK_FALSE(backlog_of(m.take({queue("q", 5, 1s)}, 10s, 5s, true)));
+    CHECK_FALSE(backlog_of(m.believed(10s, 1, nobody)));
+    CHECK_MESSAGE(!m.may_have_news(12s, 5s), "it is known all the same");
+    CHECK_FALSE(backlog_of(m.take({queue("q", 5, 1s)}, 12s, 5s, true)));
+    CHECK_FALSE(backlog_of(m.believed(12s, 1, nobody)));
+    CHECK_MESSAGE(backlog_of(m.take({queue("q", 3, 6s)}, 13s, 5s, true)) == 3U, "the next one is younger");
+    CHECK(backlog_of(m.believed(13s, 1, nobody)) == 3U);
+
+    stats_memory empty;
+    CHECK_MESSAGE(backlog_of(empty.take({queue("q", 0, 0s)}, 10s, 5s, true)) == 0U, "nobody started any for this");
+    stats_memory two;
+    const version_queue flow{"q", task_type::workflow, mayfly::temporal::queue_stats(), {}};
+    const auto told = two.take({queue("q", 5, 1s), flow}, 10s, 5s, true);
+    CHECK_FALSE(backlog_of(told));
+    CHECK(backlog_of(told, task_type::workflow) == 0U);
+}
+
 TEST_CASE("statistics: since when a sample is told")
 {
     stats_memory m;

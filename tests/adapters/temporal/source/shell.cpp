@@ -184,10 +184,9 @@ std::optional<std::uint64_t> backlog(const queue_reading& r)
 TEST_CASE("source: a description counts once, and its queues are asked alone until the next can have news")
 {
     world w;
-    w.there.backlog = 3;
     const auto first = w.read();
     CHECK(!first->ec);
-    CHECK(backlog(first->reading) == 3U);
+    CHECK(backlog(first->reading) == 0U);
     REQUIRE(first->reading.workers.size() == 1);
     CHECK(first->reading.workers[0].identity == "r1@f");
     CHECK(first->reading.workers[0].version == deployment_version{"shop", "1"});
@@ -199,6 +198,23 @@ TEST_CASE("source: a description counts once, and its queues are asked alone unt
     CHECK(load.deployment_reads == 1);
     CHECK(load.queue_reads >= 2);
     CHECK(load.versions == 1);
+}
+
+TEST_CASE("source: what another controller may have started workers for just now is waited out")
+{
+    struct row {
+        const char* why;
+        uptime cached_for;
+        std::optional<std::uint64_t> told;
+    };
+    for (const row& r : {row{"an old sample", 5s, std::nullopt}, row{"samples are of now", 0s, 3}}) {
+        world w({.stats_cached_for = r.cached_for});
+        w.there.backlog = 3;
+        CHECK_MESSAGE(backlog(w.read()->reading) == r.told, r.why);
+        const auto again = w.read();
+        CHECK_MESSAGE(backlog(again->reading) == r.told, r.why);
+        CHECK_MESSAGE(again->reading.workers_complete, r.why);
+    }
 }
 
 TEST_CASE("source: what cannot be read is told once, with what to do, and is read again")

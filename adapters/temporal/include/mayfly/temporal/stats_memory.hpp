@@ -36,12 +36,17 @@ public:
         return !heard_ || cached_for <= uptime::zero() || now >= later(heard_at_, cached_for);
     }
 
-    /// The news in a description that came at `now`; types without any are absent.
-    by_type take(const std::vector<version_queue>& queues, uptime now, uptime cached_for)
+    /** The news in a description that came at `now`; types without any are absent.
+
+        @param settling  another controller may have seen the first sample of a queue, and have started workers for its
+                         backlog: the next one is waited for
+    */
+    by_type take(const std::vector<version_queue>& queues, uptime now, uptime cached_for, bool settling = false)
     {
         by_type out;
         std::array<bool, all_task_types.size()> repeated{};
         std::array<bool, all_task_types.size()> is_news{};
+        std::array<bool, all_task_types.size()> withheld{};
         std::vector<sample> all;
         all.reserve(queues.size());
         for (const version_queue& q : queues) {
@@ -57,11 +62,12 @@ public:
             } else {
                 is_news[type] = true;
             }
+            withheld[type] = withheld[type] || (settling && before == nullptr && q.stats->backlog > 0);
             add(out[type], *q.stats, now - s.first < young);
             all.push_back(s);
         }
         for (std::size_t i = 0; i < out.size(); ++i)
-            if (repeated[i] || !is_news[i])
+            if (repeated[i] || withheld[i] || !is_news[i])
                 out[i].reset();
         // What was not told for a repeated number beside it is still news the next time.
         for (sample& s : all) {

@@ -48,8 +48,10 @@ public:
     /** `void(error_code, queue_reading)`. Cancellation (terminal, partial or total) abandons it.
 
         Statistics are of the server's last sample, less what workers that came since have taken, and with what was
-       pushed since; a type that was never told of is absent. Pollers are complete where they were read. A reading whose
-       turn does not come for long reads nothing, and keeps its place in line.
+       pushed since; a type that was never told of is absent. For the first `stats_cached_for` of a source's life that
+       is also one with a backlog: whoever drove the version before may have started workers for it. Pollers are
+       complete where they were read. A reading whose turn does not come for long reads nothing, and keeps its place in
+       line.
     */
     template <class Token>
     auto async_read(std::shared_ptr<const launch_target> target, uptime now, Token&& token)

@@ -410,7 +410,9 @@ private:
             out->ec = made.ec;
             said = std::move(made.status);
             if (!out->ec) {
-                v->learn(made.value, me->now(), me->options_.stats_cached_for);
+                const uptime kept = me->options_.stats_cached_for;
+                const bool settling = std::chrono::steady_clock::now() - me->made_at_ < kept;
+                v->learn(made.value, me->now(), kept, settling);
                 me->arrivals_.learn(made.value);
             }
         }
@@ -503,7 +505,8 @@ private:
     std::vector<std::uint32_t> free_{};
     std::map<deployment_version, std::uint32_t> by_name_{};
     std::deque<std::pair<uptime, std::uint32_t>> turns_{};  // until when somebody waits, soonest first
-    std::chrono::steady_clock::time_point began_{};
+    const std::chrono::steady_clock::time_point made_at_ = std::chrono::steady_clock::now();
+    std::chrono::steady_clock::time_point began_ = made_at_;
     uptime swept_at_{};
     uptime wake_at_ = never;
     std::optional<uptime> told_limit_at_{};

@@ -87,8 +87,8 @@ struct source_version {
         return stats.believed(now, slots, [this](uptime at) { return pollers.came_since(at, target->version); });
     }
 
-    /// Takes in a description that came at `now`.
-    void learn(const version_description& d, uptime now, uptime cached_for)
+    /// Takes in a description that came at `now`. `settling`: see `stats_memory`.
+    void learn(const version_description& d, uptime now, uptime cached_for, bool settling = false)
     {
         status = d.status;
         backlogged = false;
@@ -100,7 +100,7 @@ struct source_version {
             queues.push_back({q.name, q.type});
             backlogged = backlogged || (q.stats && q.stats->backlog > 0);
         }
-        stats.take(d.queues, now, cached_for);
+        stats.take(d.queues, now, cached_for, settling);
         if (const auto since = stats.told_since())
             pollers.forget_until(*since);
     }
