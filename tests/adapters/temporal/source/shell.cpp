@@ -142,10 +142,10 @@ struct world {
             mayfly::launch_target{.version = {"shop", build_id}, .function = "f"});
     }
 
-    std::shared_ptr<answer> ask(const std::string& build_id = "1")
+    std::shared_ptr<answer> ask(const std::string& build_id = "1", uptime later = {})
     {
         auto out = std::make_shared<answer>();
-        source->async_read(target(build_id), std::chrono::duration_cast<uptime>(steady::now() - began),
+        source->async_read(target(build_id), std::chrono::duration_cast<uptime>(steady::now() - began) + later,
             asio::bind_cancellation_slot(out->cancel.slot(), [out](error_code ec, queue_reading r) {
                 CHECK_FALSE(out->came);
                 out->came = true;
@@ -290,6 +290,22 @@ TEST_CASE("source: cancelled in line and in mid-reading, and asked again after t
     CHECK_MESSAGE(w.until([&] { return third->came; }), "who asks after that is read anew");
     CHECK(!third->ec);
     CHECK(backlog(third->reading) == 0U);
+}
+
+TEST_CASE("source: a version whose turn did not come is not an empty one")
+{
+    world w({.deployment_reads_per_second = 0.001, .queue_reads_per_second = 1000});
+    w.read("1");
+    const auto first = w.ask("2");
+    const auto known = w.ask("1", 10s);
+    const auto last = w.ask("3", 75s);  // and it is that late for all
+    CHECK(w.until([&] { return first->came && known->came; }));
+    CHECK_MESSAGE(first->ec == asio::error::timed_out, "nothing is known of it");
+    CHECK_MESSAGE(!known->ec, "what is known is told");
+    CHECK(backlog(known->reading) == 0U);
+    CHECK_FALSE(last->came);
+    CHECK(w.there.descriptions == 1);
+    CHECK(w.source->load().failed_reads == 0);
 }
 
 TEST_CASE("source: whoever has a start pending goes before the idle ones, whoever asked first")

@@ -51,7 +51,7 @@ public:
        pushed since; a type that was never told of is absent. For the first `stats_cached_for` of a source's life that
        is also one with a backlog: whoever drove the version before may have started workers for it. Pollers are
        complete where they were read. A reading whose turn does not come for long reads nothing, and keeps its place in
-       line.
+       line; of a version that was never read it ends with `timed_out`.
     */
     template <class Token>
     auto async_read(std::shared_ptr<const launch_target> target, uptime now, Token&& token)

@@ -53,7 +53,7 @@ class source_core : public std::enable_shared_from_this<source_core> {
 public:
     using error_code = boost::system::error_code;
 
-    /// A reading that waits longer for its turn has nothing, and keeps its place.
+    /// A reading that waits longer for its turn tells what was known before, and keeps its place.
     static constexpr uptime longest_turn = std::chrono::seconds{60};
 
     source_core(std::shared_ptr<connection> on, source_options options)
@@ -313,7 +313,8 @@ private:
             turns_.pop_front();
             if (waits && !v->reading && later(v->asked_at, longest_turn) <= t) {
                 tell_limit(t);
-                answer(*v, {}, unread(*v, t));
+                // One that was never described is not one with nobody there.
+                answer(*v, v->status ? error_code{} : boost::asio::error::timed_out, unread(*v, t));
             }
         }
         if (descriptions_.longest_wait(read_rank::routed, t) > slow_turn ||
