@@ -343,8 +343,8 @@ TEST_CASE("pollers: who lives, and who only lingers in the list")
         verdicts expected;
     };
     const char* const mine = "r1@arn:f:1";
-    const auto says = [&](worker_status s, std::optional<wall_clock_time> beat = {}) {
-        return std::vector<worker_word>{{.identity = mine, .status = s, .beat = beat, .version = ours}};
+    const auto says = [&](worker_status s, std::optional<wall_clock_time> beat = {}, uptime asked = uptime::min()) {
+        return std::vector<worker_word>{{.identity = mine, .status = s, .beat = beat, .version = ours, .asked = asked}};
     };
     const row rows[] = {
         {"polled a moment ago", 10s, 100s, 101s, mine, {}, {{mine, true}}},
@@ -354,10 +354,16 @@ TEST_CASE("pollers: who lives, and who only lingers in the list")
         {"says it now, and polls no more", 10s, 100s, 101s, mine, says(worker_status::shutting_down), {{mine, false}}},
         {"busy for long, with a heartbeat", 10s, 100s, 300s, mine, says(worker_status::running, wall(280s)),
             {{mine, true}}},
-        {"listed as running, without a sign of life", 10s, 100s, 300s, mine, says(worker_status::running),
+        {"listed as running, and not asked yet", 10s, 100s, 300s, mine, says(worker_status::running), {{mine, true}}},
+        {"asked, without a sign of life", 10s, 100s, 300s, mine, says(worker_status::running, {}, 290s),
             {{mine, false}}},
-        {"with a sign of life from long ago", 10s, 100s, 300s, mine, says(worker_status::running, wall(120s)),
+        {"with a sign of life from long ago", 10s, 100s, 300s, mine, says(worker_status::running, wall(120s), 290s),
             {{mine, false}}},
+        {"it lived when it was asked, long ago", 10s, 100s, 300s, mine, says(worker_status::running, wall(120s), 130s),
+            {{mine, true}}},
+        {"it did not", 10s, 100s, 500s, mine, says(worker_status::running, wall(120s), 300s), {{mine, false}}},
+        {"not asked, for longer than anything lives", 10s, 100s, 1000s, "4711@host",
+            {{.identity = "4711@host", .status = worker_status::running, .version = ours}}, {{"4711@host", false}}},
         {"no invocation lives that long", 10s, 910s, 911s, mine, {}, {{mine, false}}},
         {"another's worker has no such end", 10s, 910s, 911s, "4711@host", {}, {{"4711@host", true}}},
     };
@@ -457,6 +463,26 @@ TEST_CASE("pollers: a clock that is set does not kill")
     REQUIRE(all.size() == 1);
     CHECK(all[0].present);
     CHECK(all[0].last_seen >= 10s);
+}
+
+TEST_CASE("pollers: one worker's wrong clock is nobody else's")
+{
+    const auto tells = [](uptime asked) {
+        return std::vector<worker_word>{{.identity = "r9@arn:f:1",
+            .status = worker_status::running,
+            .started = wall(100s + 1h),
+            .beat = wall(100s + 1h),
+            .version = ours,
+            .asked = asked}};
+    };
+    judged j;
+    j.see(100s, {poller("r1@arn:f:1", 99s)});
+    j.verdict(100s, tells(100s));
+    CHECK(j.clock.ahead() == 0s);
+    j.see(110s, {poller("r1@arn:f:1", 99s), poller("r2@arn:f:1", 110s)});
+    CHECK(j.verdict(110s, tells(100s)) == verdicts{{"r1@arn:f:1", true}, {"r2@arn:f:1", true}, {"r9@arn:f:1", true}});
+    j.see(240s, {});
+    CHECK_MESSAGE(!j.verdict(240s, tells(240s)).at("r9@arn:f:1"), "nor does it live for ever by it");
 }
 
 TEST_CASE("pollers: who came since a sample")

@@ -40,6 +40,7 @@ struct worker_word {
     std::optional<deployment_version> version{};
     std::optional<std::uint32_t> busy{};
     std::optional<std::uint32_t> slots{};
+    uptime asked = uptime::min();  ///< When it was last asked for `beat`.
 };
 
 /** Tells the living from the dead among the pollers of one version.
@@ -87,8 +88,8 @@ public:
         @param complete  all queues of the version were shown: whoever was not, and is not alive, is forgotten
     */
     [[nodiscard]] std::vector<queue_reading::poller> judge(const deployment_version& version,
-        std::span<const worker_word> words, std::string_view function, wall_bridge& clock, uptime now, bool complete,
-        const poller_rules& rules)
+        std::span<const worker_word> words, std::string_view function, const wall_bridge& clock, uptime now,
+        bool complete, const poller_rules& rules)
     {
         for (const worker_word& w : words)
             hear(w, version, function, clock, now, rules);
@@ -148,6 +149,8 @@ private:
         uptime read_at = unset;    // when a queue showed it last
         uptime told_at = unset;    // when it was last listed among those that tell of themselves
         uptime beat_at = unset;    // its last heartbeat
+        uptime asked = unset;      // when it was last asked for that
+        wall_clock_time beat{};    // by its own clock
         wall_clock_time last_access{};
         std::optional<deployment_version> version{};
         std::optional<std::uint32_t> busy{};
@@ -160,8 +163,8 @@ private:
         return s == worker_status::shut_down || s == worker_status::shutting_down;
     }
 
-    void hear(const worker_word& w, const deployment_version& version, std::string_view function, wall_bridge& clock,
-        uptime now, const poller_rules& rules)
+    void hear(const worker_word& w, const deployment_version& version, std::string_view function,
+        const wall_bridge& clock, uptime now, const poller_rules& rules)
     {
         auto at = lives_.find(w.identity);
         if (at == lives_.end()) {
@@ -169,7 +172,7 @@ private:
                 lives_.size() >= rules.most || has_ended(w.status))
                 return;
             at = lives_.emplace(w.identity, life{}).first;
-            at->second.first_seen = at->second.last_seen = w.started ? std::min(clock.at(*w.started), now) : now;
+            at->second.first_seen = at->second.last_seen = w.started ? clock.of_another(*w.started) : now;
         }
         life& l = at->second;
         // An invocation that the platform repeats is one more worker of the same name.
@@ -177,8 +180,12 @@ private:
         l.told_at = now;
         if (!also_runs)
             l.status = w.status;
-        if (w.beat)
-            l.beat_at = std::max(l.beat_at, std::min(clock.at(*w.beat), now));
+        // A clock that is ahead does not make it live longer: only the first time tells when a heartbeat was.
+        if (w.beat && (l.beat_at == unset || *w.beat > l.beat)) {
+            l.beat_at = std::max(l.beat_at, clock.of_another(*w.beat));
+            l.beat = *w.beat;
+        }
+        l.asked = std::max(l.asked, w.asked);
         if (w.slots) {
             l.busy = w.busy;
             l.slots = w.slots;
@@ -186,7 +193,7 @@ private:
         if (w.version)
             l.version = w.version;
         if (w.started)
-            l.first_seen = std::min(l.first_seen, clock.at(*w.started));
+            l.first_seen = std::min(l.first_seen, clock.of_another(*w.started));
     }
 
     [[nodiscard]] static bool is_alive(const life& l, bool ours, uptime now, const poller_rules& rules) noexcept
@@ -196,7 +203,13 @@ private:
             return false;
         if (ours && now - l.first_seen >= rules.longest_lifetime)
             return false;
-        return later(l.last_seen, rules.longest_silence) > now || later(l.beat_at, rules.longest_unheard) > now;
+        if (later(l.last_seen, rules.longest_silence) > now || later(l.beat_at, rules.longest_unheard) > now)
+            return true;
+        // One of many that are busy, whose turn to be asked has not come.
+        const bool unasked = l.asked == unset || (later(l.asked, rules.longest_unheard) <= now &&
+                                                     later(l.beat_at, rules.longest_unheard) > l.asked);
+        return unasked && l.told_at == now && l.status == worker_status::running &&
+               later(l.last_seen, rules.longest_lifetime) > now;
     }
 
     std::map<std::string, life, std::less<>> lives_{};

@@ -37,6 +37,12 @@ public:
         return now_ - std::chrono::floor<uptime>(wall_ + ahead_ - stamp);
     }
 
+    /// The same for a stamp of somebody else's clock, which tells nothing of the server's.
+    [[nodiscard]] uptime of_another(wall_clock_time stamp) const noexcept
+    {
+        return std::min(now_, now_ - std::chrono::floor<uptime>(wall_ + ahead_ - stamp));
+    }
+
     /// The stamp was made after `since` and by now: that bounds the difference on both sides.
     void made_since(wall_clock_time stamp, uptime since) noexcept
     {

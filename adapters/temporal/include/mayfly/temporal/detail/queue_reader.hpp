@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <mayfly/error.hpp>
 #include <mayfly/grpc/retry.hpp>
 #include <mayfly/temporal/connection.hpp>
 #include <mayfly/temporal/deployment_values.hpp>
@@ -102,13 +103,20 @@ public:
         const std::shared_ptr<const launch_target> target = v.target;
         const std::vector<std::string> keys =
             words_.to_describe(target->version, target->function, now - describe_every, most_described);
+        // Those who are long overdue might be taken for dead, or for alive: that is worth a delay of others.
+        std::size_t overdue =
+            words_.to_describe(target->version, target->function, now - describe_at_least, most_described).size();
         for (const std::string& key : keys) {
-            if (!budget.take(1, now))
+            if (overdue > 0) {
+                --overdue;
+                budget.pay(1, now);
+            } else if (!budget.take(1, now)) {
                 break;
+            }
             auto request = request_for<api::DescribeWorkerRequest>(*on_);
             request.set_worker_instance_key(key);
             auto got = co_await call<api::DescribeWorkerResponse>(methods::describe_worker, request, std::identity{});
-            words_.not_described(key, now);
+            words_.not_described(key, now, got.ec && condition_of(got.ec) == condition::permanent);
             if (!got.ec)
                 words_.describe(got.value.worker_info().worker_heartbeat(), now);
         }
@@ -146,6 +154,7 @@ private:
     static constexpr std::chrono::milliseconds shared_for{900};
     static constexpr std::chrono::milliseconds timeout{8'000};
     static constexpr uptime describe_every = std::chrono::seconds{10};
+    static constexpr uptime describe_at_least = std::chrono::seconds{60};
     static constexpr std::size_t most_described = 4;
     static constexpr int page_size = 1000;
 

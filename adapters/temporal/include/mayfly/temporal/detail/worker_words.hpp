@@ -105,7 +105,7 @@ public:
         if (at == all_.end())
             return;
         entry& e = at->second;
-        e.described_at = now;
+        e.described_at = e.word.asked = now;
         e.word.status = static_cast<worker_status>(beat.status());
         e.word.beat = time_of(beat.has_heartbeat_time(), beat.heartbeat_time());
         std::uint64_t busy = 0;
@@ -129,11 +129,15 @@ public:
         e.word.slots = static_cast<std::uint32_t>(std::min(busy + free, top));
     }
 
-    /// It cannot be described: not asked again for a while.
-    void not_described(const std::string& key, uptime now)
+    /// It could not be described, and is not asked again for a while. `refused`: nor will it be then.
+    void not_described(const std::string& key, uptime now, bool refused)
     {
-        if (const auto at = all_.find(key); at != all_.end())
-            at->second.described_at = now;
+        const auto at = all_.find(key);
+        if (at == all_.end())
+            return;
+        at->second.described_at = now;
+        if (refused)
+            at->second.word.asked = now;
     }
 
     [[nodiscard]] std::size_t size() const noexcept { return all_.size(); }
