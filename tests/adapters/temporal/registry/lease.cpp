@@ -26,6 +26,9 @@ namespace {
 
 using clock_lease = basic_leader_lease<manual_clock>;
 
+// An activity that was not there begins only after the lease of one that might have been.
+constexpr uptime first_lead = 5100ms;
+
 /// A process that competes for the lease. One that is frozen neither hears nor says anything.
 struct holder {
     holder(std::shared_ptr<connection> on, const std::string& name)
@@ -203,7 +206,7 @@ TEST_CASE("one leads, the others wait; a clean end hands it on at once")
 {
     competition c;
     auto& a = c.add("a");
-    REQUIRE(c.until_led() <= 100ms);
+    REQUIRE(c.until_led() <= first_lead);
     CHECK(c.leader() == &a);
     auto& b = c.add("b");
     c.add("c");
@@ -223,7 +226,7 @@ TEST_CASE("after a leader's death another leads as soon as the server has seen i
 {
     competition c;
     auto& a = c.add("a");
-    REQUIRE(c.until_led() <= 100ms);
+    REQUIRE(c.until_led() <= first_lead);
     c.add("b");
     c.add("c");
     c.pass(3s);
@@ -237,7 +240,7 @@ TEST_CASE("a frozen leader finds that it leads no more before it does anything")
 {
     competition c;
     auto& a = c.add("a");
-    REQUIRE(c.until_led() <= 100ms);
+    REQUIRE(c.until_led() <= first_lead);
     c.add("b");
     c.pass(3s);
     a.frozen = true;
@@ -261,7 +264,7 @@ TEST_CASE("an ended activity is made anew, after whoever held the old one must h
         CAPTURE(r.why);
         competition c;
         auto& a = c.add("a");
-        REQUIRE(c.until_led() <= 100ms);
+        REQUIRE(c.until_led() <= first_lead);
         c.add("b");
         c.pass(3s);
         a.frozen = r.frozen;
@@ -284,7 +287,7 @@ TEST_CASE("a server that cannot be reached ends a lease before it can give it aw
 {
     competition c;
     auto& a = c.add("a");
-    REQUIRE(c.until_led() <= 100ms);
+    REQUIRE(c.until_led() <= first_lead);
     c.pass(2s);
     c.w->service.reset();
     c.pass(3s);
@@ -298,6 +301,55 @@ TEST_CASE("a server that cannot be reached ends a lease before it can give it aw
     while (c.leader() == nullptr && std::chrono::steady_clock::now() < end)
         c.pass(100ms);
     CHECK(c.leader() == &a);
+}
+
+TEST_CASE("a server that has forgotten the activity gives none away while somebody may still believe in the old one")
+{
+    competition c;
+    auto& a = c.add("a");
+    REQUIRE(c.until_led() <= first_lead);
+    a.frozen = true;
+    c.w->service.reset();
+    c.w->serve();
+    auto& b = c.add("b");
+    const uptime waited = c.until_led();
+    CHECK(c.leader() == &b);
+    CHECK(waited >= 4s);
+    CHECK(waited <= first_lead);
+}
+
+TEST_CASE("a lease that is got but cannot be held is told of once, and is not sought several times a second")
+{
+    manual_clock::reset();
+    scripted_world w;
+    const auto fine = [](const auto&, auto&) { return mayfly::grpc::status{}; };
+    w.answers<api::StartActivityExecutionRequest, api::StartActivityExecutionResponse>("StartActivityExecution", fine);
+    w.answers<api::PollActivityTaskQueueRequest, api::PollActivityTaskQueueResponse>(
+        "PollActivityTaskQueue", [](const auto&, auto& task) {
+            task.set_task_token("token");
+            return mayfly::grpc::status{};
+        });
+    w.answers<api::RecordActivityTaskHeartbeatRequest, api::RecordActivityTaskHeartbeatResponse>(
+        "RecordActivityTaskHeartbeat", [](const auto&, auto&) {
+            return mayfly::grpc::status{mayfly::grpc::status_code::permission_denied, "no heartbeats of yours", {}};
+        });
+    w.answers<api::RespondActivityTaskFailedRequest, api::RespondActivityTaskFailedResponse>(
+        "RespondActivityTaskFailed", fine);
+    w.listen();
+    holder h(w.on, "a");
+    REQUIRE(w.until([&] { return w.calls["RespondActivityTaskFailed"] == 1; }));
+    for (int i = 0; i < 60; ++i) {  // three seconds
+        manual_clock::advance(50ms);
+        const int before = w.calls["RespondActivityTaskFailed"];
+        (void)w.until([&] { return w.calls["RespondActivityTaskFailed"] > before; }, 20ms);
+    }
+    CHECK(w.calls["RecordActivityTaskHeartbeat"] >= 3);
+    CHECK(w.calls["RecordActivityTaskHeartbeat"] <= 4);
+    REQUIRE(h.changes.size() == 1);
+    CHECK_FALSE(h.changes[0].leads);
+    CHECK(h.changes[0].words.find("no heartbeats of yours") != std::string::npos);
+    h.stop.emit(asio::cancellation_type::terminal);
+    REQUIRE(w.until([&] { return h.ended; }));
 }
 
 TEST_CASE("never two at once, whatever becomes of whom")

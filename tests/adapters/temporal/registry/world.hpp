@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <mayfly/grpc/server.hpp>
+#include <mayfly/temporal/api.hpp>
 #include <mayfly/temporal/connection.hpp>
 #include <mayfly/temporal/deployments.hpp>
 #include <mayfly/temporal/embedded_service.hpp>
@@ -110,6 +112,73 @@ struct basic_world {
 };
 
 using world = basic_world<>;
+
+/// A server that answers each method as it is told to.
+struct scripted_world {
+    asio::io_context io{1};
+    mayfly::grpc::server server{io.get_executor()};
+    std::shared_ptr<connection> on{};
+    std::map<std::string, int> calls{};
+
+    scripted_world() = default;
+    scripted_world(const scripted_world&) = delete;
+    scripted_world& operator=(const scripted_world&) = delete;
+    ~scripted_world()
+    {
+        on->close();
+        server.close();
+        io.restart();
+        io.run_for(50ms);
+    }
+
+    /// `fill(request, response)` returns the status.
+    template <class Request, class Response, class F>
+    void answers(const std::string& name, F fill)
+    {
+        server.handle("/temporal.api.workflowservice.v1.WorkflowService/" + name,
+            [this, name, fill](mayfly::grpc::server_call call) {
+                ++calls[name];
+                return serve<Request, Response>(fill, std::move(call));
+            });
+    }
+    void listen()
+    {
+        REQUIRE(!server.listen());
+        connection_options o;
+        o.target = {false, "127.0.0.1", server.port()};
+        o.identity = "me@here";
+        o.retry = mayfly::grpc::retry_policy::none();
+        o.poll_retry = mayfly::grpc::retry_policy::none();
+        on = std::make_shared<connection>(io.get_executor(), std::move(o));
+    }
+
+    template <class F>
+    [[nodiscard]] bool until(F f, std::chrono::milliseconds patience = 20s)
+    {
+        const auto end = std::chrono::steady_clock::now() + patience;
+        while (!f()) {
+            if (std::chrono::steady_clock::now() > end)
+                return false;
+            io.restart();
+            io.run_one_for(5ms);
+        }
+        return true;
+    }
+
+private:
+    template <class Request, class Response, class F>
+    static asio::awaitable<mayfly::grpc::reply> serve(F fill, mayfly::grpc::server_call call)
+    {
+        Request request;
+        request.ParseFromString(call.request.message);
+        Response response;
+        mayfly::grpc::reply out;
+        out.status = fill(request, response);
+        if (out.status.code == mayfly::grpc::status_code::ok)
+            out.message = response.SerializeAsString();
+        co_return out;
+    }
+};
 
 inline const deployment_version one{"orders", "1"};
 inline const deployment_version two{"orders", "2"};

@@ -26,9 +26,10 @@ namespace mayfly::temporal {
 
     Never two at once: a leader steps down by its own steady clock, counted from when it sent its last answered
     heartbeat, before the server can give the lease to another; one that was frozen finds that out before it does
-    anything, if it asks `leads()` before it acts. An activity that somebody ended is made anew, and begins only after a
-    wait that outlasts whoever held the old one. The clocks have to run alike to a few percent, and the server's must
-   not leap; a steady clock that stops while the machine sleeps is none for this.
+    anything, if it asks `leads()` before it acts. An activity that was ended, or is not there, is made anew, and begins
+   only after `lost_after`, which outlasts whoever may have held an old one: so long it takes too until somebody leads
+   for the first time. The clocks have to run alike to a few percent, and the server's must not leap; a steady clock
+   that stops while the machine sleeps is none for this.
 
     A clean end hands it on at once; after a death another has it within `lost_after` and two seconds, or once more
     that if it went to a process that is frozen.

@@ -164,8 +164,8 @@ private:
         start(false);
     }
 
-    /// Sees to it that there is an activity. One that takes the place of another begins when nobody can believe any
-    /// more that he still holds that one.
+    /// Sees to it that there is an activity. A new one begins when nobody can believe any more that he still holds
+    /// another, which the server may have forgotten: a start finds it ended, or does not find it.
     void start(bool anew)
     {
         start_options o;
@@ -177,8 +177,7 @@ private:
             .maximum_interval = std::chrono::milliseconds{100}};
         o.reuse = anew ? id_reuse::allow : id_reuse::reject;
         o.conflict = id_conflict::use_existing;
-        if (anew)
-            o.start_delay = options_.lost_after;
+        o.start_delay = options_.lost_after;
         auto request = start_request("mayfly.lease", o);
         request.set_namespace_(on_->options().name_space);
         request.set_identity(options_.holder);
@@ -257,12 +256,14 @@ private:
                 trouble_ = describe(reply.status);
                 const bool proving = phase_ == phase::proving;
                 const bool gone = reply.status.code == grpc::status_code::not_found;
-                if (gone || proving)
-                    lose("the lease is not held any more: " + trouble_);
-                if (proving && !gone)
-                    return release(token);
+                if (gone && proving)  // It had lain in a buffer until it was lost.
+                    return lose({});
                 if (gone)
-                    return;
+                    return lose("the lease is not held any more: " + trouble_);
+                if (proving) {
+                    lose("the lease cannot be held: " + trouble_);
+                    return release(token);
+                }
                 after(term_.next_beat(sent) - now(), &lease_core::beat);
             });
     }
@@ -313,11 +314,16 @@ private:
         beat_.cancel();
         end_.cancel();
         recall();
-        if (before == phase::leading)
+        uptime wait = std::chrono::milliseconds{100};
+        if (before == phase::leading) {
             tell({false, std::move(words)});
+        } else if (!words.empty()) {
+            tell_trouble(std::move(words));
+            wait = seek_again;
+        }
         trouble_.clear();
         if (phase_ == phase::seeking)  // `tell` may have ended it
-            after(std::chrono::milliseconds{100}, &lease_core::seek);
+            after(wait, &lease_core::seek);
     }
 
     /// Fails the attempt, so that the server gives it to the next who waits.
