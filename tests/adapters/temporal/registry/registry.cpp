@@ -2,6 +2,7 @@
 #include "world.hpp"
 
 #include <mayfly/temporal/compute_store.hpp>
+#include <mayfly/temporal/detail/mark_plan.hpp>
 #include <mayfly/temporal/embedded/compute_kinds.hpp>
 #include <mayfly/temporal/version_registry.hpp>
 
@@ -18,6 +19,7 @@ using kind = registry_change::kind;
 using mayfly::findings;
 using mayfly::uptime;
 using mayfly::version_status;
+using mayfly::temporal::detail::mark_plan;
 using mayfly::temporal::detail::validation_plan;
 using mayfly::temporal::detail::watch_plan;
 
@@ -52,7 +54,8 @@ struct watcher {
         const auto at = registry.versions().find(v);
         return at == registry.versions().end() ? nullptr : &at->second;
     }
-    void end(world& w)
+    template <class World>
+    void end(World& w)
     {
         stop.emit(asio::cancellation_type::terminal);
         REQUIRE(w.until([&] { return ended.has_value(); }));
@@ -190,6 +193,118 @@ TEST_CASE("what others write into metadata is seen in turn; another controller's
     CHECK(seen.of(one)->conflict.find("theirs") != std::string::npos);
     CHECK(seen.told.back().what == kind::changed);
     seen.end(w);
+}
+
+TEST_CASE("a mark that somebody took away is set again")
+{
+    world w;
+    const compute_store s(w.connect(), storing(""));
+    const auto first = give(lambda_group());
+    put(w, s, one, first, true);
+    watcher seen(w.connect());
+    REQUIRE(w.until([&] { return seen.of(one) != nullptr && seen.of(one)->controller; }));
+    std::string name;
+    const auto ask = [&]() -> asio::awaitable<void> {
+        auto [ec, r] = co_await s.async_read(one, answer);
+        require_ok(ec, r.status);
+        name = r.value.controller ? r.value.controller->name : "";
+    };
+    w.run(ask);
+    CHECK(name == "mine");
+    w.run([&]() -> asio::awaitable<void> {
+        const controller_record none;
+        auto [ec, r] = co_await s.async_note_controller(one, none, answer);
+        require_ok(ec, r.status);
+        name.clear();
+    });
+    for (const auto end = std::chrono::steady_clock::now() + 5s;
+         name.empty() && std::chrono::steady_clock::now() < end;) {
+        seen.registry.look_again(one);
+        w.run(ask);
+    }
+    CHECK(name == "mine");
+    seen.end(w);
+}
+
+TEST_CASE("one version's trouble is told with the version, and so is its end")
+{
+    scripted_world w;
+    using mayfly::grpc::status;
+    using mayfly::grpc::status_code;
+    status first{};
+    status second{status_code::internal, "its history is broken", {}};
+    w.answers<api::ListWorkerDeploymentsRequest, api::ListWorkerDeploymentsResponse>(
+        "ListWorkerDeployments", [](const auto&, auto& r) {
+            r.add_worker_deployments()->set_name("orders");
+            return status{};
+        });
+    w.answers<api::DescribeWorkerDeploymentRequest, api::DescribeWorkerDeploymentResponse>(
+        "DescribeWorkerDeployment", [](const auto&, auto& r) {
+            auto& d = *r.mutable_worker_deployment_info();
+            d.set_name("orders");
+            for (const auto& v : {one, two}) {
+                auto& version = *d.add_version_summaries()->mutable_deployment_version();
+                version.set_deployment_name(v.deployment);
+                version.set_build_id(v.build_id);
+            }
+            return status{};
+        });
+    w.answers<api::DescribeWorkerDeploymentVersionRequest, api::DescribeWorkerDeploymentVersionResponse>(
+        "DescribeWorkerDeploymentVersion", [&](const auto& asked, auto& r) {
+            *r.mutable_worker_deployment_version_info()->mutable_deployment_version() = asked.deployment_version();
+            return asked.deployment_version().build_id() == "1" ? first : second;
+        });
+    w.listen();
+    registry_options o = quick();
+    o.notes_queue.clear();
+    watcher seen(w.on, o);
+    REQUIRE(w.until([&] { return seen.of(one) != nullptr && seen.count(kind::problem, two) == 1; }));
+    first = second;
+    seen.registry.look_again(one);
+    REQUIRE(w.until([&] { return seen.count(kind::problem, one) == 1; }));
+    seen.registry.look_again(one);
+    seen.registry.look_again(two);
+    (void)w.until([] { return false; }, 100ms);
+    CHECK(seen.count(kind::problem) == 2);  // each is told once
+    CHECK(seen.count(kind::well_again) == 0);
+
+    first = {};
+    seen.registry.look_again(one);
+    REQUIRE(w.until([&] { return seen.count(kind::well_again, one) == 1; }));
+    CHECK(seen.count(kind::well_again) == 1);
+    CHECK(seen.count(kind::changed) == 0);
+    second = {status_code::not_found, "there is none any more", {}};
+    seen.registry.look_again(two);
+    REQUIRE(w.until([&] { return seen.count(kind::removed, two) == 1; }));
+    CHECK(seen.count(kind::added, two) == 0);
+    seen.end(w);
+}
+
+TEST_CASE("a mark is set again when it is missing, but not at every look")
+{
+    mark_plan plan;
+    CHECK(plan.wants(one, 10s));
+    plan.tried(one, 10s);
+    CHECK_FALSE(plan.wants(one, 10s));
+    CHECK_FALSE(plan.wants(one, 69s));
+    CHECK(plan.wants(two, 10s));
+    CHECK(plan.wants(one, 70s));  // it never came to be read
+
+    plan.tried(one, 70s);
+    CHECK_FALSE(plan.there(one));  // nothing had been told
+    CHECK(plan.wants(one, 71s));   // somebody has taken it away
+
+    plan.tried(one, 80s);
+    CHECK(plan.failed(one, false));
+    CHECK_FALSE(plan.failed(one, false));  // that is told once
+    CHECK(plan.wants(one, 140s));
+    CHECK(plan.there(one));
+
+    plan.tried(one, 200s);
+    CHECK(plan.failed(one, true));
+    CHECK_FALSE(plan.wants(one, 24h));  // it may not write there
+    plan.gone(one);
+    CHECK(plan.wants(one, 24h));
 }
 
 TEST_CASE("two controllers that come at the same time: one drives")

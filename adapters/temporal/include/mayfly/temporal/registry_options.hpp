@@ -37,11 +37,11 @@ struct registry_change {
         added,       ///< A version that was not known.
         changed,     ///< Its configuration, what is wrong with it, who drives it, or its validation; its status too.
         status,      ///< Only its standing in the routing.
-        removed,     ///< It is no more. `record` is the last that was known.
+        removed,     ///< It is no more. `record` is the last that was known: of one that never could be read, its name.
         caught_up,   ///< Once: all that was there in the beginning has been told.
-        problem,     ///< What is in `words` keeps the namespace, or `record`'s version, from being read. What was known
-                     ///< is kept.
-        well_again,  ///< The namespace can be read again.
+        problem,     ///< What is in `words` keeps the namespace from being read; or, if `record` names a version, is in
+                     ///< the way of that one alone. What was known is kept.
+        well_again,  ///< The namespace can be read again; or the version that `record` names has its trouble behind it.
     };
     kind what = kind::added;
     version_record record{};

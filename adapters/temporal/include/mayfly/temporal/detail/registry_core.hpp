@@ -7,6 +7,7 @@
 #include <mayfly/temporal/connection.hpp>
 #include <mayfly/temporal/deployments.hpp>
 #include <mayfly/temporal/detail/change_notes.hpp>
+#include <mayfly/temporal/detail/mark_plan.hpp>
 #include <mayfly/temporal/detail/online_check.hpp>
 #include <mayfly/temporal/detail/validation_plan.hpp>
 #include <mayfly/temporal/detail/watch_plan.hpp>
@@ -217,40 +218,44 @@ private:
                 co_await mark(r.value);
                 co_return;
             }
-            know(std::move(r.value));
+            bool was_troubled = troubled_.erase(v) > 0;
+            if (is_marked(r.value) || !r.value.drivable())
+                was_troubled = marks_.there(v) || was_troubled;
+            know(r.value);
+            if (was_troubled)
+                tell(registry_change::kind::well_again, std::move(r.value));
         } else if (ec == grpc::status_code::not_found && !is_of_namespace(r.status)) {
             plan_.gone(v);
             validations_.gone(v);
-            marked_.erase(v);
-            troubled_.erase(v);
-            if (const auto at = versions_.find(v); at != versions_.end()) {
-                version_record last = std::move(at->second);
-                versions_.erase(at);
-                tell(registry_change::kind::removed, std::move(last));
-            }
+            marks_.gone(v);
+            const bool troubled = troubled_.erase(v) > 0;
+            if (auto known = versions_.extract(v))
+                tell(registry_change::kind::removed, std::move(known.mapped()));
+            else if (troubled)
+                tell(registry_change::kind::removed, version_record{.version = v});
         } else {
             not_read(v, ec, r.status);
         }
     }
 
+    [[nodiscard]] static bool is_marked(const version_record& r) { return r.controller && !r.controller->name.empty(); }
     /// A version that this controller is about to drive and that nobody is marked to.
     [[nodiscard]] bool wants_mark(const version_record& r) const
     {
-        return !options_.role.controller.empty() && r.drivable() && (!r.controller || r.controller->name.empty()) &&
-               !marked_.contains(r.version);
+        return !options_.role.controller.empty() && r.drivable() && !is_marked(r) && marks_.wants(r.version, now());
     }
-    /// It is read again after that: another controller may have had the same idea. Once: who may not write there drives
-    /// it all the same.
+    /// It is read again after that: another controller may have had the same idea.
     boost::asio::awaitable<void> mark(version_record r)
     {
         const deployment_version v = r.version;
-        marked_.insert(v);
+        marks_.tried(v, now());
         const controller_record record{
             options_.role.controller, on_->options().identity, wall_clock_time(std::chrono::system_clock::now())};
         auto [ec, done] = co_await store_.async_note_controller(v, record, answer);
         if (ec == boost::asio::error::operation_aborted)
             co_return;
-        if (ec && ec != grpc::status_code::not_found)
+        const bool for_good = ec == grpc::status_code::permission_denied || ec == grpc::status_code::unimplemented;
+        if (ec && ec != grpc::status_code::not_found && marks_.failed(v, for_good))
             tell(registry_change::kind::problem, r,
                 "cannot mark the version as driven by \"" + options_.role.controller + "\": " + describe(done.status));
         plan_.noted(v);
@@ -258,7 +263,6 @@ private:
 
     void know(version_record r)
     {
-        troubled_.erase(r.version);
         const auto at = versions_.find(r.version);
         const bool is_new = at == versions_.end();
         const bool same = !is_new && at->second == r;
@@ -382,7 +386,7 @@ private:
     handler tell_{};
     std::shared_ptr<change_notes> notes_{};
     std::map<deployment_version, version_record> versions_{};
-    std::set<deployment_version> marked_{};
+    mark_plan marks_{};
     std::set<deployment_version> troubled_{};  // Whose own trouble has been told.
     std::string page_token_{};
     uptime pass_began_{};
