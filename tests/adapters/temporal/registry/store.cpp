@@ -280,6 +280,27 @@ TEST_CASE("the providers are asked before anything is stored")
     stop.emit(asio::cancellation_type::terminal);
     REQUIRE(w.until([&] { return ended.has_value(); }));
     CHECK(*ended == asio::error::operation_aborted);
+
+    // Given up just before the answer.
+    store_options given_up = usual();
+    given_up.check = [&](deployment_version, mayfly::compute_config) -> asio::awaitable<findings> {
+        asio::steady_timer t(co_await asio::this_coro::executor, 1ms);
+        error_code ec;
+        co_await t.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+        stop.emit(asio::cancellation_type::terminal);
+        co_return findings{};
+    };
+    ended.reset();
+    const compute_store hasty(w.connect(), given_up);
+    hasty.async_put(
+        one, change, plain, asio::bind_cancellation_slot(stop.slot(), [&](error_code ec, const auto&) { ended = ec; }));
+    REQUIRE(w.until([&] { return ended.has_value(); }));
+    CHECK(*ended == asio::error::operation_aborted);
+    w.run([&]() -> asio::awaitable<void> {
+        auto [ec, r] = co_await s.async_read(one, answer);
+        require_ok(ec, r.status);
+        CHECK(r.value.compute.config.groups.at("default").limits.max != 2);
+    });
 }
 
 TEST_CASE("a deployment's manager is the only one to change it")

@@ -58,9 +58,10 @@ namespace mayfly::temporal::detail {
     boost::system::error_code ignored;
     if (!state->ended)
         co_await state->over.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    // It may have ended and been given up in the same moment.
+    const auto ours = co_await asio::this_coro::cancellation_state;
+    const bool cancelled = ours.cancelled() != asio::cancellation_type::none;
     if (!state->ended) {
-        const auto ours = co_await asio::this_coro::cancellation_state;
-        const bool cancelled = ours.cancelled() != asio::cancellation_type::none;
         // Its time is over, or ours: it has to be through before what it was given goes.
         co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
         state->late = true;
@@ -68,10 +69,10 @@ namespace mayfly::temporal::detail {
         state->stop.emit(asio::cancellation_type::terminal);
         if (!state->ended)
             co_await state->over.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-        if (cancelled)
-            co_return http::outcome<std::optional<findings>>{asio::error::operation_aborted, {}};
         co_await asio::this_coro::reset_cancellation_state(http::detail::any_as_terminal{});
     }
+    if (cancelled)
+        co_return http::outcome<std::optional<findings>>{asio::error::operation_aborted, {}};
     co_return http::outcome<std::optional<findings>>{{}, std::move(state->found)};
 }
 
