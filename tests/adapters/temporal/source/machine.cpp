@@ -2,6 +2,7 @@
 #include <mayfly/controller_machine.hpp>
 #include <mayfly/queue_source.hpp>
 #include <mayfly/scalers/fleet.hpp>
+#include <mayfly/temporal/detail/source_outage.hpp>
 #include <mayfly/temporal/detail/source_version.hpp>
 #include <mayfly/temporal/read_budget.hpp>
 
@@ -302,6 +303,36 @@ TEST_CASE("workers that came and left keep their share of the sample they were s
     w.read();
     CHECK(w.seen.pollers.empty());
     CHECK(w.seen.believed(w.now)[1]->backlog == 0);
+}
+
+TEST_CASE("a failure of one version is no outage, and an outage is none of one version")
+{
+    using scope = detail::source_outage::scope;
+    detail::source_outage o;
+    CHECK_MESSAGE(o.failed(0s, 0s) == scope::all, "nobody was ever read");
+    CHECK(o.failed(1s, 1s) == scope::all);
+    CHECK(o.succeeded(2s));
+    CHECK_FALSE(o.succeeded(10s));
+    CHECK_MESSAGE(o.failed(10500ms, 10500ms) == scope::unclear, "another one was read a moment ago");
+    CHECK_FALSE(o.succeeded(11s));
+    CHECK_MESSAGE(o.failed(10500ms, 11500ms) == scope::version, "and is read again");
+    CHECK_FALSE(o.is_on());
+    CHECK_MESSAGE(o.failed(12s, 14s) == scope::all, "nobody is read any more");
+    CHECK(o.succeeded(15s));
+}
+
+TEST_CASE("what is said of one group of a version is not said of the other")
+{
+    detail::source_version v;
+    CHECK(v.slots() == 1);
+    v.hear("flows", {.starting = true, .live = true, .slots = 10});
+    v.hear("payments", {.slots = 4});
+    CHECK(v.starting());
+    CHECK(v.live());
+    CHECK(v.slots() == 4);
+    v.hear("flows", {.slots = 10});
+    CHECK_FALSE(v.starting());
+    CHECK_FALSE(v.live());
 }
 
 TEST_CASE("two tasks close to each other, and a trickle, on such a server")

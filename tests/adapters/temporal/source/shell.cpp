@@ -41,7 +41,8 @@ struct cluster {
     asio::io_context* io_;
     grpc::server server;
     grpc::status describes{};  ///< With which descriptions are refused, if not OK.
-    grpc::status lists{};      ///< The same for lists of workers.
+    grpc::status queues{};     ///< The same for queues,
+    grpc::status lists{};      ///< and for lists of workers.
     std::chrono::milliseconds takes{};
     std::int64_t backlog = 0;
     std::size_t descriptions = 0;
@@ -62,7 +63,7 @@ struct cluster {
             q.mutable_stats()->set_approximate_backlog_count(backlog);
             return std::pair(describes, std::move(out));
         });
-        on<api::DescribeTaskQueueRequest>("DescribeTaskQueue", [](const auto&) {
+        on<api::DescribeTaskQueueRequest>("DescribeTaskQueue", [this](const auto&) {
             api::DescribeTaskQueueResponse out;
             auto& p = *out.add_pollers();
             p.set_identity("r1@f");
@@ -71,7 +72,7 @@ struct cluster {
             d.set_deployment_name("shop");
             d.set_build_id("1");
             d.set_worker_versioning_mode(api::enums::WORKER_VERSIONING_MODE_VERSIONED);
-            return std::pair(grpc::status(), std::move(out));
+            return std::pair(queues, std::move(out));
         });
         on<api::ListWorkersRequest>(
             "ListWorkers", [this](const auto&) { return std::pair(lists, api::ListWorkersResponse()); });
@@ -308,9 +309,46 @@ TEST_CASE("source: a version whose turn did not come is not an empty one")
     CHECK(w.source->load().failed_reads == 0);
 }
 
+TEST_CASE("source: statistics are told without pollers, unless those may never be read")
+{
+    struct row {
+        const char* why;
+        grpc::status_code code;
+        mayfly::condition outcome;
+        std::size_t events;
+    };
+    const row rows[] = {
+        {"the server's queues are away for a moment", grpc::status_code::unavailable, mayfly::condition::ok, 1},
+        {"not allowed", grpc::status_code::permission_denied, mayfly::condition::permanent, 1},
+        {"all is well", grpc::status_code::ok, mayfly::condition::ok, 0},
+    };
+    for (const row& r : rows) {
+        world w;
+        w.there.queues = {r.code, "because", {}};
+        const auto a = w.read();
+        CHECK_MESSAGE(mayfly::condition_of(a->ec) == r.outcome, r.why);
+        CHECK_MESSAGE(a->reading.workers_complete == (r.code == grpc::status_code::ok), r.why);
+        CHECK_MESSAGE(w.events.size() == r.events, r.why);
+        if (!a->ec)
+            CHECK_MESSAGE(backlog(a->reading) == 0U, r.why);
+    }
+}
+
+TEST_CASE("source: what is too little for the queues is told by its name")
+{
+    world w({.deployment_reads_per_second = 1000, .queue_reads_per_second = 0.001});
+    w.read("1");
+    w.ask("2");
+    CHECK(w.until([&] { return w.source->load().waiting == 1; }));
+    w.ask("3", 15s);
+    CHECK(w.until([&] { return !w.events.empty(); }));
+    CHECK(w.events[0].first == source_event::kind::budget_is_the_limit);
+    CHECK(w.events[0].second.find("queue_reads_per_second") != std::string::npos);
+}
+
 TEST_CASE("source: whoever has a start pending goes before the idle ones, whoever asked first")
 {
-    world w({.deployment_reads_per_second = 20});
+    world w({.deployment_reads_per_second = 20, .queue_reads_per_second = 1000, .queues = {"a", "b", "c"}});
     std::vector<std::shared_ptr<world::answer>> idle;
     for (int i = 0; i < 40; ++i)
         idle.push_back(w.ask("idle " + std::to_string(i)));
@@ -325,6 +363,7 @@ TEST_CASE("source: whoever has a start pending goes before the idle ones, whoeve
     const auto came = [](const auto& a) { return a->came; };
     CHECK_MESSAGE(w.until([&] { return std::all_of(idle.begin(), idle.end(), came); }), "and then it is their turn");
     CHECK(w.there.order.size() == 41);
+    CHECK_MESSAGE(w.source->load().deployment_reads == 41, "and its queues cost no descriptions");
 }
 
 TEST_CASE("source: a start that is pushed reaches its version at once")

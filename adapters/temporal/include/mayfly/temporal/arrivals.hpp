@@ -27,7 +27,7 @@ struct arrival {
 
 /** Knows which version new work of a queue goes to, so that whoever starts work can say for whom it is.
 
-    Pure. It learns from descriptions of versions and forgets the oldest beyond `most_queues`. What it says is safe to
+    Pure. It learns from descriptions of versions, of up to `most_queues` queues. What it says is safe to
    lose, and safe to be wrong for a moment after the routing has changed: a version that is told too little still has
    its statistics.
 */

@@ -21,7 +21,8 @@ namespace mayfly::temporal {
 /// Something about the readings that somebody should know. Views are valid during the call only.
 struct source_event {
     enum class kind : std::uint8_t {
-        budget_is_the_limit,  ///< Versions wait long for their readings. At most once a minute.
+        budget_is_the_limit,  ///< Versions wait long for their readings, or for those of their queues. Each at most
+                              ///< once a minute.
         unreadable,  ///< A version cannot be read, or none, as `outcome` and `words` say. Once, until that changes.
         readable_again,
         no_heartbeats,  ///< Workers cannot be listed; pollers alone tell who is there. Tried again after a while.

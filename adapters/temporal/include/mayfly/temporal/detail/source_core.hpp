@@ -8,6 +8,7 @@
 #include <mayfly/temporal/arrivals.hpp>
 #include <mayfly/temporal/connection.hpp>
 #include <mayfly/temporal/detail/queue_reader.hpp>
+#include <mayfly/temporal/detail/source_outage.hpp>
 #include <mayfly/temporal/detail/source_version.hpp>
 #include <mayfly/temporal/detail/source_waiter.hpp>
 #include <mayfly/temporal/detail/source_words.hpp>
@@ -28,6 +29,7 @@
 #include <boost/system/error_code.hpp>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -90,9 +92,9 @@ public:
         if (known == by_name_.end())
             return;
         source_version& v = *versions_[known->second];
-        v.starting = e.fleet.pending() > 0 || e.made.launch > 0 || e.what != decided;
-        v.live = e.fleet.live > 0;
-        v.slots = e.fleet.slots;
+        v.hear(e.target->group, {.starting = e.fleet.pending() > 0 || e.made.launch > 0 || e.what != decided,
+                                    .live = e.fleet.live > 0,
+                                    .slots = e.fleet.slots});
         const uptime t = now();
         if (v.is_hot(t))
             hurry(known->second, t);
@@ -232,7 +234,7 @@ private:
         bool any = false;
         for (read_budget* b : {&descriptions_, &queues_})
             if (b->waits(at)) {
-                b->join(at, versions_[at]->rank(t), cost(*versions_[at]), t);
+                b->join(at, versions_[at]->rank(t), b == &queues_ ? cost(*versions_[at]) : 1, t);
                 any = true;
             }
         if (any)
@@ -312,14 +314,14 @@ private:
                 break;
             turns_.pop_front();
             if (waits && !v->reading && later(v->asked_at, longest_turn) <= t) {
-                tell_limit(t);
+                tell_limit(queues_.waits(at) ? queues_ : descriptions_, t);
                 // One that was never described is not one with nobody there.
                 answer(*v, v->status ? error_code{} : boost::asio::error::timed_out, unread(*v, t));
             }
         }
-        if (descriptions_.longest_wait(read_rank::routed, t) > slow_turn ||
-            descriptions_.longest_wait(read_rank::hot, t) > slow_turn)
-            tell_limit(t);
+        for (const read_budget* b : {&descriptions_, &queues_})
+            if (b->longest_wait(read_rank::routed, t) > slow_turn || b->longest_wait(read_rank::hot, t) > slow_turn)
+                tell_limit(*b, t);
         uptime at = std::min(descriptions_.next_at(t), queues_.next_at(t));
         if (!turns_.empty())
             at = std::min(at, turns_.front().first);
@@ -354,19 +356,15 @@ private:
             begin(at, describe);
     }
 
-    void tell_limit(uptime t)
+    void tell_limit(const read_budget& of, uptime t)
     {
-        if (told_limit_at_ && t - *told_limit_at_ < std::chrono::minutes{1})
+        const bool of_queues = &of == &queues_;
+        std::optional<uptime>& told_at = told_limit_at_[of_queues ? 1 : 0];
+        if (told_at && t - *told_at < std::chrono::minutes{1})
             return;
-        told_limit_at_ = t;
-        const auto per_second = static_cast<std::uint64_t>(descriptions_.per_second());
-        const auto waiting = descriptions_.waiting();
-        const std::string words = std::to_string(waiting) + " of " + std::to_string(by_name_.size()) +
-                                  " versions wait for their turn to be read, at " + std::to_string(per_second) +
-                                  " readings a second: work for an idle one is seen up to " +
-                                  std::to_string(waiting / std::max<std::uint64_t>(per_second, 1)) +
-                                  " s late. Report starts with push, delete versions that nobody needs, or give "
-                                  "deployment_reads_per_second a higher value if the server allows more";
+        told_at = t;
+        const std::string words = limit_words(of_queues ? "queues" : "turn",
+            of_queues ? "queue_reads_per_second" : "deployment_reads_per_second", of, by_name_.size());
         tell({.what = source_event::kind::budget_is_the_limit, .outcome = condition::throttled, .words = words});
     }
 
@@ -406,11 +404,13 @@ private:
         co_await boost::asio::this_coro::reset_cancellation_state(http::detail::any_as_terminal{});
         const std::shared_ptr<const launch_target> target = v->target;
         grpc::status said;
+        bool described = false;
         if (describe) {
             auto made = co_await me->reader_.describe(target->version);
             out->ec = made.ec;
             said = std::move(made.status);
-            if (!out->ec) {
+            described = !out->ec;
+            if (described) {
                 const uptime kept = me->options_.stats_cached_for;
                 const bool settling = std::chrono::steady_clock::now() - me->made_at_ < kept;
                 v->learn(made.value, me->now(), kept, settling);
@@ -437,6 +437,10 @@ private:
         }
         out->reading.stats = v->believed(me->now());
         me->note(*v, *target, out->ec, said);
+        // Statistics are worth something without pollers; not for long, for whoever may never see them.
+        using boost::asio::error::operation_aborted;
+        if (described && out->ec != operation_aborted && condition_of(out->ec) != condition::permanent)
+            out->ec = {};
     }
 
     /// For the queues of a version that has been described. False if it takes too long; what is known then goes out
@@ -455,6 +459,8 @@ private:
         co_await v->turn->async_wait(token);
         v->turn.reset();
         const bool may = !me->queues_.waits(at) && !v->dropped;
+        if (!may && !v->dropped)
+            me->tell_limit(me->queues_, me->now());
         me->queues_.leave(at);
         co_return may;
     }
@@ -465,9 +471,11 @@ private:
         using enum source_event::kind;
         if (ec == boost::asio::error::operation_aborted)
             return;
+        const uptime t = now();
         if (!ec) {
+            v.failing_since.reset();
             v.unreadable = false;
-            if (std::exchange(outage_, false))
+            if (outage_.succeeded(t))
                 tell({.what = readable_again});
             if (std::exchange(v.told, false))
                 tell({.what = readable_again, .target = &target});
@@ -475,8 +483,13 @@ private:
         }
         ++load_.failed_reads;
         v.unreadable = true;
-        const bool for_all = concerns_all(said);
-        if (std::exchange(for_all ? outage_ : v.told, true))
+        if (!v.failing_since)
+            v.failing_since = t;
+        const bool was_on = outage_.is_on();
+        using enum source_outage::scope;
+        const auto scope = concerns_all(said) ? outage_.failed(*v.failing_since, t) : version;
+        const bool for_all = scope == all;
+        if (scope == unclear || (for_all ? was_on : std::exchange(v.told, true)))
             return;
         const std::string words = unreadable_words(ec, said, on_->options(), target.version);
         tell({unreadable, for_all ? nullptr : &target, condition_of(ec), words});
@@ -510,12 +523,12 @@ private:
     std::chrono::steady_clock::time_point began_ = made_at_;
     uptime swept_at_{};
     uptime wake_at_ = never;
-    std::optional<uptime> told_limit_at_{};
+    std::array<std::optional<uptime>, 2> told_limit_at_{};  // of descriptions, of queues
     source_load load_{};
     mark before_{};  // at the beginning of the last ten seconds, or before
     mark mark_{};
     std::size_t under_way_ = 0;
-    bool outage_ = false;  // told of something that concerns all
+    source_outage outage_{};
     bool sleeping_ = false;
     bool posted_ = false;
 };

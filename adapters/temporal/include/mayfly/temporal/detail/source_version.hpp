@@ -31,6 +31,13 @@ struct source_version {
         task_type type{};
     };
 
+    /// Of its workers.
+    struct group {
+        bool starting = false;
+        bool live = false;
+        std::uint32_t slots = 1;  ///< Of one of them.
+    };
+
     static constexpr uptime unset = uptime::min();
     static constexpr uptime pollers_at_least = std::chrono::minutes{1};
     static constexpr uptime eager = std::chrono::milliseconds{1500};
@@ -48,20 +55,46 @@ struct source_version {
     uptime arrived_at = unset;
     uptime pollers_at = unset;
     std::optional<version_status> status{};
-    std::uint32_t slots = 1;  // of one worker, as the controller says
+    std::optional<uptime> failing_since{};
+    std::vector<std::pair<std::string, group>> groups{};  // as the controller says; few
     bool reading = false;
-    bool starting = false;    // as the controller says
-    bool live = false;        // likewise
     bool backlogged = false;  // at the last description
     bool credit = false;      // its turn came while nobody waited
     bool unreadable = false;
     bool told = false;  // that it is
     bool dropped = false;
 
+    /// What the controller says of a group.
+    void hear(const std::string& name, group of)
+    {
+        const auto known = std::find_if(groups.begin(), groups.end(), [&](const auto& g) { return g.first == name; });
+        if (known == groups.end())
+            groups.emplace_back(name, of);
+        else
+            known->second = of;
+    }
+
+    [[nodiscard]] bool starting() const noexcept
+    {
+        return std::any_of(groups.begin(), groups.end(), [](const auto& g) { return g.second.starting; });
+    }
+    [[nodiscard]] bool live() const noexcept
+    {
+        return std::any_of(groups.begin(), groups.end(), [](const auto& g) { return g.second.live; });
+    }
+    /// Of one worker, at least.
+    [[nodiscard]] std::uint32_t slots() const noexcept
+    {
+        std::uint32_t out = groups.empty() ? 1 : groups.front().second.slots;
+        for (const auto& g : groups)
+            out = std::min(out, g.second.slots);
+        return out;
+    }
+
     [[nodiscard]] bool is_hot(uptime now) const noexcept
     {
         const bool asked_often = !unreadable && asked_before != unset && asked_at - asked_before < eager;
-        return starting || backlogged || asked_often || later(arrived_at, arrivals_stay) > now;
+        return starting() || backlogged || asked_often || later(arrived_at, arrivals_stay) > now;
     }
 
     [[nodiscard]] read_rank rank(uptime now) const noexcept
@@ -79,12 +112,12 @@ struct source_version {
 
     [[nodiscard]] bool wants_pollers(uptime now) const noexcept
     {
-        return live || !pollers.empty() || pollers_at == unset || now - pollers_at >= pollers_at_least || is_hot(now);
+        return live() || !pollers.empty() || pollers_at == unset || now - pollers_at >= pollers_at_least || is_hot(now);
     }
 
     [[nodiscard]] stats_memory::by_type believed(uptime now) const
     {
-        return stats.believed(now, slots, [this](uptime at) { return pollers.came_since(at, target->version); });
+        return stats.believed(now, slots(), [this](uptime at) { return pollers.came_since(at, target->version); });
     }
 
     /// Takes in a description that came at `now`. `settling`: see `stats_memory`.

@@ -3,11 +3,16 @@
 
 #include <mayfly/deployment.hpp>
 #include <mayfly/temporal/connection_options.hpp>
+#include <mayfly/temporal/read_budget.hpp>
 #include <mayfly/temporal/rpc_error.hpp>
 
 #include <boost/system/error_code.hpp>
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace mayfly::temporal::detail {
 
@@ -18,6 +23,20 @@ namespace mayfly::temporal::detail {
     if (s.code == not_found)
         return detail_of<::temporal::api::errordetails::v1::NamespaceNotFoundFailure>(s).has_value();
     return s.code != invalid_argument && s.code != failed_precondition;
+}
+
+/// What waits in such a line, which setting it depends on, and what can be done about it.
+[[nodiscard]] inline std::string limit_words(
+    std::string_view what, std::string_view setting, const read_budget& of, std::size_t versions)
+{
+    const auto per_second = static_cast<std::uint64_t>(of.per_second());
+    const std::size_t waiting = of.waiting();
+    return std::to_string(waiting) + " of " + std::to_string(versions) + " versions wait for their " +
+           std::string(what) + " to be read, at " + std::to_string(per_second) +
+           " readings a second: work for an idle one is seen up to " +
+           std::to_string(waiting / std::max<std::uint64_t>(per_second, 1)) +
+           " s late. Report starts with push, delete versions that nobody needs, or give " + std::string(setting) +
+           " a higher value if the server allows more";
 }
 
 /// Why a version cannot be read, and what can be done about it.
