@@ -29,6 +29,8 @@ struct namespace_settings {
     std::chrono::microseconds stats_cached_for = std::chrono::seconds{5};  ///< By the server.
     std::chrono::microseconds longest_lifetime = std::chrono::minutes{15};
     std::vector<std::string> queues{};  ///< Known by name before any worker has polled.
+    /// Configurations that the server keeps for a controller of its own are ours: it has none here, or that one is off.
+    bool server_controller_is_off = false;
 };
 
 /// Whether they say the same, wherever it stands.
@@ -39,7 +41,7 @@ struct namespace_settings {
         return std::tie(n.to.address.value, n.to.name_space.value, n.to.api_key.value, n.to.authority.value,
             tls.on.value, tls.client_cert.value, tls.client_key.value, tls.server_ca.value, tls.server_name.value,
             tls.verify_host.value, n.deployment_reads_per_second, n.queue_reads_per_second, n.stats_cached_for,
-            n.longest_lifetime, n.queues);
+            n.longest_lifetime, n.queues, n.server_controller_is_off);
     };
     const auto alike = [](const auto& x, const auto& y) {
         return x.first == y.first && x.second.value == y.second.value;
@@ -163,6 +165,7 @@ namespace detail {
         line("queue_reads_per_second", mayfly::to_string(mayfly::setting{n.queue_reads_per_second}));
         line("stats_cached_for", in_seconds(n.stats_cached_for));
         line("longest_lifetime", in_seconds(n.longest_lifetime));
+        line("server_controller_is_off", flag(n.server_controller_is_off));
         for (const std::string& q : n.queues)
             line("queue", q);
     }

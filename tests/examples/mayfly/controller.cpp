@@ -54,6 +54,12 @@ TEST_CASE("a controller's settings: what is wrong comes with its file, its key a
         {"not TOML", "[health\n", {"c.toml:1", "this is not TOML"}},
         {"a section nobody knows", "[helth]\naddress = \"x\"\n", {"c.toml:1: helth", "the sections are controller"}},
         {"a key nobody knows", "[record]\nfiel = \"x\"\n", {"c.toml:1: record.fiel", "the settings are file, max_mib"}},
+        {"a secret under a name that is none", "[[namespace]]\napikey = \"only-a-test-secret\"\n",
+            {"namespace.apikey", "unknown; the settings are"}},
+        {"a secret where there is none", "[controller]\napi_key = \"only-a-test-secret\"\n",
+            {"controller.api_key", "unknown; the settings are"}},
+        {"a secret among an algorithm's settings", "[scaler.fleet]\ntoken = \"only-a-test-secret\"\n",
+            {"scaler.fleet.token", "unknown; the settings are"}},
         {"another type", "[record]\nmax_mib = \"many\"\n", {"record.max_mib is \"many\"", "give a whole number"}},
         {"a list where none is", "[record]\nfile = [\"a\"]\n", {"record.file", "give text, a number"}},
         {"no table", "health = 3\n", {"c.toml:1: health", "write [health]"}},
@@ -118,7 +124,8 @@ TEST_CASE("a controller's settings: flags stand above the file, the file above t
     CHECK(named->namespaces[0].to.address.value == "other:1");
 
     const auto several = read("[[namespace]]\nname = \"a\"\naddress = \"one:1\"\napi_key_file = \"key\"\ntls = false\n"
-                              "[[namespace]]\nname = \"b\"\nqueues = [\"q\"]\nstats_cached_for_ms = 0\n",
+                              "[[namespace]]\nname = \"b\"\nqueues = [\"q\"]\nstats_cached_for_ms = 0\n"
+                              "server_controller_is_off = true\n",
         {}, {{{"TEMPORAL_ADDRESS", "env:2"}, {"TEMPORAL_NAMESPACE", "c"}}});
     REQUIRE(several);
     REQUIRE(several->namespaces.size() == 2);
@@ -128,6 +135,8 @@ TEST_CASE("a controller's settings: flags stand above the file, the file above t
     CHECK(several->namespaces[1].to.name_space.value == "b");
     CHECK(several->namespaces[1].queues == std::vector<std::string>{"q"});
     CHECK(several->namespaces[1].stats_cached_for == 0s);
+    CHECK(several->namespaces[1].server_controller_is_off);
+    CHECK(!several->namespaces[0].server_controller_is_off);
 
     const std::string shown = to_string(*several);
     CHECK(shown.find("api_key: ***") != shown.npos);
