@@ -54,10 +54,11 @@ struct explain_options {
 
 namespace detail {
 
-/// `DEPLOYMENT/BUILD`, or a deployment alone. Says what to do if it is neither.
+/// `DEPLOYMENT/BUILD`, or with a colon as others write it, or a deployment alone. Says what to do if it is neither.
 inline std::string read_version_name(std::string_view text, std::string& deployment, std::string& build_id)
 {
-    const auto slash = text.find('/');
+    // No name has a colon in it, and a build id may have a slash.
+    const auto slash = text.find(text.find(':') == text.npos ? '/' : ':');
     deployment = text.substr(0, slash);
     build_id = slash == text.npos ? std::string_view{} : text.substr(slash + 1);
     return deployment.empty() || (slash != text.npos && build_id.empty()) ? "give DEPLOYMENT/BUILD, like orders/b7"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
+#include "../../../examples/mayfly/explain_command.hpp"
 #include "../../../examples/mayfly/explain_story.hpp"
 #include "../../../examples/mayfly/flight_file.hpp"
 #include "../../../examples/mayfly/flight_status.hpp"
@@ -209,6 +210,31 @@ TEST_CASE("Why somebody was started at a time, and why nobody was")
     const auto around = explain_at(all, t0 + 1500ms);
     CHECK(around.before.size() == 3);
     CHECK(around.after.size() == 1);
+}
+
+TEST_CASE("A version is named as mayfly or as others name it")
+{
+    struct row {
+        const char* why;
+        const char* text;
+        const char* deployment;
+        const char* build_id;
+        bool usable;
+    };
+    const row rows[] = {
+        {"as mayfly does", "orders/b7", "orders", "b7", true},
+        {"as mayfly worker and the server do", "orders:b7", "orders", "b7", true},
+        {"a slash of the build id's own", "orders:b/7", "orders", "b/7", true},
+        {"a deployment", "orders", "orders", "", true},
+        {"no build id", "orders:", "orders", "", false},
+        {"no deployment", ":b7", "", "b7", false},
+    };
+    for (const row& r : rows) {
+        const auto o = read_explain_options({"file", "--version", r.text});
+        CHECK_MESSAGE(o.problem.empty() == r.usable, r.why);
+        CHECK_MESSAGE(o.deployment == r.deployment, r.why);
+        CHECK_MESSAGE(o.build_id == r.build_id, r.why);
+    }
 }
 
 TEST_CASE("A record in numbers")
