@@ -100,7 +100,7 @@ private:
         if (given_.output == output_format::text)
             print_line(std::string(what) + ' ' + given_.target.activity_id);
         else
-            print_line(json::serialize(json::object{{"id", given_.target.activity_id}, {"done", what}}));
+            print_line(to_json_text(json::object{{"id", given_.target.activity_id}, {"done", what}}));
         return 0;
     }
 
@@ -125,8 +125,7 @@ private:
         if (given_.output == output_format::text)
             print_line((is_new ? "started " : "running already: ") + begun.id() + ", run " + begun.run_id());
         else
-            print_line(
-                json::serialize(json::object{{"id", begun.id()}, {"run_id", begun.run_id()}, {"started", is_new}}));
+            print_line(to_json_text(json::object{{"id", begun.id()}, {"run_id", begun.run_id()}, {"started", is_new}}));
         co_return 0;
     }
 
@@ -147,11 +146,11 @@ private:
                 shown["failure"] = out.words;
             else
                 shown["result"] = *out.value;
-            print_line(json::serialize(shown));
+            print_line(to_json_text(shown));
         } else if (ec) {
             std::fprintf(stderr, "mayfly activity: %s: %s\n", ec.message().c_str(), out.words.c_str());
         } else {
-            print_line(json::serialize(*out.value));
+            print_line(to_json_text(*out.value));
         }
         co_return ec ? 3 : 0;
     }
@@ -213,7 +212,7 @@ private:
             json::object out{{"count", r.value.count}};
             if (!groups.empty())
                 out["groups"] = std::move(groups);
-            print_line(json::serialize(out));
+            print_line(to_json_text(out));
             co_return 0;
         }
         print_line(std::to_string(r.value.count));

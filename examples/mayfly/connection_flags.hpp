@@ -20,7 +20,7 @@ How to reach the service; unless given, by temporal.toml and the environment
   --tls-cert FILE            with --tls-key FILE: shown to the service; both are PEM
   --tls-ca FILE              trusted instead of the system's authorities
   --tls-server-name NAME     for SNI, and to verify, instead of the address's host
-  --identity TEXT            who does this, for people who look; otherwise the process and the host
+  --identity TEXT            who does this, for people who look; otherwise the process (of mayfly worker, the user) and host
 An API key is taken from TEMPORAL_API_KEY or the file only: others can see what stands in a command.
 )";
 

@@ -8,7 +8,6 @@
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 
 #include <string>
 
@@ -25,7 +24,7 @@ inline int print_findings(const mayfly::findings& found, output_format format, c
     };
     const bool fit = found.errors.empty();
     if (format == output_format::json || format == output_format::jsonl)
-        print_line(json::serialize(
+        print_line(to_json_text(
             json::object{{"valid", fit}, {"errors", lines(found.errors)}, {"warnings", lines(found.warnings)}}));
     if (format == output_format::text) {
         for (const auto& p : found.warnings)

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <mayfly/detail/json_write.hpp>
+
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 
 #include <algorithm>
@@ -26,12 +27,51 @@ enum class output_format : std::uint8_t { text, json, jsonl, none };
 
 inline constexpr std::array<std::string_view, 4> output_formats{"text", "json", "jsonl", "none"};
 
+namespace detail {
+
+inline void write(mayfly::detail::json_writer& to, const json::value& v)
+{
+    switch (v.kind()) {
+    case json::kind::null: to.value(nullptr); break;
+    case json::kind::bool_: to.value(v.get_bool()); break;
+    case json::kind::int64: to.value(v.get_int64()); break;
+    case json::kind::uint64: to.value(v.get_uint64()); break;
+    case json::kind::double_: to.value(v.get_double()); break;
+    case json::kind::string: to.value(std::string_view(v.get_string())); break;
+    case json::kind::array:
+        to.begin_array();
+        for (const json::value& each : v.get_array())
+            write(to, each);
+        to.end_array();
+        break;
+    case json::kind::object:
+        to.begin_object();
+        for (const auto& field : v.get_object()) {
+            to.key(field.key());
+            write(to, field.value());
+        }
+        to.end_object();
+        break;
+    }
+}
+
+}  // namespace detail
+
+/// On one line, with numbers as people write them: 0.5, where Boost has 5E-1.
+[[nodiscard]] inline std::string to_json_text(const json::value& v)
+{
+    std::string out;
+    mayfly::detail::json_writer to(out);
+    detail::write(to, v);
+    return out;
+}
+
 /// Text as it is, all else as JSON.
 [[nodiscard]] inline std::string as_text(const json::value& v)
 {
     if (const auto* s = v.if_string())
         return std::string(*s);
-    return v.is_null() ? "-" : json::serialize(v);
+    return v.is_null() ? "-" : to_json_text(v);
 }
 
 inline void print_line(const std::string& line)
@@ -46,7 +86,7 @@ inline void print(const json::object& o, output_format format)
     if (format == output_format::none)
         return;
     if (format != output_format::text)
-        return print_line(json::serialize(o));
+        return print_line(to_json_text(o));
     std::size_t longest = 0;
     for (const auto& field : o)
         longest = std::max(longest, field.key().size());
@@ -83,10 +123,10 @@ inline void print(const json::array& all, const std::vector<std::string_view>& c
     if (format == output_format::none)
         return;
     if (format == output_format::json)
-        return print_line(json::serialize(all));
+        return print_line(to_json_text(all));
     if (format == output_format::jsonl) {
         for (const auto& o : all)
-            print_line(json::serialize(o));
+            print_line(to_json_text(o));
         return;
     }
     std::vector<std::vector<std::string>> rows;

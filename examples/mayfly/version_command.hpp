@@ -52,7 +52,8 @@ private:
 
     [[nodiscard]] temporal::compute_store store() const
     {
-        temporal::store_options options{.known = known_compute()};
+        temporal::store_options options{.known = known_compute(),
+            .role = {.controller = {}, .server_controller_is_off = given_.server_controller_is_off}};
         if (!given_.skip_validation)
             options.check = [rule = given_.external_id](mayfly::deployment_version, mayfly::compute_config config) {
                 return check_all(std::move(config), rule);
@@ -200,15 +201,25 @@ private:
         std::map<std::string, temporal::api::common::Payload> upsert;
         for (const auto& [key, value] : given_.metadata)
             upsert[key] = temporal::json_payload(json::serialize(value));
+        auto [missing, before] = co_await deployments_.async_describe_version(given_.version, false, answer);
+        if (missing)
+            co_return refused(missing, before.status);
         auto [ec, r] =
             co_await deployments_.async_update_metadata(given_.version, upsert, given_.remove_entries, answer);
         if (ec)
             co_return refused(ec, r.status);
+        json::array removed;
+        for (const std::string& key : given_.remove_entries)
+            if (before.value.metadata.contains(key) && !r.value.contains(key))
+                removed.emplace_back(key);
         const json::object notes = notes_json(r.value);
-        if (given_.output == output_format::text)
-            print(notes, output_format::text);
-        else
-            print({{"metadata", notes}}, given_.output);
+        if (given_.output != output_format::text) {
+            print({{"metadata", notes}, {"removed", removed}}, given_.output);
+            co_return 0;
+        }
+        for (const json::value& key : removed)
+            print_line("removed " + as_text(key));
+        print(notes, output_format::text);
         co_return 0;
     }
 
@@ -240,7 +251,7 @@ private:
             auto status = ask_controller(
                 given_.controller, {on_->options().name_space, given_.version.deployment, given_.version.build_id});
             const read_status told_there = co_await std::move(status);
-            d["controller"] = controller_json(told_there, given_.controller, given_.version);
+            d["controller"] = controller_json(told_there, given_.controller, on_->options().name_space, given_.version);
         }
         if (given_.output == output_format::text)
             print_version(d, given_.stats);

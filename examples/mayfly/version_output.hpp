@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include "ask_controller.hpp"
 #include "controller_status.hpp"
 #include "output.hpp"
 #include "worker_output.hpp"
@@ -9,7 +10,6 @@
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 
 #include <string>
 #include <utility>
@@ -19,12 +19,14 @@
 namespace examples {
 
 /// What a controller tells of the version, or why it tells nothing.
-[[nodiscard]] inline json::object controller_json(
-    const read_status& status, const std::string& address, const mayfly::deployment_version& version)
+[[nodiscard]] inline json::object controller_json(const read_status& status, const std::string& address,
+    const std::string& name_space, const mayfly::deployment_version& version)
 {
     if (!status.error.empty())
         return {{"error", address + ": " + status.error}};
-    for (const auto& n : status.value.namespaces)
+    for (const auto& n : status.value.namespaces) {
+        if (n.name == name_space && n.role != controller_role::leader)
+            return {{"error", address + ": " + not_leading(n)}};
         for (const auto& v : n.versions) {
             if (v.deployment != version.deployment || v.build_id != version.build_id)
                 continue;
@@ -42,6 +44,7 @@ namespace examples {
             return {{"identity", status.value.identity}, {"driven", v.driven}, {"conflict", v.conflict},
                 {"groups", std::move(groups)}};
         }
+    }
     return {{"error", address + ": this controller does not know " + version.deployment + ':' + version.build_id}};
 }
 
@@ -63,26 +66,33 @@ inline void print_verdict(const json::object& c)
     }
 }
 
-inline void print_version(const json::object& d, bool stats)
+/// What is told of a version line by line, before its tables.
+[[nodiscard]] inline json::object version_card(const json::object& d)
 {
     json::object card = d;
     card["drainageStatus"] = d.at("drainageInfo").at("drainageStatus");
     if (!d.at("metadata").as_object().empty())
-        card["metadata"] = json::serialize(d.at("metadata"));
+        card["metadata"] = to_json_text(d.at("metadata"));
     if (const auto* compute = d.if_contains("computeConfig"))
         for (const auto& g : compute->at("scalingGroups").as_object()) {
-            const std::string in = g.key() == "default" ? "" : std::string(g.key()) + ": ";
-            card["computeConfigSummary"] = in + summary_of(g.value().as_object());
+            // Each in lines of its own; the one that there mostly is needs no name.
+            const std::string in = g.key() == "default" ? "" : std::string(g.key()) + ' ';
+            card[in + "computeConfigSummary"] = summary_of(g.value().as_object());
             if (const auto* p = g.value().as_object().if_contains("provider"))
                 for (const auto& detail : p->at("details").as_object())
-                    card["provider " + std::string(detail.key())] = detail.value();
+                    card[in + "provider " + std::string(detail.key())] = detail.value();
         }
     if (const auto* v = d.if_contains("validation"))
         card["validation"] = (as_text(v->at("error")).empty() ? "well" : as_text(v->at("error"))) + ", looked at " +
                              as_text(v->at("checked")) + " by " + as_text(v->at("by"));
     if (const auto* c = d.if_contains("drivenBy"))
         card["drivenBy"] = as_text(c->at("name")) + ", " + as_text(c->at("identity"));
-    print_card(card);
+    return card;
+}
+
+inline void print_version(const json::object& d, bool stats)
+{
+    print_card(version_card(d));
     print_queues(d.at("taskQueuesInfos").as_array(), stats);
     json::array workers = d.at("workers").as_array();
     for (auto& w : workers) {

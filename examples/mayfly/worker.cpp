@@ -7,6 +7,9 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 
+#include <pwd.h>
+#include <unistd.h>
+
 #include <exception>
 #include <string>
 #include <string_view>
@@ -24,6 +27,15 @@ int show(const std::string& text)
 {
     std::fwrite(text.data(), 1, text.size(), stdout);
     return 0;
+}
+
+/// The same for each of somebody's calls. A process is another each time, and as the manager of a deployment it would
+/// lock out everybody.
+std::string person_at_host()
+{
+    const std::string process = mayfly::temporal::default_identity();
+    const ::passwd* const person = ::getpwuid(::geteuid());
+    return (person == nullptr ? std::to_string(::geteuid()) : person->pw_name) + process.substr(process.find('@'));
 }
 
 /// No command: the words so far may be the beginning of some, and then there is
@@ -71,6 +83,8 @@ int examples::worker_command(const argument_list& given)
         return unusable(to_string(options.problems()));
     auto patient = *options;
     patient.retry.total = std::chrono::seconds{3};  // Somebody sits in front of it.
+    if (arguments.connection.identity().empty())
+        patient.identity = person_at_host();
 
     int status = 1;
     asio::io_context io(1);

@@ -15,7 +15,6 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 #include <boost/system/error_code.hpp>
 
 #include <cstdio>
@@ -118,7 +117,7 @@ protected:
                 out["BuildID"] = given_.version.build_id;
             for (const auto& field : more)
                 out[field.key()] = field.value();
-            print_line(json::serialize(out));
+            print_line(to_json_text(out));
         }
         return 0;
     }

@@ -10,6 +10,7 @@
 #include <mayfly/aws/target_facts.hpp>
 #include <mayfly/deployment.hpp>
 #include <mayfly/problem.hpp>
+#include <mayfly/temporal/stored_compute.hpp>
 
 #include <boost/json/value.hpp>
 
@@ -71,6 +72,7 @@ struct worker_arguments {
     bool skip_validation = false;
     mayfly::aws::external_id_check external_id = mayfly::aws::external_id_check::enforce;
     compute_place place = compute_place::automatic;
+    bool server_controller_is_off = false;
 
     std::vector<std::pair<std::string, boost::json::value>> metadata{};
     std::vector<std::string> remove_entries{};
@@ -164,7 +166,7 @@ struct worker_flag_entry {
     std::string_view words;
 };
 
-inline constexpr std::array<worker_flag_entry, 24> worker_flags{{
+inline constexpr std::array<worker_flag_entry, 25> worker_flags{{
     {"--name", "NAME", names_deployment, "of the deployment; needed"},
     {"--deployment-name", "NAME", of_deployment, "which deployment; needed"},
     {"--build-id", "ID", of_version, "which version of it; needed"},
@@ -185,8 +187,11 @@ inline constexpr std::array<worker_flag_entry, 24> worker_flags{{
     {"--external-id", "RULE", of_check,
         "of a role that can be assumed without its external id: enforce (unless given), warn, or off for emulators"},
     {"--storage", "PLACE", of_place,
-        "auto (unless given): the server's compute configuration where it takes one, else the version's metadata; "
-        "or metadata, or server"},
+        "auto (unless given): where it is; a new one in the version's metadata, which mayfly's controller reads; or "
+        "metadata, or server, whose own controller reads it"},
+    {"--server-controller-is-off", "", of_place,
+        "workercontroller.enabled is off for good there: auto keeps a new one in the server, where mayfly's controller "
+        "takes it with server_controller_is_off in the namespace's settings"},
     {"--metadata", "KEY=JSON", of_metadata, "a note; may be given several times"},
     {"--remove-entries", "KEY", of_metadata, "a note that goes; may be given several times"},
     {"--manager-identity", "TEXT", of_manager, "who; as that one calls itself, see --identity"},
@@ -238,6 +243,8 @@ inline std::string set(worker_arguments& a, std::string_view flag, std::string_v
         return choice(a.external_id, value, std::array<std::string_view, 3>{"enforce", "warn", "off"});
     if (flag == "--storage")
         return choice(a.place, value, std::array<std::string_view, 3>{"auto", "metadata", "server"});
+    if (flag == "--server-controller-is-off")
+        return on(a.server_controller_is_off);
     if (flag == "--metadata") {
         const auto equals = value.find('=');
         if (equals == 0 || equals == value.npos)
@@ -248,6 +255,9 @@ inline std::string set(worker_arguments& a, std::string_view flag, std::string_v
             a.metadata.emplace_back(std::string(value.substr(0, equals)), std::move(read.front()));
         return remedy;
     }
+    if (flag == "--remove-entries" && value == mayfly::temporal::compute_key)
+        return "nothing would start workers for the version any more; if that is meant: "
+               "update-version-compute-config --remove";
     if (flag == "--remove-entries")
         return a.remove_entries.emplace_back(value), "";
     if (flag == "--manager-identity")

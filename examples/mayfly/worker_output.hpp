@@ -14,6 +14,7 @@
 #include <boost/json/value.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <chrono>
 #include <cstdint>
@@ -24,6 +25,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 // What `mayfly worker` tells, as JSON values and as text made of these. The names of what Temporal's own command tells
@@ -106,22 +108,25 @@ namespace examples {
     return out;
 }
 
-/// Details as they are, but for what is nobody else's business.
+/// Whether a provider's detail says only what runs the workers. Others' external ids are nobody else's business, and
+/// one can stand under a key that was mistyped too.
+[[nodiscard]] inline bool is_shown(std::string_view key)
+{
+    constexpr std::array<std::string_view, 12> known{"arn", "role", "cluster", "service", "region", "endpoint_arn",
+        "project", "worker_pool", "service_account", "function", "event_age_ms", "retries"};
+    return std::find(known.begin(), known.end(), key) != known.end();
+}
+
+/// Of a provider: what may be shown, and that there is more.
 [[nodiscard]] inline json::object details_json(const mayfly::settings& details)
 {
     json::object out;
     for (const auto& [key, value] : details) {
         json::value& to = out[key];
-        if (key == "role_external_id")
+        if (!is_shown(key))
             to = "(not shown)";
-        else if (const auto* b = std::get_if<bool>(&value))
-            to = *b;
-        else if (const auto* i = std::get_if<std::int64_t>(&value))
-            to = *i;
-        else if (const auto* d = std::get_if<double>(&value))
-            to = *d;
         else
-            to = *std::get_if<std::string>(&value);
+            std::visit([&to](const auto& v) { to = v; }, value);
     }
     return out;
 }
@@ -149,10 +154,15 @@ namespace examples {
             {"max_count", "maxInstances"}, {"initial_count", "initialInstances"},
             {"utilization_target", "utilizationTarget"}};
         if (g.scaler)
-            for (const auto& field : details_json(g.scaler->details)) {
+            for (const auto& [key, value] : g.scaler->details) {
                 const auto* const known = std::find_if(
-                    std::begin(named), std::end(named), [&](const auto& n) { return field.key() == n.first; });
-                scaler[known != std::end(named) ? known->second : field.key()] = field.value();
+                    std::begin(named), std::end(named), [&k = key](const auto& n) { return k == n.first; });
+                json::value& to = scaler[known != std::end(named) ? known->second : key];
+                // Algorithms have numbers. A text is none of their settings, whatever it is.
+                if (std::holds_alternative<std::string>(value))
+                    to = "(not shown)";
+                else
+                    std::visit([&to](const auto& v) { to = v; }, value);
             }
         if (!scaler.empty())
             group["scaler"] = std::move(scaler);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "../../../examples/mayfly/worker_output.hpp"
+#include "../../../examples/mayfly/version_output.hpp"
 
 #include <doctest/doctest.h>
 
@@ -45,7 +46,7 @@ TEST_CASE("worker: what is told of a compute configuration is all of it but the 
         {"both limits", limited, "aws-lambda (min 1, max 5)", {{"minInstances", 1}, {"maxInstances", 5}}},
         {"no upper one is no number", least, "aws-lambda (min 2)", {{"minInstances", 2}}},
         {"a scaler's own, by the names that Temporal's command has", set,
-            "gcp-cloud-run (min 1, max 9, utilization 5E-1)",
+            "gcp-cloud-run (min 1, max 9, utilization 0.5)",
             {{"type", "rate-based"}, {"ewma_alpha", 0.25}, {"maxInstances", 9}, {"minInstances", 1},
                 {"utilizationTarget", 0.5}}},
         {"nobody", {}, "no provider", {}},
@@ -57,6 +58,83 @@ TEST_CASE("worker: what is told of a compute configuration is all of it but the 
         CHECK(summary_of(group) == r.summary);
         CHECK((group.contains("scaler") ? group.at("scaler").as_object() : json::object()) == r.scaler);
         CHECK(json::serialize(told).find("sesame-open") == std::string::npos);
+    }
+}
+
+TEST_CASE("worker: of a provider only what is known to be harmless is told")
+{
+    auto g = lambda();
+    g.provider->details["roleExternalId"] = std::string("sesame-open");
+    g.provider->details["external"] = std::int64_t{4711};
+    g.scaler = mayfly::scaler_spec{.type = "fleet", .details = {{"spare", 1.0}, {"note", std::string("sesame-open")}}};
+    const json::object told = to_json(mayfly::compute_config{.groups = {{"default", g}}});
+    const std::string text = to_json_text(told);
+    CHECK(text.find("sesame-open") == std::string::npos);
+    CHECK(text.find("4711") == std::string::npos);
+    const json::value& group = told.at("scalingGroups").at("default");
+    CHECK(group.at("provider").at("details").at("roleExternalId") == "(not shown)");
+    CHECK(group.at("provider").at("details").at("arn") == "f");
+    CHECK(group.at("scaler").at("spare") == 1.0);
+}
+
+TEST_CASE("worker: numbers are told as people write them")
+{
+    struct row {
+        const char* why;
+        json::value value;
+        const char* text;
+    };
+    const row rows[] = {
+        {"nothing of something", 0.0, "0"},
+        {"a share", 0.5, "0.5"},
+        {"a whole one", 25.0, "25"},
+        {"counted", 7, "7"},
+        {"large", std::uint64_t{18446744073709551615U}, "18446744073709551615"},
+        {"text as it is", "a \"b\"", "a \"b\""},
+        {"nothing", nullptr, "-"},
+        {"within others", json::object{{"a", json::array{0.25, "x\n", true, nullptr}}, {"b", json::object()}},
+            R"({"a":[0.25,"x\n",true,null],"b":{}})"},
+    };
+    for (const row& r : rows)
+        CHECK_MESSAGE(as_text(r.value) == r.text, r.why);
+}
+
+TEST_CASE("worker: each group of a version is told")
+{
+    auto other = lambda();
+    other.provider->details["arn"] = std::string("g");
+    mayfly::temporal::version_description d;
+    d.version = {"shop", "1"};
+    json::object told = to_json(d);
+    told["computeConfig"] = to_json(mayfly::compute_config{.groups = {{"default", lambda()}, {"slow", other}}});
+    const json::object card = version_card(told);
+    CHECK(card.at("computeConfigSummary") == "aws-lambda");
+    CHECK(card.at("provider arn") == "f");
+    CHECK(card.at("slow computeConfigSummary") == "aws-lambda");
+    CHECK(card.at("slow provider arn") == "g");
+}
+
+TEST_CASE("worker: a replica that does not lead says so, instead of something about a version")
+{
+    struct row {
+        const char* why;
+        controller_role role;
+        const char* problem;
+        const char* said;
+    };
+    const row rows[] = {
+        {"another leads", controller_role::standby, "", "ask the one that leads"},
+        {"it has just begun", controller_role::starting, "no route to host", "(no route to host)"},
+        {"it leads", controller_role::leader, "", "does not know shop:1"},
+    };
+    for (const row& r : rows) {
+        read_status status;
+        status.value.namespaces.emplace_back();
+        status.value.namespaces.back().name = "n";
+        status.value.namespaces.back().role = r.role;
+        status.value.namespaces.back().problem = r.problem;
+        const std::string said = as_text(controller_json(status, "http://c", "n", {"shop", "1"}).at("error"));
+        CHECK_MESSAGE(said.find(r.said) != std::string::npos, (std::string(r.why) + ": " + said));
     }
 }
 
