@@ -33,7 +33,8 @@ asio::awaitable<put_result> put(const compute_store& s, deployment_version v, ma
     put_options how, status_code wanted = status_code::ok)
 {
     auto [ec, r] = co_await s.async_put(v, change, how, answer);
-    CHECK_MESSAGE(r.status.code == wanted, r.status.message);
+    const auto& said = r.status;
+    CHECK_MESSAGE(said.code == wanted, said.message);
     CHECK(!ec == (wanted == status_code::ok));
     co_return r.value;
 }
