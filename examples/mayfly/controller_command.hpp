@@ -11,13 +11,17 @@
 
 namespace examples {
 
+inline constexpr std::string_view controller_verbs_help =
+    R"(usage: mayfly controller VERB [FILE] [OPTION]...
+
+  run                        start workers for the versions of a Temporal cluster that have a compute configuration, as
+                             tasks come, and let them go again. Start as many replicas as you like: one acts, the
+                             others stand by
+  check                      say what is in effect, and end
+)";
+
 inline constexpr std::string_view controller_help =
-    R"(usage: mayfly controller run [FILE] [OPTION]...
-       mayfly controller check [FILE] [OPTION]...
-
-run starts workers for the versions of a Temporal cluster that have a compute configuration, as tasks come, and lets them
-go again. Start as many replicas as you like: one acts, the others stand by. check says what is in effect, and ends.
-
+    R"(
 What takes the place of the file's settings
   --health ADDRESS:PORT      where /healthz, /readyz, /metrics and /status are served; 127.0.0.1:7240 if nobody says
                              otherwise, port 0 for any free one, off for nowhere
@@ -57,11 +61,13 @@ Exit status: 0 it was told to end, 1 it could not run, 2 the arguments or the se
 inline int run_controller(const std::vector<std::string_view>& arguments)
 {
     const std::string_view verb = arguments.empty() ? "--help" : arguments.front();
-    if (verb == "--help" || verb == "-h" || verb == "help") {
-        std::printf("%s%s%s", std::string(controller_help).c_str(), std::string(connection_help).c_str(),
-            std::string(controller_file_help).c_str());
+    const auto help = [](std::string usage) {
+        usage.append(controller_help).append(connection_help).append(controller_file_help);
+        std::fwrite(usage.data(), 1, usage.size(), stdout);
         return 0;
-    }
+    };
+    if (verb == "--help" || verb == "-h" || verb == "help")
+        return help(std::string(controller_verbs_help));
     if (verb != "run" && verb != "check") {
         std::fprintf(
             stderr, "mayfly controller: there is no verb \"%s\"; there are run and check\n", std::string(verb).c_str());
@@ -69,7 +75,7 @@ inline int run_controller(const std::vector<std::string_view>& arguments)
     }
     controller_arguments given = read_controller_arguments({arguments.begin() + 1, arguments.end()});
     if (given.help)
-        return run_controller({"--help"});
+        return help("usage: mayfly controller " + std::string(verb) + " [FILE] [OPTION]...\n");
     if (!given.problem.empty()) {
         std::fprintf(stderr, "mayfly controller: %s\n", given.problem.c_str());
         return 2;

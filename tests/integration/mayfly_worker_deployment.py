@@ -130,7 +130,8 @@ def completion(mayfly):
     cases = ((["wor"], {"worker"}), (["worker", "deployment", "set-"], {"set-current-version", "set-ramping-version"}),
              (["worker", "deployment", "manager-identity", ""], {"set", "unset"}),
              (["worker", "deployment", "create-version", "--scaler-m"],
-              {"--scaler-min-instances", "--scaler-max-instances"}))
+              {"--scaler-min-instances", "--scaler-max-instances"}), (["controller", ""], {"run", "check"}),
+             (["controller", "run", "--le"], {"--lease"}))
     for line, expected in cases:
         text = "source <(\"$0\" completion bash); COMP_WORDS=(\"$0\" \"$@\"); COMP_CWORD=$#; _mayfly; " \
                "printf '%s\\n' \"${COMPREPLY[@]}\""
@@ -223,9 +224,13 @@ def compute(mayfly):
 def notes(mayfly):
     shop = version("shop", "1")
     told = mayfly.told("update-version-metadata", *shop, "--metadata", 'team="orders"', "--metadata", 'of={"n":[1]}')
-    check(told == {"metadata": {"team": "orders", "of": {"n": [1]}}}, f"notes, without our own: {told}")
-    told = mayfly.told("update-version-metadata", *shop, "--remove-entries", "of")
-    check(told == {"metadata": {"team": "orders"}}, f"one is gone: {told}")
+    check(told == {"metadata": {"team": "orders", "of": {"n": [1]}}, "removed": []}, f"notes, without our own: {told}")
+    told = mayfly.told("update-version-metadata", *shop, "--remove-entries", "of", "--remove-entries", "never")
+    check(told == {"metadata": {"team": "orders"}, "removed": ["of"]}, f"one is gone: {told}")
+    mayfly.deployment("update-version-metadata", *shop, "--remove-entries", "mayfly.validation",
+                      said="removed mayfly.validation")
+    mayfly.deployment("update-version-metadata", *shop, "--remove-entries", "mayfly.compute", expected=UNUSABLE,
+                      said="update-version-compute-config --remove")
     mayfly.deployment("update-version-metadata", *shop, "--metadata", "mayfly.compute={}", expected=UNUSABLE)
     mayfly.deployment("update-version-metadata", *version("shop", "none"), "--metadata", "a=1", expected=REFUSED)
     check(mayfly.told("describe-version", *shop)["computeConfig"], "its compute configuration is still there")
@@ -328,7 +333,7 @@ def verdicts(mayfly):
               "driven": True, "problems": [], "conflict": "", "groups": [group]}
     status = {"schema": "mayfly-controller-status/1", "identity": "it", "started": "", "now": "", "namespaces": [
         {"name": "default", "address": "", "role": "leader", "since": "", "problem": "", "reads": 0, "reads_waiting": 0,
-         "reads_per_second": 0, "versions": [driven]}]}
+         "reads_per_second": 0, "versions": [driven], "left_out": 0}]}
     with a_controller(status) as (address, asked_for):
         text = mayfly.deployment("describe-version", *shop, "--controller", address)
         check(asked_for == ["/status?namespace=default&deployment=shop&build_id=1"], f"it is asked for one: {asked_for}")
@@ -337,6 +342,8 @@ def verdicts(mayfly):
         told = mayfly.told("describe-version", *shop, "--controller", address)["controller"]
         check(told["identity"] == "it" and told["groups"][0]["verdict"] == "misconfigured", f"as values: {told}")
         check(told["groups"][0]["decisions"][0]["launch"] == 3, f"with what it did: {told}")
+        status["namespaces"][0]["role"] = "standby"
+        mayfly.deployment("describe-version", *shop, "--controller", address, said="ask the one that leads")
         status["namespaces"] = []
         mayfly.deployment("describe-version", *shop, "--controller", address, said="does not know shop:1")
         status["schema"] = "another"
@@ -357,7 +364,12 @@ def managers(mayfly):
     mayfly.deployment("set-current-version", *shop, "--unversioned", "--yes", "--identity", "ada")
     told = mayfly.told("manager-identity set", *shop, "--self", "--identity", "bob", "--yes")
     check((told["managerIdentity"], told["previousManagerIdentity"]) == ("bob", "ada"), f"another: {told}")
-    mayfly.deployment("manager-identity unset", *shop, "--yes", said="no manager (before: bob)")
+    mayfly.deployment("manager-identity unset", *shop, "--yes", "--identity", "bob", said="no manager (before: bob)")
+    me = mayfly.told("manager-identity set", *shop, "--self", "--yes")["managerIdentity"]
+    mayfly.deployment("set-current-version", *version("shop", "1"), "--yes", "--allow-no-pollers",
+                      "--ignore-missing-task-queues", said="current now")
+    mayfly.deployment("set-current-version", *shop, "--unversioned", "--yes")
+    mayfly.deployment("manager-identity unset", *shop, "--yes", said=f"no manager (before: {me})")
 
 
 async def workers(mayfly, client):

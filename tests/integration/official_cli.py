@@ -142,13 +142,19 @@ async def either_way(first, second, client, name):
         told_alike(ours, theirs, "deployment describe", "--name", name)
 
 
+def doctor(ours, which, *flags):
+    done = subprocess.run([ours.program, "doctor", "--version", which, "--address", ours.address, "--no-aws", *flags],
+                          capture_output=True, text=True, timeout=60, check=False, env=ours.variables)
+    return done.stdout + done.stderr
+
+
 def compute(ours, theirs):
     """Versions that nobody polls, with what runs their workers, in the server's own configuration."""
     arn = serverless.arn("orders", 1)
     role = ["--aws-lambda-assume-role-arn", ROLE, "--aws-lambda-assume-role-external-id", EXTERNAL_ID]
     for first, second, name in ((ours, theirs, "mine"), (theirs, ours, "yours")):
         print(f"{first.name} and {second.name}, with compute", flush=True)
-        at = ["--storage", "server"]
+        at = ["--server-controller-is-off"]
         first("deployment create", "--name", name)
         shop = version(name, "1")
         first("deployment create-version", *shop, fails=True)
@@ -158,6 +164,9 @@ def compute(ours, theirs):
         told = ours("deployment describe-version", *shop)
         provider = told["computeConfig"]["scalingGroups"]["default"]["provider"]
         check(provider["details"]["arn"] == arn and told["computeKeptIn"] == "server", f"whole: {told}")
+        for flags, noted in (([], True), (["--server-controller-is-off"], False)):
+            said = doctor(ours, f"{name}:1", *flags)
+            check(("the server keeps the configuration" in said) == noted, f"who may act on it, with {flags}: {said}")
         # Theirs wants all of it again; ours only what changes.
         theirs("deployment update-version-compute-config", *shop, "--aws-lambda-function-arn", arn, *role)
         ours("deployment update-version-compute-config", *shop, "--scaler-type", "no-sync")
