@@ -11,7 +11,7 @@
 
 #include <mayfly/aws/lambda_provider.hpp>
 #include <mayfly/controller.hpp>
-#include <mayfly/error.hpp>
+#include <mayfly/ledger.hpp>
 #include <mayfly/temporal/connection.hpp>
 #include <mayfly/temporal/task_queue_source.hpp>
 #include <mayfly/temporal/version_registry.hpp>
@@ -22,25 +22,51 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/system/error_code.hpp>
 
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
-#include <functional>
+#include <cstdint>
+#include <exception>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace examples {
 
+/// What was known of the workers of one version, group by group, when it was let go.
+struct kept_books {
+    struct group {
+        std::string function{};
+        mayfly::ledger_image books{};
+        bool bound = false;
+    };
+    mayfly::uptime at{};
+    std::map<std::string, group> groups{};
+};
+
+/// What one that acts hands on to the next in the same process.
+struct handed_on {
+    std::chrono::steady_clock::time_point at{};
+    mayfly::uptime clock{};  ///< Of the controller, at that moment.
+    std::map<mayfly::deployment_version, kept_books> books{};
+};
+
 /** The core's controller at work in one namespace: the registry's versions go in, the source's readings, and Lambda
    does what it decides. Lives from the moment that this replica leads to the moment that it does not.
 
-    What nobody remembers after a change of leaders is seen again: a version is driven only once its pollers were read,
-    so that workers which another one started are in the books before the first decision.
+    Nothing is started twice because somebody else begins to lead. A version is driven only once its pollers were read,
+    so that workers which another one started are in the books before the first decision. Starts that were accepted and
+    have not polled are seen by nobody: so for `start_up_allowance` after it began to lead a replica starts nothing, and
+    reads only then. That is as long as whoever made them would have waited for them. A function that takes longer to
+    poll, from a clean end of one leader on, is not in the books of the next; after a death the time that the lease took
+    comes on top. Where the same process goes on within that time nobody else can have started anything: it has the
+    books and waits for nothing. So does a version whose configuration names another way to the same function.
 */
 class controlled_namespace : public std::enable_shared_from_this<controlled_namespace> {
 public:
@@ -55,12 +81,17 @@ public:
         std::vector<std::string> ids{};   ///< Of the groups, in the order of the controller.
         std::vector<std::unique_ptr<group_view>> groups{};
         mayfly::uptime life = mayfly::never;  ///< How long a worker polls, as far as its function's settings tell.
+        std::string trouble{};                ///< What keeps the registry from seeing to it; empty: nothing.
         std::uint64_t taken = 0;              ///< Counts up whenever it is taken in anew.
         std::shared_ptr<boost::asio::cancellation_signal> taking{};  ///< Ends that.
     };
 
+    /// As long as a controller waits for a start of its own before it makes another.
+    static constexpr mayfly::uptime start_up_allowance = mayfly::ledger_settings{}.patience;
+
+    /// `from`: what the last one in this process knew. If that is too long ago it is nothing.
     controlled_namespace(std::shared_ptr<controller_context> context, const namespace_settings& settings,
-        std::shared_ptr<mayfly::temporal::connection> on, std::shared_ptr<launch_gate> gate)
+        std::shared_ptr<mayfly::temporal::connection> on, std::shared_ptr<launch_gate> gate, handed_on from = {})
         : context_(std::move(context)),
           settings_(settings),
           on_(std::move(on)),
@@ -68,11 +99,16 @@ public:
                                        .role_required = context_->settings.aws.role_required}),
           source_(on_, source_options()),
           registry_(on_, registry_options()),
-          controller_(on_->get_executor(), gated_provider(provider_, gate), source_,
+          began_(clock_after(from)),
+          goes_on_(began_ > mayfly::uptime::zero()),
+          kept_(goes_on_ ? std::move(from.books) : std::map<mayfly::deployment_version, kept_books>{}),
+          controller_(
+              on_->get_executor(), gated_provider(provider_, gate, context_->settings.aws.starts_at_once), source_,
               {.reads_at_once = mayfly::temporal::task_queue_source::reads_at_once},
               [this](const mayfly::controller_event& e) { saw(e); },
-              {.read = mayfly::temporal::task_queue_source::longest_read}),
-          wall_{std::chrono::system_clock::now()}
+              {.read = mayfly::temporal::task_queue_source::longest_read}, began_),
+          wall_{std::chrono::system_clock::now() -
+                std::chrono::duration_cast<std::chrono::system_clock::duration>(began_)}
     {}
 
     /// Runs until `stop`; whoever made it need not keep it.
@@ -90,16 +126,23 @@ public:
                     self->hear(c);
             },
             boost::asio::bind_cancellation_slot(watch_.slot(), [self = shared_from_this()](auto, auto) {}));
+        try_again_later();
     }
 
-    void stop()
+    /// Returns what the next one has to know.
+    handed_on stop()
     {
+        for (const auto& [version, e] : entries_)
+            keep(e);
         stopped_ = true;
+        again_.cancel();
         for (auto& [version, e] : entries_)
             if (const auto taking = std::exchange(e.taking, nullptr))
                 taking->emit(boost::asio::cancellation_type::terminal);
         watch_.emit(boost::asio::cancellation_type::terminal);
+        const mayfly::uptime now = controller_.now();
         run_.emit(boost::asio::cancellation_type::terminal);
+        return {std::chrono::steady_clock::now(), now, std::move(kept_)};
     }
 
     /// Other settings hold for what groups do not say themselves.
@@ -137,7 +180,7 @@ private:
     {
         const controller_settings& s = context_->settings;
         return {.look_every = s.look_every,
-            .role = {.controller = s.lease.name},
+            .role = {.controller = s.lease.name, .server_controller_is_off = settings_.server_controller_is_off},
             .known = controller_compute(s),
             .check = [provider = provider_, aws = s.aws](mayfly::deployment_version,
                          mayfly::compute_config c) { return check_targets(provider, aws, std::move(c)); },
@@ -158,16 +201,32 @@ private:
         case removed:
             let_go(entries_[c.record.version]);
             entries_.erase(c.record.version);
+            kept_.erase(c.record.version);
             return tell(level::info, "version removed", c.record, {});
         case caught_up: caught_up_ = true; return;
         case problem:
+            if (!c.record.version.deployment.empty())
+                return of_one(c);
             problem_ = c.words;
             return context_->log(
                 level::error, "the namespace cannot be read", {{"namespace", name()}, {"detail", c.words}});
         case well_again:
+            if (!c.record.version.deployment.empty())
+                return of_one(c);
             problem_.clear();
             return context_->log(level::info, "the namespace can be read again", {{"namespace", name()}});
         }
+    }
+
+    /// One version's trouble keeps nobody from driving the others.
+    void of_one(const change& c)
+    {
+        if (const auto at = entries_.find(c.record.version); at != entries_.end())
+            at->second.trouble = c.words;
+        if (c.words.empty())
+            tell(level::info, "the version has its trouble behind it", c.record, {});
+        else
+            tell(level::error, "the version has trouble", c.record, c.words);
     }
 
     void tell(level l, std::string_view words, const mayfly::temporal::version_record& r, std::string_view detail) const
@@ -190,21 +249,14 @@ private:
         }
         if (!driven || !start_alike(before.compute.config, r.compute.config)) {
             let_go(e);
-            e.taken = ++takes_;
-            tell(level::info, "version is driven", r, {});
-            e.taking = std::make_shared<boost::asio::cancellation_signal>();
-            boost::asio::co_spawn(on_->get_executor(), take_in(r.version, e.taken),
-                boost::asio::bind_cancellation_slot(
-                    e.taking->slot(), [self = shared_from_this(), kept = e.taking](std::exception_ptr) {}));
-            return;
+            return take(e);
         }
         if (before.status != r.status) {
             tell(level::info, "version has another status", r, to_string(before.status));
             for (auto& g : e.groups)
                 g->set_status(r.status, controller_.now());
             controller_.tell([&](auto& machine, mayfly::uptime now) { machine.set_status(e.handle, r.status, now); });
-            boost::asio::co_spawn(on_->get_executor(), learn_life(r.version, e.taken),
-                [self = shared_from_this()](std::exception_ptr) {});
+            look_at_life(e);
         }
         if (before.compute.config != r.compute.config)
             set_policies(e);
@@ -214,6 +266,7 @@ private:
     {
         if (e.taken == 0)
             return;
+        keep(e);
         controller_.remove(e.handle);
         thinner_.forget(e.handle);
         source_.forget(e.record.version);
@@ -228,6 +281,31 @@ private:
             taking->emit(boost::asio::cancellation_type::terminal);
     }
 
+    /// Puts its books by, for when it is driven again. What had failed may have been mended meanwhile.
+    void keep(const entry& e)
+    {
+        if (e.groups.empty())
+            return;
+        kept_books all{.at = controller_.now()};
+        const auto memories = controller_.machine().remember(e.handle);
+        for (std::size_t i = 0; i < memories.size(); ++i) {
+            kept_books::group& g = all.groups[e.ids[i]];
+            g = {e.groups[i]->target()->function, memories[i].books.image(), memories[i].bound};
+            g.books.refused = 0;
+            g.books.dead_in_a_row = 0;
+            g.books.failure_rate = 0;
+        }
+        kept_.insert_or_assign(e.record.version, std::move(all));
+    }
+
+    /// The clock of a controller that goes on from `from`; zero if there is nothing to go on from.
+    static mayfly::uptime clock_after(const handed_on& from)
+    {
+        const auto since = std::chrono::steady_clock::now() - from.at;
+        const bool fresh = from.clock > mayfly::uptime::zero() && since < start_up_allowance;
+        return fresh ? from.clock + std::chrono::duration_cast<mayfly::uptime>(since) : mayfly::uptime::zero();
+    }
+
     void set_policies(entry& e)
     {
         for (std::size_t i = 0; i < e.groups.size(); ++i) {
@@ -240,6 +318,77 @@ private:
     }
 
     // ---- a version comes under control
+
+    void take(entry& e)
+    {
+        e.taken = ++takes_;
+        tell(level::info, "version is driven", e.record, {});
+        e.taking = std::make_shared<boost::asio::cancellation_signal>();
+        boost::asio::co_spawn(on_->get_executor(), take_in(e.record.version, e.taken),
+            boost::asio::bind_cancellation_slot(
+                e.taking->slot(), [self = shared_from_this(), v = e.record.version, taken = e.taken, held = e.taking](
+                                      std::exception_ptr failed) {
+                    // What was cancelled is not wanted any more.
+                    if (entry* const wants = self->wanted(v, taken); failed && wants != nullptr) {
+                        self->tell(level::error, "version could not be taken in", wants->record, words_of(failed));
+                        self->let_go(*wants);
+                    }
+                }));
+    }
+
+    static std::string words_of(const std::exception_ptr& failed)
+    {
+        try {
+            std::rethrow_exception(failed);
+        } catch (const std::exception& e) {
+            return e.what();
+        } catch (...) {
+            return "no standard exception";
+        }
+    }
+
+    void look_at_life(entry& e)
+    {
+        boost::asio::co_spawn(on_->get_executor(), learn_life(e.record.version, e.taken),
+            [self = shared_from_this()](std::exception_ptr) {});
+    }
+
+    /// What came to nothing is tried again, some of it each minute.
+    void try_again_later()
+    {
+        again_.expires_after(std::chrono::minutes{1});
+        again_.async_wait([weak = weak_from_this()](boost::system::error_code ec) {
+            const auto self = weak.lock();
+            if (!self || ec || self->stopped_)
+                return;
+            self->try_again();
+            self->try_again_later();
+        });
+    }
+
+    void try_again()
+    {
+        constexpr int at_once = 16;
+        int left = at_once;
+        const auto some = [&](auto from, auto to) {
+            for (; from != to && left > 0; ++from) {
+                entry& e = from->second;
+                tried_ = from->first;
+                if (!e.record.drivable() || (e.taken != 0 && (e.life != mayfly::never || e.groups.empty())))
+                    continue;
+                --left;
+                if (e.taken == 0)
+                    take(e);
+                else
+                    look_at_life(e);
+            }
+        };
+        const auto middle = entries_.upper_bound(tried_);
+        const auto begin = entries_.begin();
+        const auto until = tried_;
+        some(middle, entries_.end());
+        some(begin, entries_.upper_bound(until));
+    }
 
     [[nodiscard]] entry* wanted(const mayfly::deployment_version& v, std::uint64_t taken)
     {
@@ -257,23 +406,32 @@ private:
         std::vector<std::shared_ptr<const mayfly::launch_target>> targets;
         for (const auto& [id, group] : entries_[version].record.compute.config.groups)
             targets.push_back(target_of(version, id, *group.provider));
+        asio::steady_timer timer(on_->get_executor());
+        if (!goes_on_ && controller_.now() < start_up_allowance) {
+            timer.expires_after(start_up_allowance - controller_.now());
+            co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+            if (wanted(version, taken) == nullptr)
+                co_return;
+        }
         mayfly::queue_reading seen;
+        bool told = false;
         for (std::chrono::seconds pause{1};; pause = std::min(2 * pause, std::chrono::seconds{30})) {
             const mayfly::uptime asked = controller_.now();
             auto reading = source_.async_read(targets[0], asked, asio::as_tuple(asio::use_awaitable));
             auto [ec, r] = co_await std::move(reading);
-            if (wanted(version, taken) == nullptr)
+            entry* const e = wanted(version, taken);
+            if (e == nullptr)
                 co_return;
             // A sample is told once: what was told with half a reading goes with the whole one.
             for (std::size_t i = 0; i < r.stats.size(); ++i)
                 if (!r.stats[i])
                     r.stats[i] = seen.stats[i];
             seen = std::move(r);
-            // One that may never be read is driven all the same; any other is worth the wait.
-            if (ec ? mayfly::condition_of(ec) == mayfly::condition::permanent
-                   : tells_all(seen, controller_.now() - asked))
+            if (!ec && tells_all(seen, controller_.now() - asked))
                 break;
-            asio::steady_timer timer(on_->get_executor(), pause);
+            if (ec && !std::exchange(told, true))
+                tell(level::warning, "version waits to be read", e->record, ec.message());
+            timer.expires_after(pause);
             co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
         }
         if (entry* const e = wanted(version, taken))
@@ -295,6 +453,7 @@ private:
         const mayfly::queue_snapshot shown = seen.view(room);
         const mayfly::compute_config& config = e.record.compute.config;
         mayfly::version_spec<chosen_scaler> spec{.status = e.record.status};
+        const kept_books kept = take_kept(e.record.version, now);
         std::vector<controller::memory> books;
         for (const auto& target : targets) {
             const mayfly::scaling_group& g = config.groups.at(target->group);
@@ -304,8 +463,14 @@ private:
             controller::memory& m = books.emplace_back();
             // With the life they have: pollers are listed for minutes after they are gone.
             m.books = mayfly::ledger(policy->workers);
+            const auto before = kept.groups.find(target->group);
+            if (before != kept.groups.end() && before->second.function == target->function) {
+                m.books = mayfly::ledger({policy, &policy->workers}, before->second.books);
+                m.books.answers_lost(now);
+                m.bound = before->second.bound;
+            }
             m.books.take(shown, {&target->version, target->function}, now);
-            m.bound = m.books.view(now).live > 0 ||
+            m.bound = m.bound || m.books.view(now).live > 0 ||
                       std::any_of(mayfly::all_task_types.begin(), mayfly::all_task_types.end(),
                           [&](mayfly::task_type t) { return types.contains(t) && shown.of(t); });
             group_status about{.group = target->group,
@@ -319,9 +484,21 @@ private:
             views_[target.get()] = e.groups.back().get();
         }
         e.handle = controller_.add(std::move(spec), std::move(books));
-        // The first statistics may be older than the starts of whoever led before: then the next ones are waited for.
-        if (now > settle_for || settings_.stats_cached_for == mayfly::uptime::zero())
+        // Statistics may be older than the last starts of whoever led before, or of ours: then the next are waited for.
+        const mayfly::uptime since = kept.groups.empty() ? began_ : kept.at;
+        if (now - since >= settings_.stats_cached_for)
             controller_.tell([&](auto& machine, mayfly::uptime t) { machine.snapshot(e.handle, shown, t); });
+    }
+
+    /// What is older was seen by now, or is lost.
+    kept_books take_kept(const mayfly::deployment_version& version, mayfly::uptime now)
+    {
+        const auto at = kept_.find(version);
+        if (at == kept_.end())
+            return {};
+        kept_books out = std::move(at->second);
+        kept_.erase(at);
+        return now - out.at < start_up_allowance ? std::move(out) : kept_books{};
     }
 
     /// A worker stops polling a while before its function's time is over; then it counts no more.
@@ -363,19 +540,22 @@ private:
             registry_.validate_again(e.target->version);
     }
 
-    static constexpr mayfly::uptime settle_for = std::chrono::seconds{5};
-
     std::shared_ptr<controller_context> context_;
     namespace_settings settings_;
     std::shared_ptr<mayfly::temporal::connection> on_;
     mayfly::aws::lambda_provider provider_;
     mayfly::temporal::task_queue_source source_;
     mayfly::temporal::version_registry registry_;
+    mayfly::uptime began_;  // on the controller's clock
+    bool goes_on_;
+    std::map<mayfly::deployment_version, kept_books> kept_;  // of versions that are not driven now
     controller controller_;
     wall_of_uptime wall_;
     flight_thinner thinner_{};
     std::map<mayfly::deployment_version, entry> entries_{};
     std::map<const mayfly::launch_target*, group_view*> views_{};
+    boost::asio::steady_timer again_{on_->get_executor()};
+    mayfly::deployment_version tried_{};  // the last one
     boost::asio::cancellation_signal run_{};
     boost::asio::cancellation_signal watch_{};
     std::string problem_{};

@@ -21,7 +21,7 @@ struct controller_context {
     std::optional<flight_file> record{};
     bool record_fails = false;
 
-    /// A line for the record, if one is kept. That it cannot be written is said once, until it can.
+    /// A line for the record, if one is kept. That it cannot be written is said once, and that it can again.
     void note(const flight_entry& e)
     {
         if (!record)
@@ -29,6 +29,8 @@ struct controller_context {
         const bool failed = !record->write(to_flight_line(e));
         if (failed && !record_fails)
             log(controller_log::level::error, "the record cannot be written", {{"file", settings.record.file}});
+        if (!failed && record_fails)
+            log(controller_log::level::info, "the record can be written again", {{"file", settings.record.file}});
         record_fails = failed;
     }
 };

@@ -9,7 +9,9 @@
 #include <mayfly/verdict.hpp>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <limits>
@@ -57,6 +59,9 @@ public:
     [[nodiscard]] const std::shared_ptr<const mayfly::launch_target>& target() const noexcept { return target_; }
     [[nodiscard]] const group_counts& counts() const noexcept { return counts_; }
     [[nodiscard]] const mayfly::evidence& seen() const noexcept { return seen_; }
+    [[nodiscard]] mayfly::task_types types() const noexcept { return shown_.task_types; }
+    /// Tasks of this type that waited when statistics came last.
+    [[nodiscard]] std::uint64_t backlog(mayfly::task_type t) const { return backlog_.at(static_cast<std::size_t>(t)); }
     void set_status(mayfly::version_status status, mayfly::uptime now) { seen_.set_status(status, now); }
     /// Other limits and another algorithm hold from now on.
     void shown(limits_status limits, std::string scaler)
@@ -71,7 +76,7 @@ public:
         using enum mayfly::controller_event::kind;
         seen_.note(e);
         if (e.what == decided && e.why == mayfly::cause::stats)
-            read_at_ = e.at;
+            note_reading(e);
         if (e.what == decided || e.what == bootstrap)
             count(e.made);
         else if (e.what == refused || e.what == not_resized)
@@ -129,6 +134,14 @@ public:
     }
 
 private:
+    void note_reading(const mayfly::controller_event& e)
+    {
+        read_at_ = e.at;
+        for (std::size_t i = 0; e.signal != nullptr && i < backlog_.size(); ++i)
+            if (const auto& queue = e.signal->stats.at(i))
+                backlog_.at(i) = queue->backlog;
+    }
+
     void count(const mayfly::decision& d)
     {
         if (d.launch > 0)
@@ -144,6 +157,7 @@ private:
     mayfly::evidence seen_{};
     group_counts counts_{};
     std::optional<mayfly::uptime> read_at_{};
+    std::array<std::uint64_t, mayfly::all_task_types.size()> backlog_{};
     std::deque<decision_status> decisions_{};
 };
 

@@ -40,7 +40,7 @@ public:
         page_.declare("mayfly_controller_failed_reads_total", "counter", "Readings that failed.");
         page_.declare("mayfly_controller_reads_waiting", "gauge", "Readings that wait for their turn in the budget.");
         page_.declare("mayfly_controller_longest_wait_seconds", "gauge", "How long the first of these has waited.");
-        instance("backlog_count", "gauge", "Tasks that waited when statistics came last.");
+        instance("backlog_count", "gauge", "Tasks that waited when statistics came last, by type.");
         instance("scale_up_count", "counter", "Workers that were decided to be started, by reason.");
         instance("scale_up_throttled_count", "counter", "Workers that were wished for and held back, by reason.");
         instance("deferred_scaling_decision_count", "counter", "Decisions put off for a moment, for more to come.");
@@ -118,7 +118,10 @@ private:
                 page_.add(
                     "worker_controller_instance_" + std::string(name), with(who, label, to_string(what)), number(n));
         };
-        add("backlog_count", number(g.seen().backlog));
+        for (const mayfly::task_type t : mayfly::all_task_types)
+            if (g.types().contains(t))
+                page_.add(
+                    "worker_controller_instance_backlog_count", with(who, "type", to_string(t)), number(g.backlog(t)));
         each("scale_up_count", "reason", c.started);
         each("scale_up_throttled_count", "reason", c.throttled);
         add("deferred_scaling_decision_count", number(c.deferred));

@@ -7,6 +7,7 @@
 
 #include <mayfly/aws/config.hpp>
 #include <mayfly/aws/session.hpp>
+#include <mayfly/config/detail/shown.hpp>
 #include <mayfly/config/files.hpp>
 #include <mayfly/environment.hpp>
 #include <mayfly/http/message.hpp>
@@ -22,6 +23,7 @@
 #include <cstdio>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -76,10 +78,11 @@ private:
         return read_controller_settings(given_, mayfly::environment::of_process(), mayfly::config::read_file);
     }
 
-    /// Makes these the settings, and what follows from them for all namespaces.
+    /// Makes these the settings, and what follows from them for all namespaces. What cannot be used changes nothing.
     mayfly::problems take(const controller_settings& s)
     {
         const bool first = context_->aws == nullptr;
+        auto aws = context_->aws;
         if (first || s.aws != context_->settings.aws) {
             mayfly::aws::session_options how{.session_name = s.aws.session_name};
             for (const intermediary_role& r : s.aws.intermediary_roles)
@@ -89,13 +92,20 @@ private:
                 io_.get_executor(), mayfly::aws::config::read(mayfly::environment::of_process()), std::move(how));
             if (!session)
                 return session.problems();
-            context_->aws = *session;
+            aws = *session;
         }
         if (first || s.record != context_->settings.record) {
-            context_->record.reset();
-            if (!s.record.file.empty())
-                context_->record.emplace(s.record.file, std::uint64_t{s.record.max_mib} << 20U);
+            std::optional<flight_file> record;
+            if (!s.record.file.empty()) {
+                record.emplace(s.record.file, std::uint64_t{s.record.max_mib} << 20U);
+                if (const std::string failed = record->failed(); !failed.empty())
+                    return {{"record.file", mayfly::config::detail::shown(s.record.file),
+                        "cannot be written: " + failed + "; name a file that can, or leave it out"}};
+            }
+            context_->record = std::move(record);
+            context_->record_fails = false;
         }
+        context_->aws = std::move(aws);
         context_->log.set(s.log, s.log_is_json);
         context_->settings = s;
         for (const mayfly::problem& p : s.warnings)
@@ -103,10 +113,27 @@ private:
         return {};
     }
 
-    void begin(const namespace_settings& n)
+    void begin(const namespace_settings& n, handed_on from = {})
     {
         drivers_.push_back(std::make_shared<namespace_driver>(io_.get_executor(), context_, n));
-        drivers_.back()->start();
+        drivers_.back()->start(std::move(from));
+    }
+
+    /// Begins again with what the settings say by now, once whoever drove this namespace has ended: whatever was said
+    /// meanwhile, it has one driver.
+    void begin_again(const std::string& name, handed_on from)
+    {
+        const auto& all = context_->settings.namespaces;
+        const auto wanted = std::find_if(
+            all.begin(), all.end(), [&](const namespace_settings& n) { return n.to.name_space.value == name; });
+        if (!ended_ && wanted != all.end() && !driven(name))
+            begin(*wanted, std::move(from));
+    }
+
+    [[nodiscard]] bool driven(const std::string& name) const
+    {
+        const auto called = [&](const driver& d) { return d->name() == name; };
+        return std::any_of(drivers_.begin(), drivers_.end(), called);
     }
 
     // ---- signals
@@ -133,11 +160,8 @@ private:
         controller_settings after = *read_anew;
         if (mayfly::problems wrong = take(after); !wrong.empty())
             return context_->log(level::error, "the settings stay as they are", {{"detail", to_string(wrong)}});
-        if (before.health != after.health) {
-            server_.reset();
-            if (const std::string failed = serve(); !failed.empty())
-                context_->log(level::error, "health is not served", {{"detail", failed}});
-        }
+        if (before.health != after.health)
+            serve_elsewhere(before.health);
         const bool all = before.aws != after.aws || before.lease != after.lease || before.identity != after.identity ||
                          before.look_every != after.look_every || before.validate_every != after.validate_every ||
                          before.scaler != after.scaler;
@@ -146,13 +170,11 @@ private:
             const auto next = std::find_if(after.namespaces.begin(), after.namespaces.end(),
                 [&](const namespace_settings& n) { return n.to.name_space.value == d->name(); });
             if (all || next == after.namespaces.end() || !same(*next, d->settings())) {
-                std::optional<namespace_settings> anew;
-                if (next != after.namespaces.end())
-                    anew = *next;
                 // It keeps itself until it has ended; only then does another one take its place.
-                d->stop([this, anew] {
-                    if (anew && !ended_)
-                        begin(*anew);
+                leaving_.insert(d->name());
+                d->stop([this, name = d->name()](handed_on from) {
+                    leaving_.erase(name);
+                    begin_again(name, std::move(from));
                 });
             } else {
                 drivers_.push_back(d);
@@ -160,8 +182,7 @@ private:
             }
         }
         for (const namespace_settings& n : after.namespaces)
-            if (std::none_of(
-                    old.begin(), old.end(), [&](const driver& d) { return d->name() == n.to.name_space.value; }))
+            if (!driven(n.to.name_space.value) && !leaving_.contains(n.to.name_space.value))
                 begin(n);
         context_->log(level::info, "settings taken", {{"namespaces", after.namespaces.size()}});
     }
@@ -173,7 +194,7 @@ private:
         reload_.cancel();
         left_ = drivers_.size();
         for (const driver& d : drivers_)
-            d->stop([this] {
+            d->stop([this](const handed_on&) {
                 if (--left_ == 0)
                     finish();
             });
@@ -203,12 +224,16 @@ private:
         const health_settings& h = context_->settings.health;
         if (!h.on)
             return {};
-        server_.emplace(
+        server_ = std::make_unique<mayfly::http::server>(
             io_.get_executor(), [this](mayfly::http::request r) { return answer(std::move(r)); },
             mayfly::http::server_options{.address = h.address,
                 .port = h.port,
+                .header_limit = std::size_t{8} * 1024,
                 .body_limit = 1024,
                 .max_connections = 64,
+                .idle_timeout = std::chrono::seconds{5},
+                .request_timeout = std::chrono::seconds{5},
+                .write_timeout = std::chrono::seconds{10},
                 .stop_grace = std::chrono::milliseconds{500}});
         if (const auto ec = server_->listen()) {
             server_.reset();
@@ -219,6 +244,23 @@ private:
         context_->log(level::info, "health is served",
             {{"address", (v6 ? '[' + h.address + ']' : h.address) + ':' + std::to_string(server_->port())}});
         return {};
+    }
+
+    /// Where the new settings say; if that cannot be, where it was.
+    void serve_elsewhere(const health_settings& before)
+    {
+        auto old = std::move(server_);
+        if (before.port == context_->settings.health.port)
+            old.reset();  // it would be in the way
+        const std::string failed = serve();
+        if (failed.empty())
+            return;
+        context_->log(level::error, "health is served where it was", {{"detail", failed}});
+        context_->settings.health = before;
+        server_ = std::move(old);
+        if (!server_)
+            if (const std::string again = serve(); !again.empty())
+                context_->log(level::error, "health is not served", {{"detail", again}});
     }
 
     boost::asio::awaitable<mayfly::http::response> answer(mayfly::http::request r)
@@ -283,7 +325,8 @@ private:
     boost::asio::signal_set reload_{io_, SIGHUP};
     std::shared_ptr<controller_context> context_ = std::make_shared<controller_context>();
     std::vector<driver> drivers_{};
-    std::optional<mayfly::http::server> server_{};
+    std::set<std::string> leaving_{};  // namespaces whose driver has not ended yet
+    std::unique_ptr<mayfly::http::server> server_{};
     std::chrono::system_clock::time_point started_ = std::chrono::system_clock::now();
     std::size_t left_ = 0;
     int status_ = 0;

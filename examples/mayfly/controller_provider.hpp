@@ -26,6 +26,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <utility>
@@ -58,8 +59,9 @@ struct launch_gate {
 /// had decided.
 class gated_provider {
 public:
-    gated_provider(mayfly::aws::lambda_provider inner, std::shared_ptr<launch_gate> gate)
-        : inner_(std::move(inner)), gate_(std::move(gate))
+    /// No more than `starts_at_once` begin between two looks at the gate.
+    gated_provider(mayfly::aws::lambda_provider inner, std::shared_ptr<launch_gate> gate, std::uint32_t starts_at_once)
+        : inner_(std::move(inner)), gate_(std::move(gate)), starts_at_once_(std::max(1U, starts_at_once))
     {}
 
     template <class Token>
@@ -67,33 +69,50 @@ public:
     {
         return mayfly::http::spawn<mayfly::launch_report>(
             inner_.get_executor(),
-            [inner = inner_, gate = gate_, r = std::move(request)]() mutable { return run(inner, gate, std::move(r)); },
+            [inner = inner_, gate = gate_, r = std::move(request), most = starts_at_once_]() mutable {
+                return run(inner, gate, std::move(r), most);
+            },
             std::forward<Token>(token));
     }
 
 private:
     using outcome = mayfly::http::outcome<mayfly::launch_report>;
 
-    static boost::asio::awaitable<outcome> run(
-        mayfly::aws::lambda_provider inner, std::shared_ptr<launch_gate> gate, mayfly::launch_request request)
+    static boost::asio::awaitable<outcome> run(mayfly::aws::lambda_provider inner, std::shared_ptr<launch_gate> gate,
+        mayfly::launch_request request, std::uint32_t most)
     {
         outcome out;
-        if (!gate->open()) {
-            out.ec = make_error_code(boost::system::errc::operation_canceled);
-            out.value.detail = "this replica is not the leader any more";
-            co_return out;
+        while (request.count > 0) {
+            if (!gate->open()) {
+                out.ec = make_error_code(boost::system::errc::operation_canceled);
+                out.value.detail = "this replica is not the leader any more";
+                break;
+            }
+            mayfly::launch_request part = request;
+            part.count = std::min(request.count, most);
+            part.stay = std::min(request.stay, part.count);
+            request.count -= part.count;
+            request.stay -= part.stay;
+            request.first_launch += part.count;
+            const std::size_t so_far = out.value.starts.size() + part.count;
+            const auto begun = std::chrono::steady_clock::now();
+            auto call = inner.async_launch(std::move(part), boost::asio::as_tuple(boost::asio::use_awaitable));
+            auto [ec, report] = co_await std::move(call);
+            gate->latency->add(std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count());
+            std::move(report.starts.begin(), report.starts.end(), std::back_inserter(out.value.starts));
+            if (!report.detail.empty())
+                out.value.detail = std::move(report.detail);
+            out.ec = ec;
+            if (ec)
+                break;
+            out.value.starts.resize(so_far);  // what is not named was accepted
         }
-        const auto begun = std::chrono::steady_clock::now();
-        auto call = inner.async_launch(std::move(request), boost::asio::as_tuple(boost::asio::use_awaitable));
-        auto [ec, report] = co_await std::move(call);
-        gate->latency->add(std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count());
-        out.ec = ec;
-        out.value = std::move(report);
         co_return out;
     }
 
     mayfly::aws::lambda_provider inner_;
     std::shared_ptr<launch_gate> gate_;
+    std::uint32_t starts_at_once_;
 };
 
 static_assert(mayfly::LaunchesWorkers<gated_provider>);

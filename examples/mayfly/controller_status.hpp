@@ -245,7 +245,12 @@ struct namespace_status {
     std::uint64_t reads = 0;  ///< Of the server's statistics, so far.
     std::uint64_t reads_waiting = 0;
     double reads_per_second = 0;
-    std::vector<version_state> versions{};  ///< With a compute configuration, in order of their names.
+    /// With a compute configuration, in order of their names. No more than `most_versions` unless one deployment is
+    /// asked for.
+    std::vector<version_state> versions{};
+    std::uint64_t left_out = 0;  ///< Versions that are not told of here; ask for their deployments.
+
+    static constexpr std::size_t most_versions = 200;
 
     static void fields(auto& visit, auto& self)
     {
@@ -258,6 +263,7 @@ struct namespace_status {
         visit("reads_waiting", self.reads_waiting);
         visit("reads_per_second", self.reads_per_second);
         visit("versions", self.versions);
+        visit("left_out", self.left_out);
     }
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <cerrno>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -26,6 +27,9 @@ public:
         size_ = ec ? 0 : static_cast<std::uint64_t>(size);
     }
 
+    /// Why it cannot be written; empty if it can.
+    [[nodiscard]] const std::string& failed() const noexcept { return failed_; }
+
     /// False if it could not be written; what follows is tried again.
     bool write(std::string_view line)
     {
@@ -33,9 +37,13 @@ public:
             turn();
         if (!out_.is_open() || !out_)
             open(std::ios::app);
+        // What came of one that failed may be half a line.
+        if (std::exchange(torn_, false))
+            out_ << '\n';
         out_ << line << '\n' << std::flush;
         size_ += line.size() + 1;
-        return static_cast<bool>(out_);
+        torn_ = !out_;
+        return !torn_;
     }
 
     [[nodiscard]] static std::filesystem::path older(const std::filesystem::path& path) { return path.string() + ".1"; }
@@ -45,7 +53,11 @@ private:
     {
         out_.close();
         out_.clear();
+        errno = 0;
         out_.open(path_, std::ios::binary | std::ios::out | how);
+        failed_.clear();
+        if (!out_.is_open())
+            failed_ = errno != 0 ? std::generic_category().message(errno) : "it cannot be opened";
     }
     void turn()
     {
@@ -58,6 +70,8 @@ private:
     std::filesystem::path path_;
     std::uint64_t half_;
     std::uint64_t size_ = 0;
+    bool torn_ = false;
+    std::string failed_{};
     std::ofstream out_{};
 };
 

@@ -45,8 +45,10 @@ public:
                                 .lost_after = term_.lost_after});
     }
 
-    void start()
+    /// `from` is what `stop` told of the one whose place it takes.
+    void start(handed_on from = {})
     {
+        from_ = std::move(from);
         if (!term_.on)
             return lead();
         reach();
@@ -60,12 +62,12 @@ public:
                 self->retry_.cancel();
                 self->on_->close();
                 if (self->ended_)
-                    self->ended_();
+                    self->ended_(std::move(self->from_));
             }));
     }
 
     /// Lets the lease go, so that another replica has it at once. Calls `ended` when that is done.
-    void stop(std::function<void()> ended)
+    void stop(std::function<void(handed_on)> ended)
     {
         if (term_.on) {
             ended_ = std::move(ended);
@@ -73,7 +75,8 @@ public:
         }
         follow("stopped");
         on_->close();
-        boost::asio::post(on_->get_executor(), std::move(ended));
+        boost::asio::post(on_->get_executor(),
+            [ended = std::move(ended), from = std::move(from_)]() mutable { ended(std::move(from)); });
     }
 
     [[nodiscard]] const namespace_settings& settings() const noexcept { return settings_; }
@@ -91,7 +94,8 @@ public:
     /// Whether this replica does all that it can: it has all versions in hand, or waits for the lease.
     [[nodiscard]] bool ready() const
     {
-        return role_ == controller_role::standby || (acting_ && acting_->caught_up() && problem().empty());
+        return (role_ == controller_role::standby && trouble_.empty()) ||
+               (acting_ && acting_->caught_up() && problem().empty());
     }
 
     void settle()
@@ -113,9 +117,14 @@ public:
         out.reads = load.deployment_reads + load.queue_reads;
         out.reads_waiting = load.waiting;
         out.reads_per_second = load.deployment_reads_per_second + load.queue_reads_per_second;
-        for (auto& [version, e] : acting_->entries())
-            if (about.takes(version) && (e.record.kept_in != mayfly::temporal::compute_storage::none || e.taken != 0))
+        for (auto& [version, e] : acting_->entries()) {
+            if (!about.takes(version) || (e.record.kept_in == mayfly::temporal::compute_storage::none && e.taken == 0))
+                continue;
+            if (about.deployment.empty() && out.versions.size() == namespace_status::most_versions)
+                ++out.left_out;
+            else
                 out.versions.push_back(state_of(version, e));
+        }
         return out;
     }
 
@@ -131,6 +140,8 @@ private:
             .conflict = e.record.conflict};
         for (const mayfly::problem& p : e.record.wrong)
             out.problems.push_back(to_string(p));
+        if (!e.trouble.empty())
+            out.problems.push_back(e.trouble);
         if (const auto& v = e.record.validation)
             out.validation = {v->error,
                 utc_text(std::chrono::time_point_cast<std::chrono::system_clock::duration>(v->checked)), v->by};
@@ -148,8 +159,10 @@ private:
             const auto self = weak.lock();
             if (!self || self->role_ != controller_role::starting || self->ended_)
                 return;
-            if (!ec)
+            if (!ec) {
+                self->trouble_.clear();
                 return self->become(controller_role::standby);
+            }
             self->trouble_ = self->settings_.to.address.value + " cannot be reached: " +
                              (reply.status.message.empty() ? ec.message() : reply.status.message);
             self->context_->log(level::warning, "the server cannot be reached",
@@ -179,7 +192,7 @@ private:
         become(controller_role::leader);
         gate_ = std::make_shared<launch_gate>(
             launch_gate{[lease = *lease_, on = term_.on] { return !on || lease.leads(); }, latency_});
-        acting_ = std::make_shared<controlled_namespace>(context_, settings_, on_, gate_);
+        acting_ = std::make_shared<controlled_namespace>(context_, settings_, on_, gate_, std::exchange(from_, {}));
         acting_->start();
     }
 
@@ -188,7 +201,7 @@ private:
         if (!acting_)
             return;
         gate_->open = [] { return false; };
-        std::exchange(acting_, nullptr)->stop();
+        from_ = std::exchange(acting_, nullptr)->stop();
         become(controller_role::standby, why);
     }
 
@@ -213,7 +226,8 @@ private:
     std::shared_ptr<launch_gate> gate_{};  ///< Of the one that acts; one that has stopped keeps its own, closed.
     std::shared_ptr<controlled_namespace> acting_{};
     boost::asio::cancellation_signal hold_{};
-    std::function<void()> ended_{};
+    handed_on from_{};  ///< What the last one that acted knew.
+    std::function<void(handed_on)> ended_{};
     controller_role role_ = controller_role::starting;
     std::chrono::system_clock::time_point since_ = std::chrono::system_clock::now();
     std::string trouble_{};

@@ -59,7 +59,7 @@ async def eventually(holds, what, seconds):
         await asyncio.sleep(0.1)
 
 
-async def configure(client, arn, create, maximum=MAXIMUM, revision=1):
+async def configure(client, arn, create, maximum=MAXIMUM, revision=1, minimum=0):
     """A version with its compute configuration in its metadata, which every server keeps."""
     version = WorkerDeploymentVersion(**VERSION)
     call = client.workflow_service
@@ -69,7 +69,7 @@ async def configure(client, arn, create, maximum=MAXIMUM, revision=1):
         await call.create_worker_deployment_version(CreateWorkerDeploymentVersionRequest(
             namespace=client.namespace, deployment_version=version, request_id=str(uuid.uuid4())))
     compute = {"groups": {"default": {"provider": {"type": "aws-lambda", "details": {"arn": arn}},
-                                      "limits": {"min": 0, "max": maximum}}}, "revision": revision}
+                                      "limits": {"min": minimum, "max": maximum}}}, "revision": revision}
     entry = Payload(metadata={"encoding": b"json/plain"}, data=json.dumps(compute).encode())
     await call.update_worker_deployment_version_metadata(UpdateWorkerDeploymentVersionMetadataRequest(
         namespace=client.namespace, deployment_version=version, upsert_entries={"mayfly.compute": entry}))
@@ -188,6 +188,25 @@ async def reload(client, controller):
     await eventually(lambda: controller.version("kitchen", "build-1")["driven"], "until it can be", 10)
 
 
+async def once(client, platform, controller):
+    """Workers that were asked for and have not polled are not started once more because the settings are read anew."""
+    await eventually(lambda: not platform.running(), "nobody is left of before", 20)
+    before = len(platform.invocations())
+    good = controller.file.read_text()
+    controller.file.write_text(good.replace("look_every_ms = 500", "look_every_ms = 400"))
+    terms = controller.log.read_text().count("message=leader")
+    await configure(client, serverless.arn("kitchen", 1), create=False, maximum=2, minimum=2, revision=5)
+    await eventually(lambda: len(platform.invocations()) > before, "the minimum is started", 10)
+    controller.process.send_signal(signal.SIGHUP)
+    controller.process.send_signal(signal.SIGHUP)
+    await eventually(lambda: controller.log.read_text().count("message=leader") > terms, "it leads anew", 15)
+    await eventually(lambda: (g := group_of(controller)) and g["fleet"]["live"] == 2, "both are seen", 15)
+    started = len(platform.invocations()) - before
+    check(started == 2, f"{started} started for a minimum of 2")
+    controller.file.write_text(good)
+    await configure(client, serverless.arn("kitchen", 1), create=False, revision=6)
+
+
 def max_at_once(invocations):
     changes = sorted([(i.begun, 1) for i in invocations] + [(i.ended, -1) for i in invocations if i.ended])
     most = now = 0
@@ -237,6 +256,7 @@ async def run(spec, local_lambda, mayfly, worker):
                 both[0].start()
                 await one(client, platform, service, both[0], mayfly)
                 await reload(client, both[0])
+                await once(client, platform, both[0])
                 both[1].start()
                 await replicas(client, platform, *both)
                 check(both[1].stop() == 0, "SIGTERM ends it well")
