@@ -105,10 +105,14 @@ asio::awaitable<int> look(doctor_options o, doctor_files files, std::shared_ptr<
         co_return 1;
     }
     std::vector<mayfly::deployment_version> versions{o.version};
+    std::string unlisted;
     if (o.version.deployment.empty()) {
-        auto listed = ask.all_versions();
-        versions = co_await std::move(listed);
-        if (versions.empty())
+        versions.clear();
+        auto listed = ask.all_versions(versions);
+        unlisted = co_await std::move(listed);
+        if (!unlisted.empty())
+            say("not all versions can be found: " + unlisted);
+        else if (versions.empty())
             say("no version in namespace " + on->options().name_space +
                 " has a compute configuration: mayfly worker deployment create-version makes one");
     }
@@ -119,7 +123,8 @@ asio::awaitable<int> look(doctor_options o, doctor_files files, std::shared_ptr<
         all.push_back(judged(std::move(facts)));
     }
     print(all, o.as_json);
-    co_return std::any_of(all.begin(), all.end(), [](const health_report& r) { return is_wrong(r.is); }) ? 1 : 0;
+    const bool wrong = std::any_of(all.begin(), all.end(), [](const health_report& r) { return is_wrong(r.is); });
+    co_return wrong || !unlisted.empty() ? 1 : 0;
 }
 
 }  // namespace

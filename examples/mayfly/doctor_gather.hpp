@@ -72,31 +72,33 @@ public:
         co_return std::string{};
     }
 
-    /// Those that have a compute configuration.
-    asio::awaitable<std::vector<mayfly::deployment_version>> all_versions()
+    /// Adds those that have a compute configuration, be it one that cannot be read. Says why not all of them can be
+    /// found; nothing if they can.
+    asio::awaitable<std::string> all_versions(std::vector<mayfly::deployment_version>& out)
     {
-        std::vector<mayfly::deployment_version> out;
         std::string token;
         do {
             auto asked = deployments_.async_list(token, 100, answer);
             auto [ec, page] = co_await std::move(asked);
             if (ec)
-                break;
+                co_return unanswered(ec, page.status);
             for (const auto& d : page.value.deployments) {
                 auto described = deployments_.async_describe(d.name, answer);
                 auto [wrong, found] = co_await std::move(described);
-                if (wrong)
-                    continue;
+                if (wrong && found.status.code != mayfly::grpc::status_code::not_found)
+                    co_return unanswered(wrong, found.status);
                 for (const auto& v : found.value.versions) {
-                    auto read = compute_of(v.version);
-                    const mayfly::compute_config compute = co_await std::move(read);
-                    if (!compute.groups.empty())
+                    auto asked_of = deployments_.async_describe_version(v.version, false, answer);
+                    auto [unread, version] = co_await std::move(asked_of);
+                    if (unread && version.status.code != mayfly::grpc::status_code::not_found)
+                        co_return unanswered(unread, version.status);
+                    if (!unread && record_of(version.value).kept_in != temporal::compute_storage::none)
                         out.push_back(v.version);
                 }
             }
             token = page.value.next_page_token;
         } while (!token.empty());
-        co_return out;
+        co_return std::string{};
     }
 
     asio::awaitable<health_facts> look_at(mayfly::deployment_version version)
@@ -159,11 +161,11 @@ private:
 
     static temporal::version_record record_of(const temporal::version_description& d)
     {
-        // Whether the server's own controller is on is nobody's fault here.
+        // That the server's own controller may be on is no conflict: it is told beside.
         return temporal::read_version(d, {.controller = {}, .server_controller_is_off = true});
     }
 
-    static void take(const temporal::version_description& d, health_facts& f)
+    void take(const temporal::version_description& d, health_facts& f) const
     {
         temporal::version_record r = record_of(d);
         f.status = r.status;
@@ -172,6 +174,7 @@ private:
         f.compute = std::move(r.compute.config);
         f.compute_problems = std::move(r.wrong);
         f.conflict = std::move(r.conflict);
+        f.server_keeps_it = r.kept_in == temporal::compute_storage::server && !given_.server_controller_is_off;
         if (r.validation)
             f.validation_error = r.validation->error;
         take_queues(d, f);
@@ -376,11 +379,17 @@ private:
         for (const namespace_status& n : status_->value.namespaces) {
             if (n.name != f.name_space)
                 continue;
+            if (n.role != controller_role::leader) {
+                f.controller_passes = given_.controller + ": " + not_leading(n);
+                f.controller_drives = true;  // It may be that another does.
+                return;
+            }
             f.controller_problem = n.problem;
             for (const version_state& v : n.versions) {
                 if (v.deployment != f.version.deployment || v.build_id != f.version.build_id)
                     continue;
-                f.controller_drives = v.driven || n.role != controller_role::leader;
+                f.controller_drives = v.driven;
+                f.server_keeps_it = f.server_keeps_it && !v.driven;
                 if (f.conflict.empty())
                     f.conflict = v.conflict;
                 for (const group_status& told : v.groups)

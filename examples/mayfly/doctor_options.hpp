@@ -39,6 +39,7 @@ Without --version it looks at each version that has a compute configuration.
   --no-aws                   do not ask AWS; otherwise with credentials, region and endpoints as the AWS tools have them
   --external-id WORD         enforce, warn or off: whether a role that can be assumed without its external id is wrong
   --region NAME              where the namespace is active, like aws-us-east-1; otherwise as its address says, if it does
+  --server-controller-is-off say that the server's own controller is off; no server tells
   --shutdown-buffer SECONDS  of the workers; 7 unless given
   --stop-timeout SECONDS     of the workers; 5 unless given
   --causes                   list the 27 causes that are known, and end
@@ -60,6 +61,7 @@ struct doctor_options {
     std::chrono::seconds stop_timeout{5};
     std::chrono::seconds try_for{10};
     bool expect_current = false;
+    bool server_controller_is_off = false;
     bool try_it = false;
     bool ask_aws = true;
     bool causes = false;
@@ -91,6 +93,8 @@ inline std::string set_switch(doctor_options& o, std::string_view flag)
 {
     if (flag == "--expect-current")
         o.expect_current = true;
+    else if (flag == "--server-controller-is-off")
+        o.server_controller_is_off = true;
     else if (flag == "--try")
         o.try_it = true;
     else if (flag == "--no-aws")
@@ -145,7 +149,8 @@ inline std::string set(doctor_options& o, std::string_view flag, std::string_vie
 
 [[nodiscard]] inline doctor_options read_doctor_options(const std::vector<std::string_view>& arguments)
 {
-    static const std::vector<std::string_view> switches{"--expect-current", "--try", "--no-aws", "--causes"};
+    static const std::vector<std::string_view> switches{
+        "--expect-current", "--server-controller-is-off", "--try", "--no-aws", "--causes"};
     doctor_options o;
     flag_reader flags(arguments, switches);
     while (const auto next = flags.next()) {

@@ -93,6 +93,7 @@ struct health_facts {
     mayfly::compute_config compute{};
     mayfly::problems compute_problems{};
     std::string conflict{};          ///< Another controller drives it too.
+    bool server_keeps_it = false;    ///< So the server's own controller may drive it, and nobody said that it is off.
     std::string validation_error{};  ///< What the last periodic look found wrong.
     std::vector<sibling_facts> others{};
 
@@ -104,6 +105,7 @@ struct health_facts {
     std::vector<group_facts> groups{};
 
     std::string controller_problem{};  ///< It was asked, and this is wrong with it.
+    std::string controller_passes{};   ///< It was asked, and tells nothing: it is not the one that leads.
     bool controller_drives = true;     ///< As it says.
     std::optional<double> idle_share{};
 

@@ -124,6 +124,12 @@ private:
         if (!f_.conflict.empty())
             other(health_step::configured, misconfigured, "two controllers drive it", f_.conflict,
                 "let one of them leave it alone");
+        else if (f_.server_keeps_it)
+            other(health_step::configured, ok, "the server keeps the configuration",
+                "the server's own controller may start these workers; whether it is on, no server tells",
+                "nothing if it is on; else say so to mayfly controller run (server_controller_is_off of the namespace) "
+                "and here (--server-controller-is-off), or move the configuration: " +
+                    command(f_, "update-version-compute-config") + " --storage metadata");
         code();
         region();
     }
@@ -387,6 +393,9 @@ private:
             found(mixed_fleet, "beside the functions " + list(foreign) + (foreign.size() == 1 ? " polls" : " poll"));
         const bool told =
             std::any_of(f_.groups.begin(), f_.groups.end(), [](const group_facts& g) { return g.told.has_value(); });
+        if (!f_.controller_passes.empty())
+            other(health_step::invoked, ok, "the controller that was asked does not lead", f_.controller_passes,
+                "give --controller the address of the one that does");
         if (!f_.controller_problem.empty())
             other(health_step::invoked, broken, "the controller cannot do its work", f_.controller_problem,
                 "look at its log, and at --controller");

@@ -8,6 +8,8 @@ SERVICE is one that temporal_services.py knows. Functions run at a local Lambda.
 tell is told by files, in their own words: a flight record, a function's log.
 """
 
+import concurrent.futures
+import contextlib
 import datetime
 import json
 import os
@@ -23,7 +25,11 @@ from google.protobuf.duration_pb2 import Duration
 from temporalio.api.common.v1 import ActivityType, Payload, Payloads
 from temporalio.api.deployment.v1 import WorkerDeploymentVersion
 from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import WorkflowServiceStub
+from temporalio.api.workflowservice.v1 import (
+    WorkflowServiceServicer,
+    WorkflowServiceStub,
+    add_WorkflowServiceServicer_to_server,
+)
 from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc
 
 import serverless
@@ -97,8 +103,10 @@ class Cluster:
     def compute(self, build_id, function, role, external_id=None, deployment=DEPLOYMENT):
         """Gives a version a function that runs its workers, as the registry keeps it."""
         details = {"arn": function, "role": role, "role_external_id": external_id or EXTERNAL_ID}
-        compute = {"groups": {"default": {"provider": {"type": "aws-lambda", "details": details},
-                                          "limits": {"min": 0, "max": 5}}}, "revision": 1}
+        return self.note(deployment, build_id, {"groups": {"default": {
+            "provider": {"type": "aws-lambda", "details": details}, "limits": {"min": 0, "max": 5}}}, "revision": 1})
+
+    def note(self, deployment, build_id, compute):
         request = rpc.UpdateWorkerDeploymentVersionMetadataRequest(
             namespace="default",
             deployment_version=WorkerDeploymentVersion(deployment_name=deployment, build_id=build_id))
@@ -310,6 +318,15 @@ def causes_told_by_a_controller(service, folder):
                standing="misconfigured", alone=False)
         expect("and explains starts that come to nothing", 15, "full/1", "--controller", controller.url,
                standing="misconfigured", evidence="arn.reserved_concurrency is 0")
+        idle = serverless.Controller(MAYFLY, service, folder, environment, name="idle").start()
+        try:
+            end = time.monotonic() + 30
+            while json.loads(idle.get("/status"))["namespaces"][0]["role"] != "standby" and time.monotonic() < end:
+                time.sleep(0.1)
+            expect("one that stands by", 0, "narrow/1", "--no-aws", "--controller", idle.url,
+                   evidence="ask the one that leads", alone=False)
+        finally:
+            idle.stop()
         expect("no controller there", 0, "narrow/1", "--no-aws", "--controller", "http://127.0.0.1:1", alone=False,
                evidence="127.0.0.1:1")
     finally:
@@ -323,16 +340,49 @@ def causes_told_by_a_controller(service, folder):
         print(f"not so: the record tells of refused starts: {told.stdout}{told.stderr}", flush=True)
 
 
+class Half(WorkflowServiceServicer):
+    """A service that tells of everything but its deployments."""
+
+    def DescribeNamespace(self, request, context):
+        return rpc.DescribeNamespaceResponse()
+
+    def ListWorkers(self, request, context):
+        return rpc.ListWorkersResponse()
+
+    def ListWorkerDeployments(self, request, context):
+        context.abort(grpc.StatusCode.PERMISSION_DENIED, "not for you")
+
+
+@contextlib.contextmanager
+def half_a_service():
+    server = grpc.server(concurrent.futures.ThreadPoolExecutor(2))
+    add_WorkflowServiceServicer_to_server(Half(), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        server.stop(None).wait()
+
+
+def all_of(address):
+    return subprocess.run([MAYFLY, "doctor", "--address", address, "--no-aws"], capture_output=True, text=True, timeout=60,
+                          check=False)
+
+
 def words_and_status():
     """Text, help, and what is no use."""
+    CLUSTER.version("unread", deployment="unread")
+    CLUSTER.note("unread", "unread", {"groups": 7})
+    with half_a_service() as address:
+        unlisted = all_of(address)
     listed = subprocess.run([MAYFLY, "doctor", "--causes"], capture_output=True, text=True, timeout=60, check=False)
     text = doctor("unbound/1")
     for why, run, status, words in (
             ("all causes are listed", listed, 0, ["27 the namespace is in another region"]),
             ("for people", text, 1, ["credentials ok ", "seen: ", "do:   "]),
-            ("all versions at once", subprocess.run([MAYFLY, "doctor", "--address", CLUSTER.address, "--no-aws"],
-                                                    capture_output=True, text=True, timeout=60, check=False), 1,
-             ["short/1", "shared/b"]),
+            ("all versions at once", all_of(CLUSTER.address), 1, ["short/1", "shared/b", "unread/unread"]),
+            ("versions that cannot be listed", unlisted, 1, ["not all versions can be found", "not for you"]),
             ("no such version name", doctor("orders"), 2, ["--version orders/b7"]),
             ("no such option", doctor("a/b", "--nothing", "x"), 2, ["no such option"]),
             ("no such record", doctor("a/b", "--record", "/nonexistent"), 2, ["--record"])):

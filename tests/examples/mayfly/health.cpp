@@ -492,6 +492,16 @@ TEST_CASE("What has no number is told too, and what explains all else stands alo
             standing::misconfigured, "the compute configuration cannot be used"},
         {"two controllers", [](health_facts& f) { f.conflict = "mayfly-b drives it"; }, standing::misconfigured,
             "two controllers drive it"},
+        {"the server keeps it, and may act itself", [](health_facts& f) { f.server_keeps_it = true; }, standing::ok,
+            "the server keeps the configuration"},
+        {"in both places, that is all there is to tell",
+            [](health_facts& f) {
+                f.server_keeps_it = true;
+                f.conflict = "in both";
+            },
+            standing::misconfigured, "two controllers drive it"},
+        {"a replica that stands by", [](health_facts& f) { f.controller_passes = "this replica stands by"; },
+            standing::ok, "the controller that was asked does not lead"},
         {"no such function",
             [](health_facts& f) {
                 reached(f).function = mayfly::aws::function_description{
