@@ -47,7 +47,8 @@ public:
 
     /// Seeks the lease and holds it until cancelled, and has then let it go: `void(error_code, std::monostate)`, with
     /// `operation_aborted`. One at a time. Tells each time that this changes; when `tell` returns, nothing must be done
-    /// as a leader any more. What keeps it from seeking is told too, once.
+    /// as a leader any more. What keeps it from seeking is told too, once, and without
+    /// words that nothing does any more.
     template <class Token>
     auto async_hold(handler tell, Token&& token)
     {

@@ -107,6 +107,7 @@ private:
     /// The same trouble is told once.
     void tell_trouble(std::string words)
     {
+        in_the_way_ = true;
         if (words != told_)
             tell({false, std::move(words)});
     }
@@ -223,6 +224,8 @@ private:
                     return prove(std::move(token));
                 if (ec && reply.status.code != grpc::status_code::deadline_exceeded)
                     return no_lease(reply.status);
+                if (std::exchange(in_the_way_, false))
+                    tell({});
                 seek();
             });
     }
@@ -282,6 +285,7 @@ private:
         term_.answered(sent);
         if (!term_.holds(now()))
             return step_down();
+        in_the_way_ = false;
         const bool first = std::exchange(phase_, phase::leading) == phase::proving;
         watch_end();
         after(term_.next_beat(sent) - now(), &lease_core::beat);
@@ -358,6 +362,7 @@ private:
     lease_term term_{};
     std::string trouble_{};  // What the last heartbeat met that was not answered.
     std::string told_{};
+    bool in_the_way_ = false;  // What was told as trouble, and not yet that it is over.
 };
 
 }  // namespace mayfly::temporal::detail
