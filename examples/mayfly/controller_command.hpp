@@ -48,7 +48,8 @@ The file, in TOML; all of it may be left out
                              role_arn, external_id, session_name; assumed in this order before a version's own role
   [[namespace]]              name, address, profile, config, authority, api_key_file, tls, tls_cert, tls_key, tls_ca,
                              tls_server_name; queues, deployment_reads_per_second (25), queue_reads_per_second (40),
-                             stats_cached_for_ms (5000, as the server has it), longest_lifetime_ms (900000).
+                             stats_cached_for_ms (5000, as the server has it), longest_lifetime_ms (900000),
+                             server_controller_is_off (false; true: configurations that the server keeps are driven).
                              As often as needed; without one, the options above say how to connect
 
 Credentials, region and endpoints of AWS come from where its tools look for them.
