@@ -63,14 +63,20 @@ async def run(client, controller, deployments, platform):
     begun = time.monotonic()
     work = asyncio.gather(*(cook(client, i) for i in range(30)), *(dine(client, i) for i in range(5)))
     seen = 0
-    while not work.done():
-        await asyncio.wait([work], timeout=0.2)
+
+    def look():
+        nonlocal seen
         version = controller.version("kitchen", "go-1")
         seen = max(seen, *(g["fleet"]["live"] for g in version["groups"]))
         check(len(platform.running()) <= 4, "never more than the maximum")
+
+    while not work.done():
+        await asyncio.wait([work], timeout=0.2)
+        look()
     await work
     print(f"30 activities and 5 workflows: {time.monotonic() - begun:.1f} s", flush=True)
-    await eventually(lambda: not platform.running(), "all workers drain and leave", 40)
+    # They stay for some seconds, in which the controller reads who polls.
+    await eventually(lambda: look() or not platform.running(), "all workers drain and leave", 40)
     check(seen > 0, "the controller saw workers at work")
 
     def totals():
