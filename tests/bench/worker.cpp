@@ -40,6 +40,7 @@
 #include <utility>
 #include <vector>
 
+#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -71,8 +72,14 @@ public:
         envp.push_back(nullptr);
         std::string name = program;
         char* const argv[] = {name.data(), nullptr};
+        // Its log, a line each time, is not what anybody reads here.
+        ::posix_spawn_file_actions_t quiet;
+        ::posix_spawn_file_actions_init(&quiet);
+        ::posix_spawn_file_actions_addopen(&quiet, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
         began_ = clock_type::now();
-        if (::posix_spawn(&id_, program.c_str(), nullptr, nullptr, argv, envp.data()) != 0)
+        const int failure = ::posix_spawn(&id_, program.c_str(), &quiet, nullptr, argv, envp.data());
+        ::posix_spawn_file_actions_destroy(&quiet);
+        if (failure != 0)
             die("cannot start " + program);
     }
     process(const process&) = delete;
