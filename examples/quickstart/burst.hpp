@@ -120,6 +120,8 @@ private:
         temporal::start_options options;
         options.task_queue = task_queue_;
         options.schedule_to_close = std::chrono::seconds{60};
+        // A server may hand a task to a worker that has just left: it is handed out again when this is over.
+        options.start_to_close = std::chrono::seconds{5};
         view_->sent();
 
         error_code ec;
