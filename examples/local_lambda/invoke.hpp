@@ -7,7 +7,7 @@
 #include "json_check.hpp"
 #include "text.hpp"
 
-#include <mayfly/aws/base64.hpp>
+#include <mayfly/base64.hpp>
 #include <mayfly/http/message.hpp>
 #include <mayfly/local/error.hpp>
 #include <mayfly/local/platform.hpp>
@@ -78,7 +78,7 @@ struct invocation {
 
     constexpr std::size_t longest_context = 3583;
     if (const std::string_view context = detail::header(r, "X-Amz-Client-Context"); !context.empty()) {
-        const auto text = mayfly::aws::from_base64(context);
+        const auto text = mayfly::from_base64(context);
         if (context.size() > longest_context || !text || json_check::problem_at(*text))
             return refusal{400, "InvalidRequestContentException",
                 "Client context must be a valid Base64-encoded JSON object of 3583 bytes at most.", {}};
@@ -154,7 +154,7 @@ inline boost::asio::awaitable<mayfly::http::response> invoke(platform& on, const
     if (!ended.function_error.empty())
         out.set("X-Amz-Function-Error", ended.function_error);
     if (wanted->log_tail)
-        out.set("X-Amz-Log-Result", mayfly::aws::to_base64(ended.log_tail));
+        out.set("X-Amz-Log-Result", mayfly::to_base64(ended.log_tail));
     co_return out;
 }
 

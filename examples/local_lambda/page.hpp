@@ -6,7 +6,7 @@
 #include "text.hpp"
 
 #include <mayfly/aws/arn.hpp>
-#include <mayfly/aws/base64.hpp>
+#include <mayfly/base64.hpp>
 #include <mayfly/detail/json_write.hpp>
 #include <mayfly/local/function.hpp>
 
@@ -62,7 +62,7 @@ using named_texts = std::vector<std::pair<std::string, std::string>>;
         most = std::min<std::size_t>(most, std::stoul(*text));
     }
     if (const auto marker = query.get("Marker"); marker && !marker->empty()) {
-        const auto key = mayfly::aws::from_base64(*marker);
+        const auto key = mayfly::from_base64(*marker);
         const auto at = std::find_if(items.begin(), items.end(), [&](const auto& i) { return key && i.first == *key; });
         if (at == items.end())
             return invalid_value("Invalid Marker: " + *marker);
@@ -77,7 +77,7 @@ using named_texts = std::vector<std::pair<std::string, std::string>>;
         json.raw(items[i].second);
     json.end_array();
     if (end < items.size())
-        json.member("NextMarker", mayfly::aws::to_base64(items[end].first));
+        json.member("NextMarker", mayfly::to_base64(items[end].first));
     json.end_object();
     return out;
 }

@@ -4,8 +4,8 @@
 #include "function_reference.hpp"
 #include "text.hpp"
 
-#include <mayfly/aws/base64.hpp>
 #include <mayfly/aws/sha256.hpp>
+#include <mayfly/base64.hpp>
 #include <mayfly/clock.hpp>
 #include <mayfly/local/function.hpp>
 
@@ -40,7 +40,7 @@ struct code_facts {
     const std::string bytes{std::istreambuf_iterator<char>(in), {}};
     if (!in)
         return std::nullopt;
-    return code_facts{mayfly::aws::to_base64(mayfly::aws::view(mayfly::aws::sha256_of(bytes))), bytes.size()};
+    return code_facts{mayfly::to_base64(mayfly::aws::view(mayfly::aws::sha256_of(bytes))), bytes.size()};
 }
 
 /// What a version runs for ever, though a link on the way there may lead elsewhere some day.

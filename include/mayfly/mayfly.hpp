@@ -3,6 +3,7 @@
 
 // Everything of core. The first part needs the standard library only; the second needs Boost and is left out where
 // Boost is not to be had, or not wanted: define MAYFLY_NO_ASIO for that.
+#include <mayfly/base64.hpp>
 #include <mayfly/batching.hpp>
 #include <mayfly/clock.hpp>
 #include <mayfly/compute_config.hpp>

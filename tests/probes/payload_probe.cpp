@@ -54,7 +54,7 @@ using failure = ::temporal::api::failure::v1::Failure;
 std::string told(const google::protobuf::MessageLite& message)
 {
     std::string out = "ok ";
-    detail::append_base64(out, message.SerializeAsString());
+    mayfly::append_base64(out, message.SerializeAsString());
     return out;
 }
 
@@ -107,7 +107,7 @@ std::string answer(std::string_view said)
 {
     const auto space = said.find(' ');
     const std::string_view verb = said.substr(0, space);
-    const auto raw = detail::from_base64(space == said.npos ? std::string_view{} : said.substr(space + 1));
+    const auto raw = mayfly::from_base64(space == said.npos ? std::string_view{} : said.substr(space + 1));
     if (!raw)
         return "error no base64";
     if (verb == "value")

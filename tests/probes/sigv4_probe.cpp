@@ -12,8 +12,8 @@
 // Writes one JSON object a line: {"canonical_request", "string_to_sign", "signature", "authorization"}, or {"error"}.
 // Ends with 1 if there was an error in any line.
 
-#include <mayfly/aws/base64.hpp>
 #include <mayfly/aws/sigv4.hpp>
+#include <mayfly/base64.hpp>
 #include <mayfly/detail/json_read.hpp>
 #include <mayfly/detail/json_write.hpp>
 
@@ -46,7 +46,7 @@ public:
         at = aws::amz_time::parse(date);
         if (!at && error.empty())
             error = "amz_date is " + date + ": write it like 20260304T050607Z";
-        if (auto decoded = aws::from_base64(text(line, "body", false)))
+        if (auto decoded = mayfly::from_base64(text(line, "body", false)))
             body = std::move(*decoded);
         else
             fail("body: write it in base64");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <mayfly/base64.hpp>
 #include <mayfly/environment.hpp>
 #include <mayfly/http/error.hpp>
 #include <mayfly/http/url.hpp>
@@ -49,22 +50,6 @@ struct proxy {
 };
 
 namespace detail {
-
-inline std::string base64(std::string_view bytes)
-{
-    constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    std::string out;
-    out.reserve((bytes.size() + 2) / 3 * 4);
-    for (std::size_t i = 0; i < bytes.size(); i += 3) {
-        const std::size_t n = std::min<std::size_t>(3, bytes.size() - i);
-        std::uint32_t group = 0;
-        for (std::size_t k = 0; k < 3; ++k)
-            group = group << 8 | (k < n ? static_cast<unsigned char>(bytes[i + k]) : 0U);
-        for (std::size_t k = 0; k < 4; ++k)
-            out += k <= n ? digits[group >> (18 - 6 * k) & 63] : '=';
-    }
-    return out;
-}
 
 /// Nothing if a `%` is not followed by two hexadecimal digits.
 inline std::optional<std::string> percent_decoded(std::string_view text)
@@ -185,7 +170,7 @@ inline bool exception_matches(std::string_view entry, const origin& to)
         const auto who = detail::percent_decoded(text.substr(0, at));
         if (!who)
             return bad();
-        out.authorization = "Basic " + detail::base64(who->find(':') == std::string::npos ? *who + ':' : *who);
+        out.authorization = "Basic " + to_base64(who->find(':') == std::string::npos ? *who + ':' : *who);
         text.remove_prefix(at + 1);
     }
     auto where = detail::parse_host_and_port(text);

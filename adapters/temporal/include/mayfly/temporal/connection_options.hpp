@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <mayfly/base64.hpp>
 #include <mayfly/config/connection_settings.hpp>
 #include <mayfly/grpc/channel_options.hpp>
-#include <mayfly/grpc/detail/base64.hpp>
 #include <mayfly/grpc/metadata.hpp>
 #include <mayfly/grpc/retry.hpp>
 #include <mayfly/http/url.hpp>
@@ -89,7 +89,8 @@ struct connection_options {
     }
     problems wrong;
     for (const auto& [name, value] : s.grpc_meta) {
-        auto bytes = grpc::is_binary(name) ? grpc::detail::from_base64(value.value) : std::optional(value.value);
+        auto bytes =
+            grpc::is_binary(name) ? from_base64(value.value, base64_form::liberal) : std::optional(value.value);
         if (!bytes)
             wrong.push_back({value.from, "", "metadata \"" + name + "\": give base64, as the name ends in -bin"});
         else if (auto problem = grpc::problem_of({{name, *bytes}}))

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <mayfly/base64.hpp>
 #include <mayfly/temporal/json_place.hpp>
 #include <mayfly/temporal/json_time.hpp>
 #include <mayfly/temporal/json_types.hpp>
@@ -194,38 +195,6 @@ template <class T>
         const auto since = joined<typename T::duration>(*t);
         return since ? std::optional<T>{T{*since}} : refused("the time is out of range", at);
     }
-}
-
-[[nodiscard]] inline std::optional<std::string> from_base64(std::string_view text)
-{
-    std::string out;
-    out.reserve(text.size() / 4 * 3 + 2);
-    while (!text.empty() && text.back() == '=')
-        text.remove_suffix(1);
-    std::uint32_t bits = 0;
-    unsigned have = 0;
-    for (const char c : text) {
-        std::uint32_t six = 0;
-        if (c >= 'A' && c <= 'Z')
-            six = static_cast<std::uint32_t>(c - 'A');
-        else if (c >= 'a' && c <= 'z')
-            six = static_cast<std::uint32_t>(c - 'a') + 26;
-        else if (c >= '0' && c <= '9')
-            six = static_cast<std::uint32_t>(c - '0') + 52;
-        else if (c == '+' || c == '-')
-            six = 62;
-        else if (c == '/' || c == '_')
-            six = 63;
-        else
-            return std::nullopt;
-        bits = bits << 6U | six;
-        have += 6;
-        if (have >= 8) {
-            have -= 8;
-            out += static_cast<char>(static_cast<unsigned char>(bits >> have & 0xFFU));
-        }
-    }
-    return have < 6 ? std::optional{std::move(out)} : std::nullopt;
 }
 
 /// Bytes into a container of them, or into an array of just as many.
@@ -506,7 +475,7 @@ std::optional<T> read_json(const boost::json::value& v, const json_place& at)
         const auto* const s = v.if_string();
         if (s == nullptr)
             return unexpected("bytes in base64", v, at);
-        const auto raw = from_base64(view(*s));
+        const auto raw = from_base64(view(*s), base64_form::liberal);
         if (!raw)
             return refused("expected bytes in base64, found other text", at);
         auto out = bytes_of<T>(*raw);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <mayfly/base64.hpp>
 #include <mayfly/detail/json_write.hpp>
 #include <mayfly/temporal/json_place.hpp>
 #include <mayfly/temporal/json_time.hpp>
@@ -55,25 +56,6 @@ template <json_real Real>
     if (out.find_first_of(".e", begin) == out.npos)
         out += ".0";
     return true;
-}
-
-template <class Range>
-void append_base64(std::string& out, const Range& bytes)
-{
-    constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const auto size = static_cast<std::size_t>(std::ranges::size(bytes));
-    const auto* const data = std::ranges::data(bytes);
-    out.reserve(out.size() + size / 3 * 4 + 6);
-    for (std::size_t i = 0; i < size; i += 3) {
-        const auto byte = [&](std::size_t k) -> std::uint32_t {
-            return i + k < size ? static_cast<unsigned char>(data[i + k]) : 0U;
-        };
-        const std::uint32_t three = byte(0) << 16U | byte(1) << 8U | byte(2);
-        out += digits[three >> 18U];
-        out += digits[three >> 12U & 63U];
-        out += i + 1 < size ? digits[three >> 6U & 63U] : '=';
-        out += i + 2 < size ? digits[three & 63U] : '=';
-    }
 }
 
 /// Empty if none of the described ones.
@@ -305,7 +287,7 @@ template <class T>
         return write_tuple(out, v, at);
     } else if constexpr (bytes_like<T>) {
         out += '"';
-        append_base64(out, v);
+        append_base64(out, {reinterpret_cast<const char*>(std::ranges::data(v)), std::ranges::size(v)});
         out += '"';
     } else if constexpr (map_like<T>) {
         return write_map(out, v, at);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <mayfly/aws/base64.hpp>
 #include <mayfly/aws/error.hpp>
 #include <mayfly/aws/sigv4_canonical.hpp>
+#include <mayfly/base64.hpp>
 #include <mayfly/detail/json_read.hpp>
 #include <mayfly/http/message.hpp>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <mayfly/grpc/detail/base64.hpp>
+#include <mayfly/base64.hpp>
 #include <mayfly/grpc/detail/message_reader.hpp>
 #include <mayfly/grpc/detail/percent.hpp>
 #include <mayfly/grpc/message.hpp>
@@ -64,7 +64,7 @@ inline void add_field(metadata& to, std::string_view name, std::string_view valu
     // Equal names may have been joined on the way.
     for (;;) {
         const auto comma = value.find(',');
-        if (auto bytes = from_base64(value.substr(0, comma)))
+        if (auto bytes = from_base64(value.substr(0, comma), base64_form::liberal))
             to.add(std::string(name), *std::move(bytes));
         if (comma == value.npos)
             return;
@@ -105,7 +105,7 @@ public:
         } else if (name == "grpc-message") {
             out_.status.message = from_percent(value);
         } else if (name == "grpc-status-details-bin") {
-            out_.status.details = from_base64(value).value_or("");
+            out_.status.details = from_base64(value, base64_form::liberal).value_or("");
         } else if (!name.starts_with(':')) {
             add_field(headed_ ? out_.trailers : out_.metadata, name, value);
         }

@@ -395,7 +395,7 @@ private:
         if (!r.status.message.empty())
             to.put_own("grpc-message", to_percent(r.status.message));
         if (!r.status.details.empty())
-            to.put_own("grpc-status-details-bin", to_base64(r.status.details));
+            to.put_own("grpc-status-details-bin", to_base64(r.status.details, base64_form::liberal));
         to.put_all(r.trailers);
     }
 

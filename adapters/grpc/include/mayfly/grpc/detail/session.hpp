@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <mayfly/grpc/detail/base64.hpp>
+#include <mayfly/base64.hpp>
 #include <mayfly/grpc/detail/percent.hpp>
 #include <mayfly/grpc/metadata.hpp>
 
@@ -50,7 +50,7 @@ public:
     {
         for (const auto& [name, value] : all) {
             if (is_binary(name))
-                put_own(name, to_base64(value));
+                put_own(name, to_base64(value, base64_form::liberal));
             else
                 put(name, value, name.starts_with("authorization"));
         }
