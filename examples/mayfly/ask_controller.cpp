@@ -2,6 +2,7 @@
 
 #include "ask_controller.hpp"
 
+#include <mayfly/aws/sigv4_canonical.hpp>
 #include <mayfly/http/client.hpp>
 #include <mayfly/http/client_options.hpp>
 #include <mayfly/http/failure.hpp>
@@ -11,37 +12,13 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include <array>
 #include <chrono>
 #include <string>
-#include <string_view>
 #include <utility>
 
 namespace examples {
 
-namespace {
-
 namespace asio = boost::asio;
-
-std::string encoded(std::string_view text)
-{
-    constexpr std::string_view digits = "0123456789ABCDEF";
-    constexpr std::string_view plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-    std::string out;
-    for (const char c : text) {
-        if (plain.find(c) != plain.npos) {
-            out += c;
-            continue;
-        }
-        const auto byte = static_cast<unsigned char>(c);
-        out += '%';
-        out += digits[byte >> 4U];
-        out += digits[byte & 15U];
-    }
-    return out;
-}
-
-}  // namespace
 
 asio::awaitable<read_status> ask_controller(std::string address, status_filter about)
 {
@@ -53,10 +30,11 @@ asio::awaitable<read_status> ask_controller(std::string address, status_filter a
     }
     const auto executor = co_await asio::this_coro::executor;
     mayfly::http::client client(executor);
-    mayfly::http::request ask(mayfly::http::verb::get,
-        "/status?namespace=" + encoded(about.name_space) + "&deployment=" + encoded(about.deployment) +
-            "&build_id=" + encoded(about.build_id),
-        11);
+    std::string target = "/status?namespace=";
+    mayfly::aws::detail::append_encoded(target, about.name_space);
+    mayfly::aws::detail::append_encoded(target += "&deployment=", about.deployment);
+    mayfly::aws::detail::append_encoded(target += "&build_id=", about.build_id);
+    mayfly::http::request ask(mayfly::http::verb::get, target, 11);
     const mayfly::http::call_options limits{.total = std::chrono::seconds{5}, .connect = std::chrono::seconds{2}};
     auto asked = client.async_request(url->origin, std::move(ask), limits, asio::as_tuple(asio::use_awaitable));
     auto [ec, answer] = co_await std::move(asked);

@@ -123,8 +123,7 @@ public:
         const mayfly::fleet_view& f = seen_.fleet;
         out.fleet = {f.asked, f.starting, f.live, f.leaving, f.foreign, f.given_up, f.refused, f.slots, f.busy,
             std::chrono::duration<double>(f.startup).count(), f.failure_rate, f.ever_seen};
-        const mayfly::ledger_totals& t = seen_.totals;
-        out.totals = {t.asked, t.refused, t.connected, t.given_up, t.late, t.returned, t.adopted, t.elsewhere};
+        out.totals = {seen_.totals};
         const auto& records = books.records();
         for (auto r = records.rbegin(); r != records.rend() && out.workers.size() < group_status::most_workers; ++r)
             if (r->state != mayfly::start_state::gone)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include "../support/query.hpp"
+
 #include <mayfly/controller_event.hpp>
 #include <mayfly/deployment.hpp>
 #include <mayfly/detail/json_fields.hpp>
@@ -11,7 +13,6 @@
 #include <mayfly/signal.hpp>
 #include <mayfly/verdict.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -111,16 +112,7 @@ struct fleet_status {
 };
 
 /// Since the controller began, or became the leader.
-struct totals_status {
-    std::uint32_t asked = 0;
-    std::uint32_t refused = 0;
-    std::uint32_t connected = 0;
-    std::uint32_t given_up = 0;
-    std::uint32_t late = 0;
-    std::uint32_t returned = 0;
-    std::uint32_t adopted = 0;
-    std::uint32_t elsewhere = 0;
-
+struct totals_status : mayfly::ledger_totals {
     static void fields(auto& visit, auto& self)
     {
         visit("asked", self.asked);
@@ -301,34 +293,10 @@ struct status_filter {
 /// What a request's target asks for. Names that are not known ask for nothing.
 [[nodiscard]] inline status_filter filter_of(std::string_view target)
 {
-    const auto decoded = [](std::string_view text) {
-        std::string out;
-        for (std::size_t i = 0; i < text.size(); ++i) {
-            const auto byte = text[i] == '%' ? mayfly::detail::from_hex(text.substr(i + 1, 2)) : std::nullopt;
-            if (byte && byte->size() == 1) {
-                out += *byte;
-                i += 2;
-            } else {
-                out += text[i] == '+' ? ' ' : text[i];
-            }
-        }
-        return out;
-    };
-    status_filter out;
     const auto mark = target.find('?');
-    for (std::string_view rest = mark == target.npos ? "" : target.substr(mark + 1); !rest.empty();) {
-        const std::string_view piece = rest.substr(0, rest.find('&'));
-        rest.remove_prefix(std::min(rest.size(), piece.size() + 1));
-        const std::string_view name = piece.substr(0, piece.find('='));
-        std::string value = decoded(piece.substr(std::min(piece.size(), name.size() + 1)));
-        if (name == "namespace")
-            out.name_space = std::move(value);
-        else if (name == "deployment")
-            out.deployment = std::move(value);
-        else if (name == "build_id")
-            out.build_id = std::move(value);
-    }
-    return out;
+    const parameters asked(mark == target.npos ? std::string_view() : target.substr(mark + 1));
+    return {
+        asked.get("namespace").value_or(""), asked.get("deployment").value_or(""), asked.get("build_id").value_or("")};
 }
 
 [[nodiscard]] inline std::string to_json(const controller_status& s)

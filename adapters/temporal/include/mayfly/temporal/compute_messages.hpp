@@ -8,6 +8,7 @@
 #include <mayfly/deployment.hpp>
 #include <mayfly/problem.hpp>
 #include <mayfly/settings.hpp>
+#include <mayfly/temporal/detail/json_settings.hpp>
 
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
@@ -69,21 +70,12 @@ namespace mayfly::temporal {
     settings out;
     problems not_simple;
     for (const auto& member : value.get_object()) {
-        const boost::json::value& v = member.value();
-        setting& s = out[std::string{member.key()}];
-        if (const auto* b = v.if_bool())
-            s = *b;
-        else if (const auto* i = v.if_int64())
-            s = *i;
-        else if (const auto* d = v.if_double())
-            s = *d;
-        else if (const auto* u = v.if_uint64())
-            s = static_cast<double>(*u);
-        else if (const auto* text = v.if_string())
-            s = std::string{*text};
+        const std::string key{member.key()};
+        setting& s = out[key];
+        if (auto simple = detail::setting_of(member.value()))
+            s = *std::move(simple);
         else
-            not_simple.push_back(
-                {field + '.' + std::string{member.key()}, "", "give a text, a number, true or false; nothing nested"});
+            not_simple.push_back({field + '.' + key, "", detail::simple_value_wanted});
     }
     if (!not_simple.empty())
         return not_simple;
@@ -92,21 +84,9 @@ namespace mayfly::temporal {
 
 [[nodiscard]] inline api::common::Payload to_message(const settings& details)
 {
-    boost::json::object out;
-    for (const auto& [key, s] : details) {
-        boost::json::value& v = out[key];
-        if (const auto* b = std::get_if<bool>(&s))
-            v = *b;
-        else if (const auto* i = std::get_if<std::int64_t>(&s))
-            v = *i;
-        else if (const auto* d = std::get_if<double>(&s))
-            v = *d;
-        else if (const auto* text = std::get_if<std::string>(&s))
-            v = *text;
-    }
     api::common::Payload payload;
     (*payload.mutable_metadata())["encoding"] = "json/plain";
-    payload.set_data(boost::json::serialize(out));
+    payload.set_data(boost::json::serialize(detail::json_of(details)));
     return payload;
 }
 

@@ -5,7 +5,7 @@
 #include <mayfly/compute_update.hpp>
 #include <mayfly/problem.hpp>
 #include <mayfly/temporal/api.hpp>
-#include <mayfly/temporal/compute_messages.hpp>
+#include <mayfly/temporal/detail/json_settings.hpp>
 #include <mayfly/temporal/detail/stored_json.hpp>
 #include <mayfly/temporal/version_record.hpp>
 
@@ -55,7 +55,6 @@ inline constexpr std::size_t largest_stored_compute = std::size_t{256} * 1024;
 {
     namespace json = boost::json;
     json::object groups;
-    const auto details = [](const settings& from) { return json::parse(to_message(from).data()); };
     const auto texts = [](const auto& from) {
         json::array out;
         for (const auto& t : from)
@@ -75,7 +74,7 @@ inline constexpr std::size_t largest_stored_compute = std::size_t{256} * 1024;
             auto& p = group["provider"].emplace_object();
             p["type"] = g.provider->type;
             if (!g.provider->details.empty())
-                p["details"] = details(g.provider->details);
+                p["details"] = detail::json_of(g.provider->details);
             if (!g.provider->nexus_endpoint.empty())
                 p["nexus_endpoint"] = g.provider->nexus_endpoint;
         }
@@ -83,7 +82,7 @@ inline constexpr std::size_t largest_stored_compute = std::size_t{256} * 1024;
             auto& s = group["scaler"].emplace_object();
             s["type"] = g.scaler->type;
             if (!g.scaler->details.empty())
-                s["details"] = details(g.scaler->details);
+                s["details"] = detail::json_of(g.scaler->details);
         }
         if (g.limits != scaling_limits{}) {
             auto& l = group["limits"].emplace_object();

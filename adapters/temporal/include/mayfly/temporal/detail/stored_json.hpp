@@ -3,6 +3,7 @@
 
 #include <mayfly/problem.hpp>
 #include <mayfly/settings.hpp>
+#include <mayfly/temporal/detail/json_settings.hpp>
 #include <mayfly/temporal/json_time.hpp>
 #include <mayfly/temporal/times.hpp>
 
@@ -137,20 +138,11 @@ public:
             return;
         for (const auto& member : *o) {
             const std::string_view key{member.key().data(), member.key().size()};
-            const boost::json::value& v = member.value();
             setting& s = into[std::string(key)];
-            if (const auto* b = v.if_bool())
-                s = *b;
-            else if (const auto* i = v.if_int64())
-                s = *i;
-            else if (const auto* d = v.if_double())
-                s = *d;
-            else if (const auto* u = v.if_uint64())
-                s = static_cast<double>(*u);
-            else if (const auto* t = v.if_string())
-                s = std::string(t->data(), t->size());
+            if (auto simple = setting_of(member.value()))
+                s = *std::move(simple);
             else
-                complain(join(at + ".details", key), "give a text, a number, true or false; nothing nested");
+                complain(join(at + ".details", key), simple_value_wanted);
         }
     }
 
