@@ -9,6 +9,8 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -168,6 +170,44 @@ TEST_CASE("when an attempt is given up")
     };
     for (const row& r : rows)
         CHECK_MESSAGE(given_up_at(r.deadline, r.heartbeat, r.heard, 5s) == r.expected, r.why);
+}
+
+TEST_CASE("two queues share pollers and slots, and neither starves the other")
+{
+    struct row {
+        const char* why;
+        std::uint32_t slots, pollers, tasks, normal, sticky;
+        std::int64_t backlog;
+        std::optional<poll_at> next;
+    };
+    const row rows[] = {
+        {"new runs come by the normal queue alone", 10, 2, 0, 0, 0, 0, poll_at::normal},
+        {"and then what is known here", 10, 2, 0, 1, 0, 0, poll_at::sticky},
+        {"both are polled: no poller is left", 10, 2, 0, 1, 1, 5, std::nullopt},
+        {"the normal poll brought something", 10, 2, 1, 0, 1, 0, poll_at::normal},
+        {"the last slot is for the normal queue, whatever waits", 3, 2, 2, 0, 0, 9, poll_at::normal},
+        {"which has it", 3, 2, 2, 1, 0, 9, std::nullopt},
+        {"more pollers go halves", 10, 5, 0, 1, 1, 0, poll_at::sticky},
+        {"in turn", 10, 5, 0, 1, 2, 0, poll_at::normal},
+        {"unless much waits at the sticky one", 10, 5, 0, 1, 2, 9, poll_at::sticky},
+        {"never all of them", 10, 5, 0, 0, 4, 9, poll_at::normal},
+    };
+    for (const row& r : rows) {
+        poll_slots s(r.slots, r.pollers, true);
+        for (std::uint32_t i = 0; i < r.tasks; ++i) {
+            s.poll_began();
+            s.poll_ended(true);
+        }
+        for (std::uint32_t i = 0; i < r.normal; ++i)
+            s.poll_began();
+        for (std::uint32_t i = 0; i < r.sticky; ++i)
+            s.poll_began(poll_at::sticky);
+        s.told_sticky_backlog(r.backlog);
+        CHECK_MESSAGE(s.may_poll() == r.next.has_value(), r.why);
+        if (r.next)
+            CHECK_MESSAGE(s.next() == *r.next, r.why);
+    }
+    CHECK(poll_slots(2, 2).next() == poll_at::normal);
 }
 
 TEST_CASE("a poll only with a free slot")

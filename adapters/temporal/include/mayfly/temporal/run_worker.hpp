@@ -46,7 +46,10 @@ public:
         : setup_(&setup),
           options_(&options),
           connector_(io_.get_executor(), setup.connection,
-              {.activities = &setup.activities, .converter = setup.converter, .logger = setup.logger},
+              {.activities = &setup.activities,
+                  .workflows = setup.workflows,
+                  .converter = setup.converter,
+                  .logger = setup.logger},
               {.patient = !in_a_function})
     {}
 

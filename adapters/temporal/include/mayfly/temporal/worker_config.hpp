@@ -5,9 +5,11 @@
 #include <mayfly/temporal/activity_registry.hpp>
 #include <mayfly/temporal/data_converter.hpp>
 #include <mayfly/temporal/log.hpp>
+#include <mayfly/temporal/workflow_offer.hpp>
 #include <mayfly/worker_options.hpp>
 
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -31,7 +33,9 @@ struct worker_timing {
 struct worker_config {
     /// Outlives the worker, and is not changed after it was made.
     const activity_registry* activities = nullptr;
-    /// What has to do with workflows and Nexus is not used. An empty identity is the connection's.
+    /// Null for none; see `mayfly/temporal/workflows.hpp`. Not changed after the worker was made.
+    std::shared_ptr<const workflow_offer> workflows{};
+    /// What has to do with Nexus is not used. An empty identity is the connection's.
     worker_settings settings{};
     /// With one, the worker is versioned.
     std::optional<deployment_version> version{};

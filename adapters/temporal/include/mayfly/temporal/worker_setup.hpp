@@ -12,8 +12,10 @@
 #include <mayfly/temporal/connection_options.hpp>
 #include <mayfly/temporal/data_converter.hpp>
 #include <mayfly/temporal/log.hpp>
+#include <mayfly/temporal/workflow_offer.hpp>
 #include <mayfly/worker_options.hpp>
 
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -33,6 +35,7 @@ struct worker_setup {
     connection_options connection{};
 
     activity_registry activities{};
+    std::shared_ptr<const workflow_offer> workflows{};  ///< Null for none.
     shutdown_hooks hooks{};  ///< Run at the end of every invocation; outside of a function, at the end.
     data_converter converter{};
     temporal::logger logger = log_to_stderr();
@@ -45,6 +48,13 @@ struct worker_setup {
     void activity(std::string name, F&&... f)
     {
         activities.add(std::move(name), std::forward<F>(f)...);
+    }
+
+    /// Offers a workflow. To be called by who includes `mayfly/temporal/workflows.hpp`, which says what it takes.
+    template <class... W>
+    void workflow(std::string name, W&&... w)
+    {
+        add_workflow(*this, std::move(name), std::forward<W>(w)...);
     }
 };
 
@@ -81,11 +91,17 @@ struct worker_setup {
     const worker_setup& setup, const deployment_version& version)
 {
     problems wrong = setup.activities.problems();
+    registrations offered{.activities = setup.activities.names()};
+    if (setup.workflows) {
+        for (problem& p : setup.workflows->problems())
+            wrong.push_back(std::move(p));
+        offered.workflows = setup.workflows->registered();
+    }
     if (setup.connection.name_space.empty())
         wrong.push_back({"connection.name_space", "", "name a namespace, or leave it as it was"});
     if (setup.connection.target.host.empty())
         wrong.push_back({"connection.target.host", "", "name a host, or leave it as it was"});
-    auto options = resolve(setup.options, version, {.activities = setup.activities.names()});
+    auto options = resolve(setup.options, version, offered);
     if (options && wrong.empty())
         return options;
     for (problem& p : options.problems())

@@ -6,6 +6,7 @@
 #include <mayfly/temporal/detail/activity_failures.hpp>
 #include <mayfly/temporal/detail/blocking_pool.hpp>
 #include <mayfly/temporal/detail/task_deadline.hpp>
+#include <mayfly/temporal/detail/worker_names.hpp>
 #include <mayfly/temporal/failure_converter.hpp>
 #include <mayfly/temporal/method.hpp>
 #include <mayfly/temporal/rpc_error.hpp>
@@ -36,14 +37,6 @@
 #include <vector>
 
 namespace mayfly::temporal::detail {
-
-/// Under whose name a worker polls and reports.
-struct worker_names {
-    std::string name_space{};
-    std::string identity{};
-    std::string instance_key{};  ///< Never used by another worker.
-    api::deployment::WorkerDeploymentOptions deployment{};
-};
 
 /** Runs activities, sends their heartbeats, and reports how they ended.
 

@@ -2,30 +2,50 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstdint>
 
 namespace mayfly::temporal::detail {
 
+/// Where a poll waits: at the queue that all workers share, or at the one of this worker alone.
+enum class poll_at : std::uint8_t { normal, sticky };
+
 /** The slots of one kind of task, and the pollers that fill them. Pure.
 
-    A poll holds a slot from its begin, so that what it brings always has one.
+    A poll holds a slot from its begin, so that what it brings always has one. Where there is a sticky queue both are
+    polled, as evenly as may be: the normal one first if there is room for one poll alone, as what waits at the sticky
+    one goes there after a while; and the sticky one more often if more waits there.
 */
 class poll_slots {
 public:
-    constexpr poll_slots(std::uint32_t slots, std::uint32_t pollers) noexcept : slots_{slots}, pollers_{pollers} {}
+    constexpr poll_slots(std::uint32_t slots, std::uint32_t pollers, bool sticky = false) noexcept
+        : slots_{slots}, pollers_{pollers}, sticky_{sticky}
+    {}
 
     /// Whether one more poll may begin.
     [[nodiscard]] constexpr bool may_poll() const noexcept
     {
-        return open_ && polls_ < pollers_ && polls_ + tasks_ < slots_;
+        return open_ && polls() < pollers_ && polls() + tasks_ < slots_;
     }
-    constexpr void poll_began() noexcept { ++polls_; }
-    /// It ended. With a task, the slot goes over to that.
-    constexpr void poll_ended(bool with_task) noexcept
+    /// Where that one is to wait.
+    [[nodiscard]] constexpr poll_at next() const noexcept
     {
-        --polls_;
+        const auto normal = polls(poll_at::normal);
+        const auto sticky = polls(poll_at::sticky);
+        if (!sticky_ || normal == 0)
+            return poll_at::normal;
+        return sticky <= normal || sticky_backlog_ > sticky ? poll_at::sticky : poll_at::normal;
+    }
+    constexpr void poll_began(poll_at where = poll_at::normal) noexcept { ++polls_[index(where)]; }
+    /// It ended. With a task, the slot goes over to that.
+    constexpr void poll_ended(bool with_task, poll_at where = poll_at::normal) noexcept
+    {
+        --polls_[index(where)];
         tasks_ += with_task ? 1 : 0;
     }
+    /// What the sticky queue says that still waits there.
+    constexpr void told_sticky_backlog(std::int64_t n) noexcept { sticky_backlog_ = n; }
     /// Its outcome has been reported, or will not be.
     constexpr void task_ended() noexcept { --tasks_; }
 
@@ -34,12 +54,13 @@ public:
 
     [[nodiscard]] constexpr bool open() const noexcept { return open_; }
     [[nodiscard]] constexpr std::uint32_t slots() const noexcept { return slots_; }
-    [[nodiscard]] constexpr std::uint32_t polls() const noexcept { return polls_; }
+    [[nodiscard]] constexpr std::uint32_t polls() const noexcept { return polls_[0] + polls_[1]; }
+    [[nodiscard]] constexpr std::uint32_t polls(poll_at where) const noexcept { return polls_[index(where)]; }
     [[nodiscard]] constexpr std::uint32_t tasks() const noexcept { return tasks_; }
     /// Every poller waits at the queue that has a slot to wait with.
     [[nodiscard]] constexpr bool all_poll() const noexcept
     {
-        return polls_ >= std::min(pollers_, slots_ - std::min(tasks_, slots_));
+        return polls() >= std::min(pollers_, slots_ - std::min(tasks_, slots_));
     }
     [[nodiscard]] constexpr double load() const noexcept
     {
@@ -47,9 +68,13 @@ public:
     }
 
 private:
+    [[nodiscard]] static constexpr std::size_t index(poll_at where) noexcept { return static_cast<std::size_t>(where); }
+
     std::uint32_t slots_;
     std::uint32_t pollers_;
-    std::uint32_t polls_ = 0;
+    bool sticky_;
+    std::array<std::uint32_t, 2> polls_{};
+    std::int64_t sticky_backlog_ = 0;
     std::uint32_t tasks_ = 0;
     bool open_ = true;
 };

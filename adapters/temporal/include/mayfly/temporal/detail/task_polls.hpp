@@ -11,6 +11,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/system/error_code.hpp>
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -23,16 +24,20 @@
 namespace mayfly::temporal::detail {
 
 /// Whom the polls of a queue tell what they meet. Nobody is told anything after `stop`.
-template <class Response>
-struct poll_listener {
-    std::function<void(Response)> task{};  ///< Its slot is occupied until `task_ended`.
+struct poll_events {
     std::function<void(boost::system::error_code, const grpc::status&)> fatal{};  ///< Polling has ended.
     std::function<void(const grpc::status&)> failing{};                           ///< The first failure of a row.
     std::function<void(std::uint32_t failures)> recovered{};
     std::function<void()> changed{};  ///< After each poll, last.
 };
 
-/** The polls of one kind of task: as many as there are pollers, as long as there are slots.
+template <class Response>
+struct poll_listener : poll_events {
+    std::function<void(Response)> task{};  ///< Its slot is occupied until `task_ended`.
+};
+
+/** The polls of one kind of task: as many as there are pollers, as long as there are slots. There is a request for each
+    queue that the slots know of.
 
     `begin` them once; they go on by themselves until `close`, and those under way until they are answered or recalled.
 */
@@ -42,11 +47,11 @@ public:
     using clock = std::chrono::steady_clock;
     using error_code = boost::system::error_code;
 
-    task_polls(std::shared_ptr<connection> to, const method<Request, Response>& what, Request request, poll_slots slots,
-        poll_errors::rules rules, std::uint32_t pollers, poll_listener<Response> listener)
+    task_polls(std::shared_ptr<connection> to, const method<Request, Response>& what, std::vector<Request> requests,
+        poll_slots slots, poll_errors::rules rules, std::uint32_t pollers, poll_listener<Response> listener)
         : connection_(std::move(to)),
           method_(what),
-          request_(std::move(request)),
+          requests_(std::move(requests)),
           slots_(slots),
           errors_(rules),
           listener_(std::move(listener)),
@@ -96,7 +101,10 @@ public:
     [[nodiscard]] bool waiting() const noexcept { return slots_.all_poll(); }
     [[nodiscard]] std::uint64_t received() const noexcept { return received_; }
     /// When a poll was last answered; the epoch for never.
-    [[nodiscard]] std::chrono::system_clock::time_point last_answer() const noexcept { return last_answer_; }
+    [[nodiscard]] std::chrono::system_clock::time_point last_answer(poll_at where = poll_at::normal) const noexcept
+    {
+        return last_answers_[static_cast<std::size_t>(where)];
+    }
 
 private:
     void fill()
@@ -114,25 +122,31 @@ private:
     {
         const std::uint32_t index = free_.back();
         free_.pop_back();
-        slots_.poll_began();
+        const poll_at where = slots_.next();
+        slots_.poll_began(where);
         // Failures are for `errors_` to judge, so that they are seen, and ended, from here.
-        connection_->async_call(method_, request_, {.retry = grpc::retry_policy::none()},
+        connection_->async_call(method_, requests_[static_cast<std::size_t>(where)],
+            {.retry = grpc::retry_policy::none()},
             boost::asio::bind_cancellation_slot(cancel_[index].slot(),
-                [self = this->shared_from_this(), index, now](
-                    error_code ec, rpc_reply<Response> reply) { self->answered(index, now, ec, std::move(reply)); }));
+                [self = this->shared_from_this(), index, where, now](error_code ec, rpc_reply<Response> reply) {
+                    self->answered(index, where, now, ec, std::move(reply));
+                }));
     }
 
-    void answered(std::uint32_t index, clock::time_point began, error_code ec, rpc_reply<Response> reply)
+    void answered(std::uint32_t index, poll_at where, clock::time_point began, error_code ec, rpc_reply<Response> reply)
     {
         free_.push_back(index);
         const bool brings = !ec && !reply.value.task_token().empty();
-        slots_.poll_ended(brings);
+        slots_.poll_ended(brings, where);
         if (stopped_)
             return;
         if (ec)
             failed(ec, began, reply.status);
         else
-            succeeded();
+            succeeded(where);
+        if constexpr (requires { reply.value.backlog_count_hint(); })
+            if (where == poll_at::sticky)
+                slots_.told_sticky_backlog(reply.value.backlog_count_hint());
         received_ += brings ? 1 : 0;
         fill();  // before the task, which may run on this thread
         if (brings)
@@ -141,9 +155,9 @@ private:
             listener_.changed();
     }
 
-    void succeeded()
+    void succeeded(poll_at where)
     {
-        last_answer_ = std::chrono::system_clock::now();
+        last_answers_[static_cast<std::size_t>(where)] = std::chrono::system_clock::now();
         if (const auto before = errors_.succeeded(); before > 0)
             listener_.recovered(before);
     }
@@ -173,7 +187,7 @@ private:
 
     std::shared_ptr<connection> connection_;
     method<Request, Response> method_;
-    Request request_;
+    std::vector<Request> requests_;
     poll_slots slots_;
     poll_errors errors_;
     poll_listener<Response> listener_;
@@ -183,7 +197,7 @@ private:
     std::uint32_t pollers_ = 0;
     std::minstd_rand random_;
     std::uint64_t received_ = 0;
-    std::chrono::system_clock::time_point last_answer_{};
+    std::array<std::chrono::system_clock::time_point, 2> last_answers_{};
     bool stopped_ = false;
 };
 

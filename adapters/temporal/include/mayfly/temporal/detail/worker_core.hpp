@@ -11,7 +11,9 @@
 #include <mayfly/temporal/detail/stop_sequence.hpp>
 #include <mayfly/temporal/detail/task_polls.hpp>
 #include <mayfly/temporal/detail/unique_key.hpp>
+#include <mayfly/temporal/detail/worker_names.hpp>
 #include <mayfly/temporal/detail/worker_pulse.hpp>
+#include <mayfly/temporal/detail/workflow_part.hpp>
 #include <mayfly/temporal/rpc_error.hpp>
 #include <mayfly/temporal/worker_config.hpp>
 #include <mayfly/temporal/worker_error.hpp>
@@ -30,6 +32,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace mayfly::temporal::detail {
 
@@ -94,14 +97,18 @@ public:
     {
         runner_ = std::make_shared<activity_runner>(
             connection_, config_, names_, [this](bool failed) { task_ended(failed); });
-        polls_ = std::make_shared<activity_polls>(connection_, methods::poll_activity_task_queue, poll_request(),
-            poll_slots(config_.settings.max_concurrent_activities, config_.settings.activity_pollers),
-            poll_errors::rules{.grace = config_.timing.doubtful_polls}, config_.settings.activity_pollers, listener());
+        // Who polls for activities says that there are some here.
+        const std::uint32_t pollers = offers_activities() ? config_.settings.activity_pollers : 0;
+        polls_ = std::make_shared<activity_polls>(connection_, methods::poll_activity_task_queue,
+            std::vector{poll_request()}, poll_slots(config_.settings.max_concurrent_activities, pollers),
+            poll_errors::rules{.grace = config_.timing.doubtful_polls}, pollers, listener());
+        if (config_.workflows && !config_.workflows->registered().empty())
+            workflows_ = config_.workflows->make_part({connection_, config_, names_, events()});
     }
 
     void start()
     {
-        if (config_.activities == nullptr || config_.activities->empty())
+        if (!offers_activities() && !workflows_)
             return cannot_start(worker_errc::nothing_registered);
         if (config_.settings.task_queue.empty())
             return cannot_start(worker_errc::no_task_queue);
@@ -113,6 +120,8 @@ public:
     {
         const auto now = clock::now();
         polls_->close();
+        if (workflows_)
+            workflows_->drain();
         timer_.cancel();
         if (!polling_) {  // nothing is under way, but a start perhaps
             work_.reset();
@@ -130,6 +139,8 @@ public:
         stopped_ = true;
         polls_->stop();
         runner_->stop();
+        if (workflows_)
+            workflows_->stop();
         timer_.cancel();
         stop_timer_.cancel();
         const error_code ec = boost::asio::error::operation_aborted;
@@ -147,6 +158,8 @@ public:
         a.busy = polls_->slots().tasks();
         a.waiting = polls_->waiting();
         a.load = polls_->slots().load();
+        if (workflows_)
+            workflows_->add_to(a);
         return a;
     }
 
@@ -162,6 +175,11 @@ public:
     [[nodiscard]] occurrence& drained() noexcept { return drained_; }
 
 private:
+    [[nodiscard]] bool offers_activities() const noexcept
+    {
+        return config_.activities != nullptr && !config_.activities->empty();
+    }
+
     [[nodiscard]] stop_sequence::plan plan(uptime within, bool server_ends_polls) const
     {
         return {.stop_timeout = within >= uptime(std::chrono::hours{24 * 365}) ? std::chrono::nanoseconds::max()
@@ -189,11 +207,15 @@ private:
     // None of them is called after `stop`, which comes before this goes.
     [[nodiscard]] poll_listener<api::PollActivityTaskQueueResponse> listener()
     {
-        poll_listener<api::PollActivityTaskQueueResponse> l;
-        l.task = [this](api::PollActivityTaskQueueResponse task) {
-            runner_->run(std::move(task),
-                sequence_.tasks_are_cancelled() ? cancel_reason::worker_shutdown : cancel_reason::none);
-        };
+        return {events(), [this](api::PollActivityTaskQueueResponse task) {
+                    runner_->run(std::move(task),
+                        sequence_.tasks_are_cancelled() ? cancel_reason::worker_shutdown : cancel_reason::none);
+                }};
+    }
+
+    [[nodiscard]] poll_events events()
+    {
+        poll_events l;
         l.fatal = [this](error_code ec, const grpc::status& status) {
             failure_ = "polls of " + queue() + " are refused: " + describe(status);
             log(log_level::error, failure_);
@@ -247,6 +269,8 @@ private:
         capabilities_ = reply.value.namespace_info().capabilities();
         polling_ = true;
         polls_->begin();
+        if (workflows_)
+            workflows_->begin();
         log(log_level::info, "polls " + queue() + " as " + names_.identity);
         started_.end({});
         if (capabilities_.worker_heartbeats())
@@ -279,7 +303,11 @@ private:
 
     [[nodiscard]] api::worker::WorkerHeartbeat beat(api::enums::WorkerStatus status)
     {
-        return pulse_.beat(status, std::chrono::system_clock::now(), polls_->slots(), totals_, polls_->last_answer());
+        auto out =
+            pulse_.beat(status, std::chrono::system_clock::now(), polls_->slots(), totals_, polls_->last_answer());
+        if (workflows_)
+            workflows_->add_to(out);
+        return out;
     }
 
     template <class Then>
@@ -341,7 +369,12 @@ private:
         request.set_reason("graceful shutdown");
         request.set_worker_instance_key(names_.instance_key);
         request.set_task_queue(config_.settings.task_queue);
-        request.add_task_queue_types(api::enums::TASK_QUEUE_TYPE_ACTIVITY);
+        if (offers_activities())
+            request.add_task_queue_types(api::enums::TASK_QUEUE_TYPE_ACTIVITY);
+        if (workflows_) {
+            request.add_task_queue_types(api::enums::TASK_QUEUE_TYPE_WORKFLOW);
+            request.set_sticky_task_queue(workflows_->sticky_queue());
+        }
         if (capabilities_.worker_heartbeats())
             *request.mutable_worker_heartbeat() = beat(api::enums::WORKER_STATUS_SHUTTING_DOWN);
         connection_->async_call(methods::shutdown_worker, request,
@@ -364,8 +397,13 @@ private:
     {
         if (leaving_done_)
             return;
-        const auto& slots = polls_->slots();
-        const auto step = sequence_.look(clock::now(), slots.polls(), slots.tasks());
+        std::uint32_t polls = polls_->slots().polls();
+        std::uint32_t tasks = polls_->slots().tasks();
+        if (workflows_) {
+            polls += workflows_->polls();
+            tasks += workflows_->tasks();
+        }
+        const auto step = sequence_.look(clock::now(), polls, tasks);
         if (step.done)
             return has_left();
         if (step.next != clock::time_point::max()) {
@@ -375,24 +413,24 @@ private:
                     self->look();
             });
         }
-        if (step.cancel_tasks)
+        if (step.cancel_tasks) {
             runner_->cancel_all(cancel_reason::worker_shutdown);
-        if (step.recall_polls)
+            if (workflows_)
+                workflows_->hand_over();
+        }
+        if (step.recall_polls) {
             polls_->recall();
+            if (workflows_)
+                workflows_->recall_polls();
+        }
     }
 
     void has_left()
     {
+        // No heartbeat says that it has shut down: a server forgets such a worker, and goes on to list its polls for
+        // minutes. One that is shutting down is listed as that.
         leaving_done_ = true;
         stop_timer_.cancel();
-        if (!capabilities_.worker_heartbeats() || !pulse_wanted_)
-            return ended();
-        send_beat(api::enums::WORKER_STATUS_SHUTDOWN, config_.timing.leave_patience / 4,
-            [this](const grpc::status&) { ended(); });
-    }
-
-    void ended()
-    {
         work_.reset();
         drained_.end({});
     }
@@ -403,6 +441,7 @@ private:
     api::name_space::NamespaceInfo::Capabilities capabilities_{};
     std::shared_ptr<activity_runner> runner_{};
     std::shared_ptr<activity_polls> polls_{};
+    std::shared_ptr<workflow_part> workflows_{};  // null: there are none
     worker_pulse pulse_;
     task_totals totals_{};
     stop_sequence sequence_;
