@@ -5,6 +5,7 @@
 #include <mayfly/temporal/activity_context.hpp>
 #include <mayfly/temporal/activity_signature.hpp>
 #include <mayfly/temporal/api.hpp>
+#include <mayfly/temporal/callable_names.hpp>
 #include <mayfly/temporal/data_converter.hpp>
 #include <mayfly/temporal/errors.hpp>
 
@@ -125,6 +126,8 @@ public:
     {
         using signature = activity_signature<F>;
         activity_type type{.name = std::move(name), .options = options};
+        if constexpr (callable_names::has_identity<F>)
+            called_.add(f, type.name);
         auto kept = std::make_shared<F>(std::move(f));
         if constexpr (signature::is_awaitable)
             type.await = [kept](
@@ -140,6 +143,7 @@ public:
         requires std::is_member_function_pointer_v<Member>
     void add(std::string name, Object object, Member member, activity_options options = {})
     {
+        called_.add(member, name);
         add_member(
             std::move(name), std::move(object), member, options, typename detail::call_shape<Member>::parameters{});
     }
@@ -165,6 +169,9 @@ public:
 
     [[nodiscard]] bool empty() const noexcept { return types_.empty(); }
 
+    /// Which functions and members are called what, for workflows that name activities by them.
+    [[nodiscard]] const callable_names& called() const noexcept { return called_; }
+
     /// What was registered and cannot be: names that are empty, or were given twice. The first of those counts.
     [[nodiscard]] const mayfly::problems& problems() const noexcept { return problems_; }
 
@@ -189,6 +196,7 @@ private:
     }
 
     std::map<std::string, std::shared_ptr<const activity_type>, std::less<>> types_{};
+    callable_names called_{};
     mayfly::problems problems_{};
 };
 

@@ -18,7 +18,9 @@
 */
 namespace mayfly::temporal::workflow {
 
-/// How the cancellation of something is waited for.
+/// How the cancellation of something is waited for. Code itself takes as cancelled what is so at once, timers too, and
+/// passes over a job about it that comes later. With `wait_completed` a job comes, cancelled if it was never sent; only
+/// for what began in the same activation code waits for none.
 enum class cancellation_type : std::uint8_t {
     try_cancel,      ///< Ask for it, and take it as cancelled at once.
     wait_completed,  ///< Ask for it, and wait for how it ends, which may still be well.

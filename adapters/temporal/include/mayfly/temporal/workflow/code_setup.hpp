@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <mayfly/temporal/callable_names.hpp>
+#include <mayfly/temporal/data_converter.hpp>
+#include <mayfly/temporal/log.hpp>
+
+#include <string>
+
+namespace mayfly::temporal::workflow {
+
+/// What code is made with: what is the same for all runs of a worker, and what the run is called.
+struct code_setup {
+    data_converter converter{};
+    std::string workflow_type{};
+    std::string name_space{};
+    std::string task_queue{};  ///< The worker's: where children and activities go that name none.
+    /// What functions are registered as, so that code can name activities and children by them. They outlive the run;
+    /// null: none.
+    const callable_names* activities = nullptr;
+    const callable_names* workflows = nullptr;
+    temporal::logger logger{};
+};
+
+}  // namespace mayfly::temporal::workflow
