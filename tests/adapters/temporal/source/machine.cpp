@@ -325,7 +325,7 @@ TEST_CASE("what is said of one group of a version is not said of the other")
 {
     detail::source_version v;
     CHECK(v.slots() == 1);
-    v.hear("flows", {.starting = true, .live = true, .slots = 10});
+    v.hear("flows", {.starting = true, .live = 1, .slots = 10});
     v.hear("payments", {.slots = 4});
     CHECK(v.starting());
     CHECK(v.live());
@@ -333,6 +333,18 @@ TEST_CASE("what is said of one group of a version is not said of the other")
     v.hear("flows", {.slots = 10});
     CHECK_FALSE(v.starting());
     CHECK_FALSE(v.live());
+}
+
+TEST_CASE("new tasks are left to workers that stay")
+{
+    detail::source_version v;
+    v.room.sampled(false, 0s);
+    v.hear("all", {.live = 5, .minimum = 2, .slots = 3});
+    CHECK_MESSAGE(v.taken_at_once(50, 1s) == 6, "the minimum stays, others leave when they are idle");
+    v.hear("all", {.live = 5, .foreign = 1, .slots = 3});
+    CHECK_MESSAGE(v.taken_at_once(50, 5s) == 9, "others' workers do, and the minimum is what it was");
+    v.hear("more", {.live = 5, .minimum = 2, .slots = 3});
+    CHECK_MESSAGE(v.taken_at_once(50, 9s) == 0, "it is not known of which types they are");
 }
 
 TEST_CASE("two tasks close to each other, and a trickle, on such a server")

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <mayfly/temporal/arrivals.hpp>
+#include <mayfly/temporal/detail/held_arrivals.hpp>
+#include <mayfly/temporal/detail/steady_room.hpp>
 #include <mayfly/temporal/poller_judge.hpp>
 #include <mayfly/temporal/read_budget.hpp>
 #include <mayfly/temporal/stats_memory.hpp>
@@ -539,6 +541,84 @@ std::vector<arrival> told(const deployment_version& v, std::uint32_t n)
 }
 
 }  // namespace
+
+TEST_CASE("held arrivals: looked up at once and then in growing pauses, and kept as long as statistics take")
+{
+    using detail::held_arrivals;
+    held_arrivals held;
+    std::vector<std::pair<uptime, std::string>> looked;
+    const auto run_until = [&](uptime end) {
+        for (uptime t = held.next_at(); t <= end; t = held.next_at())
+            held.look(t, [&](const std::string& queue, task_type) { looked.emplace_back(t, queue); });
+    };
+    CHECK(held.next_at() == mayfly::never);
+    held.add("orders", task_type::activity, 2, 1s);
+    held.add("orders", task_type::activity, 3, 2s);
+    run_until(1min);
+    const std::vector<std::pair<uptime, std::string>> expected = {{1s, "orders"}, {1250ms, "orders"},
+        {1750ms, "orders"}, {2750ms, "orders"}, {4750ms, "orders"}, {8750ms, "orders"}};
+    CHECK(looked == expected);
+    CHECK_MESSAGE(held.next_at() == mayfly::never, "nothing is held any more");
+
+    held.add("orders", task_type::activity, 1, 10s);
+    CHECK_MESSAGE(held.next_at() == 18s, "what led nowhere is left alone for a while, and held all the same");
+    std::uint32_t released = 0;
+    held.release([&](const std::string& queue, task_type type, const held_arrivals::entry& e) {
+        CHECK(type == task_type::activity);
+        released += e.count;
+        return queue == "orders";
+    });
+    CHECK_MESSAGE(released == 1, "what was given up is not told");
+    looked.clear();
+    held.add("orders", task_type::activity, 1, 11s);
+    run_until(11s);
+    CHECK_MESSAGE(looked.size() == 1, "once it was known it is looked up anew");
+
+    for (std::size_t i = 0; i < held_arrivals::most_queues + 5; ++i)
+        held.add("queue " + std::to_string(i), task_type::activity, 1, 20s);
+    std::size_t all = 0;
+    held.release([&](const std::string&, task_type, const held_arrivals::entry&) { return ++all > 0; });
+    CHECK(all == held_arrivals::most_queues);
+}
+
+TEST_CASE("steady room: workers that stay take what they have slots for, while statistics agree")
+{
+    struct row {
+        const char* why;
+        bool waits;           // in the statistics at 0 s
+        uptime at;            // when tasks are added
+        std::uint32_t first;  // so many were added a moment before,
+        uptime before;        // this moment,
+        std::uint32_t count;  // and so many now
+        uptime service;
+        std::uint32_t taken;
+    };
+    const row rows[] = {
+        {"one for each slot, and no more", false, 1s, 0, 0s, 50, 0s, 4},
+        {"slots that are taken are taken", false, 1s, 3, 1ms, 3, 0s, 1},
+        {"tasks whose time is known are done by then", false, 1s, 4, 100ms, 4, 100ms, 4},
+        {"half of them", false, 1s, 4, 50ms, 4, 100ms, 2},
+        {"tasks that take long are not", false, 1s, 4, 1s, 4, 10s, 0},
+        {"what waits has nobody free", true, 1s, 0, 0s, 4, 0s, 0},
+        {"old statistics say nothing", false, 11s, 0, 0s, 4, 0s, 0},
+    };
+    for (const row& r : rows) {
+        detail::steady_room room;
+        room.sampled(r.waits, 0s);
+        CHECK(room.take(r.first, 4, r.service, r.at - r.before) <= r.first);
+        CHECK_MESSAGE(room.take(r.count, 4, r.service, r.at) == r.taken, r.why);
+    }
+    detail::steady_room room;
+    CHECK_MESSAGE(room.take(1, 4, 0s, 1s) == 0, "nothing was counted yet");
+    room.sampled(false, 2s);
+    CHECK(room.take(1, 4, 0s, 3s) == 1);
+    room.sampled(true, 7s);
+    room.sampled(false, 12s);
+    CHECK_MESSAGE(room.take(1, 4, 0s, 13s) == 0, "who was wrong is not believed for a while");
+    room.sampled(false, 67s);
+    CHECK(room.take(1, 4, 0s, 68s) == 1);
+    CHECK_MESSAGE(room.take(1, 0, 0s, 69s) == 0, "nobody stays");
+}
 
 TEST_CASE("arrivals: work goes where the routing says")
 {

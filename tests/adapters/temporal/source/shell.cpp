@@ -45,6 +45,7 @@ struct cluster {
     grpc::status lists{};      ///< and for lists of workers.
     std::chrono::milliseconds takes{};
     std::int64_t backlog = 0;
+    api::enums::WorkerDeploymentVersionStatus status = api::enums::WORKER_DEPLOYMENT_VERSION_STATUS_CURRENT;
     std::size_t descriptions = 0;
     std::vector<std::string> order{};  ///< Of the build ids that were described.
 
@@ -56,7 +57,7 @@ struct cluster {
             api::DescribeWorkerDeploymentVersionResponse out;
             auto& v = *out.mutable_worker_deployment_version_info();
             *v.mutable_deployment_version() = r.deployment_version();
-            v.set_status(api::enums::WORKER_DEPLOYMENT_VERSION_STATUS_CURRENT);
+            v.set_status(status);
             auto& q = *out.add_version_task_queues();
             q.set_name("orders");
             q.set_type(api::enums::TASK_QUEUE_TYPE_ACTIVITY);
@@ -375,16 +376,41 @@ TEST_CASE("source: a start that is pushed reaches its version at once")
     w.source->push("orders", task_type::activity, 3);
     CHECK_MESSAGE(told.empty(), "nobody knows yet where its work goes");
     w.read();
+    REQUIRE_MESSAGE(told.size() == 1, "and then it goes there");
+    CHECK(told[0] == std::pair(deployment_version{"shop", "1"}, std::uint32_t{3}));
     const start_listener listener = w.source->listener();
     listener("orders", task_type::activity);
     w.source->push("orders", task_type::activity, 4);
-    REQUIRE(told.size() == 2);
-    CHECK(told[0] == std::pair(deployment_version{"shop", "1"}, std::uint32_t{1}));
-    CHECK(told[1].second == 4);
-    CHECK_MESSAGE(backlog(w.read()->reading) == 5U, "and is not forgotten for statistics that are older");
+    REQUIRE(told.size() == 3);
+    CHECK(told[1] == std::pair(deployment_version{"shop", "1"}, std::uint32_t{1}));
+    CHECK(told[2].second == 4);
+    CHECK_MESSAGE(backlog(w.read()->reading) == 8U, "and is not forgotten for statistics that are older");
     w.source.reset();
     listener("orders", task_type::activity);
-    CHECK_MESSAGE(told.size() == 2, "a listener may outlive its source");
+    CHECK_MESSAGE(told.size() == 3, "a listener may outlive its source");
+}
+
+TEST_CASE("source: where pushed work goes is looked up, though nobody asks for a reading")
+{
+    world w;
+    std::uint32_t told = 0;
+    w.source->on_arrival([&](const deployment_version&, const mayfly::task_added& t) { told += t.counts.total(); });
+    w.there.status = api::enums::WORKER_DEPLOYMENT_VERSION_STATUS_INACTIVE;
+    w.read();
+    w.source->push("orders", task_type::activity, 2);
+    w.source->push("orders", task_type::activity, 1);
+    w.source->push("elsewhere", task_type::activity, 1);
+    CHECK(w.until([&] { return w.there.descriptions == 2; }));
+    CHECK_MESSAGE(told == 0, "it is not current yet");
+    w.there.status = api::enums::WORKER_DEPLOYMENT_VERSION_STATUS_CURRENT;
+    CHECK(w.until([&] { return told > 0; }, 2s));
+    CHECK(told == 3);
+    const std::size_t until_now = w.there.descriptions;
+    w.source->push("orders", task_type::activity, 1);
+    CHECK(told == 4);
+    w.source->routing_changed({"shop", "1"});
+    w.source->routing_changed({"shop", "nobody's"});
+    CHECK(w.until([&] { return w.there.descriptions == until_now + 1; }));
 }
 
 TEST_CASE("source: a version that is not driven any more is nobody's")

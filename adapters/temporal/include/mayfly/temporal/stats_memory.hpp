@@ -97,6 +97,13 @@ public:
             joined_[i] = saturating_add(joined_[i], count);
     }
 
+    /// Whether tasks of this type waited when they were counted last, later than `since`.
+    [[nodiscard]] bool waited_since(task_type type, uptime since) const noexcept
+    {
+        const auto i = static_cast<std::size_t>(type);
+        return i < told_.size() && told_[i] && told_[i]->backlog > 0 && told_at_[i] >= since;
+    }
+
     /// What is believed of each type by now; absent if nothing was ever told of it. `came_since(at)`: how many workers
     /// have come after `at`. Each is taken to have one task in each slot.
     template <class F>

@@ -66,8 +66,12 @@ public:
     /// What a controller has decided, or what came of it; from its observer. Only notes what concerns readings.
     void heard(const controller_event& e) { core_->heard(e); }
 
-    /// So many tasks of this type were just added to this queue. It calls what `on_arrival` was given, once for each
-    /// version that work of the queue goes to. Safe to leave out, and for queues that nobody polls here.
+    /** So many tasks of this type were just added to this queue. It calls what `on_arrival` was given, once for each
+        version that work of the queue goes to: `matched` are those that workers which stay are expected to take.
+
+        Where work of the queue goes may have to be read first; until then tasks are kept, for some seconds. Safe to
+        leave out, and for queues that nobody polls here.
+    */
     void push(const std::string& queue, task_type type, std::uint32_t count) { core_->push(queue, type, count); }
 
     /// Who is told of arrivals: `controller.added(handle_of(version), tasks)` is what to do with them. Not called from
@@ -85,6 +89,10 @@ public:
                 there->push(queue, type, 1);
         };
     }
+
+    /// Somebody knows that a version has become current, or is not any more: its description is read as soon as it can
+    /// be, so that what is pushed goes where the routing says. Safe to leave out.
+    void routing_changed(const deployment_version& version) { core_->routing_changed(version); }
 
     /// A version that is not driven any more. Others that nobody asks for are forgotten after an hour.
     void forget(const deployment_version& version) { core_->forget(version); }

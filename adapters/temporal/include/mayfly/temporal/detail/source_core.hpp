@@ -7,6 +7,7 @@
 #include <mayfly/queue_source.hpp>
 #include <mayfly/temporal/arrivals.hpp>
 #include <mayfly/temporal/connection.hpp>
+#include <mayfly/temporal/detail/held_arrivals.hpp>
 #include <mayfly/temporal/detail/queue_reader.hpp>
 #include <mayfly/temporal/detail/source_outage.hpp>
 #include <mayfly/temporal/detail/source_version.hpp>
@@ -93,8 +94,11 @@ public:
             return;
         source_version& v = *versions_[known->second];
         v.hear(e.target->group, {.starting = e.fleet.pending() > 0 || e.made.launch > 0 || e.what != decided,
-                                    .live = e.fleet.live > 0,
-                                    .slots = e.fleet.slots});
+                                    .live = e.fleet.live,
+                                    .foreign = e.fleet.foreign,
+                                    .minimum = e.signal != nullptr ? std::optional(e.signal->limits.min) : std::nullopt,
+                                    .slots = e.fleet.slots,
+                                    .service = e.fleet.service});
         const uptime t = now();
         if (v.is_hot(t))
             hurry(known->second, t);
@@ -102,17 +106,17 @@ public:
 
     void push(const std::string& queue, task_type type, std::uint32_t count)
     {
-        const std::vector<arrival> all = arrivals_.split(queue, type, count);
         const uptime t = now();
-        for (const arrival& a : all) {
-            if (const auto known = by_name_.find(a.version); known != by_name_.end()) {
-                versions_[known->second]->arrived_at = t;
-                versions_[known->second]->stats.join(type, a.tasks.counts.total());
-                hurry(known->second, t);
-            }
-            if (on_arrival_)
-                on_arrival_(a.version, a.tasks);
+        if (count > 0 && !hand_on(queue, type, count, t, t)) {
+            held_.add(queue, type, count, t);
+            wake_soon();
         }
+    }
+
+    void routing_changed(const deployment_version& version)
+    {
+        if (const auto known = by_name_.find(version); known != by_name_.end())
+            seek(known->second, now());
     }
 
     void on_arrival(std::function<void(const deployment_version&, const task_added&)> listener)
@@ -210,6 +214,54 @@ private:
                 drop(at);
     }
 
+    // ---- work that others tell of
+
+    /// Tells of tasks that were added at `since`. False if it is not known where they go.
+    bool hand_on(const std::string& queue, task_type type, std::uint32_t count, uptime since, uptime t)
+    {
+        const std::vector<arrival> all = arrivals_.split(queue, type, count);
+        for (arrival a : all) {
+            if (const auto known = by_name_.find(a.version); known != by_name_.end()) {
+                source_version& v = *versions_[known->second];
+                add_counts& counts = a.tasks.counts;
+                counts.matched = v.taken_at_once(counts.not_matched, t);
+                counts.not_matched -= counts.matched;
+                v.arrived_at = t;
+                // Statistics that are younger have them already.
+                if (since == t || !v.stats.waited_since(type, since))
+                    v.stats.join(type, counts.not_matched);
+                hurry(known->second, t);
+            }
+            if (on_arrival_)
+                on_arrival_(a.version, a.tasks);
+        }
+        return !all.empty();
+    }
+
+    /// Its description is wanted now, whoever waits for it.
+    void seek(std::uint32_t at, uptime t)
+    {
+        source_version& v = *versions_[at];
+        v.sought = true;
+        if (v.reading)
+            return;  // it is described when that is done
+        queues_.leave(at);
+        descriptions_.join(at, read_rank::hot, 1, t);
+        wake_soon();
+    }
+
+    void seek_routes(uptime t)
+    {
+        held_.look(t, [&](const std::string& queue, task_type type) {
+            std::size_t left = most_sought;
+            for (std::uint32_t at = 0; at < versions_.size() && left > 0; ++at)
+                if (versions_[at] && versions_[at]->may_have(queue, type)) {
+                    --left;
+                    seek(at, t);
+                }
+        });
+    }
+
     // ---- who waits
 
     void ask(std::uint32_t at, uptime t)
@@ -302,6 +354,7 @@ private:
     void pump()
     {
         const uptime t = now();
+        seek_routes(t);
         while (const auto at = descriptions_.next(t))
             granted(*at, true);
         while (const auto at = queues_.next(t))
@@ -322,7 +375,7 @@ private:
         for (const read_budget* b : {&descriptions_, &queues_})
             if (b->longest_wait(read_rank::routed, t) > slow_turn || b->longest_wait(read_rank::hot, t) > slow_turn)
                 tell_limit(*b, t);
-        uptime at = std::min(descriptions_.next_at(t), queues_.next_at(t));
+        uptime at = std::min({descriptions_.next_at(t), queues_.next_at(t), held_.next_at()});
         if (!turns_.empty())
             at = std::min(at, turns_.front().first);
         if (at == never && std::exchange(sleeping_, false))
@@ -350,7 +403,7 @@ private:
             v.turn->cancel();
         else if (v.reading)
             return;
-        else if (v.waiters.empty())
+        else if (v.waiters.empty() && !v.sought)
             v.credit = true;  // nobody waits just now; it is its turn whenever somebody asks
         else
             begin(at, describe);
@@ -377,6 +430,7 @@ private:
         descriptions_.leave(at);
         queues_.leave(at);
         v->reading = true;
+        v->sought = v->sought && !describe;
         ++under_way_;
         auto result = std::make_shared<outcome>();
         auto ended = [me = shared_from_this(), v, result, at](const std::exception_ptr& thrown) {
@@ -385,9 +439,11 @@ private:
             // A coroutine that goes on to wait after its cancellation throws.
             const bool stopped = thrown || result->ec == asio::error::operation_aborted;
             if (!stopped)
-                return answer(*v, result->ec, result->reading);
-            if (!v->dropped && !v->waiters.empty())
+                answer(*v, result->ec, result->reading);
+            else if (!v->dropped && !v->waiters.empty())
                 me->ask(at, me->now());
+            if (v->sought && !v->dropped)
+                me->seek(at, me->now());
         };
         asio::co_spawn(get_executor(), perform(shared_from_this(), v, result, at, describe),
             asio::bind_cancellation_slot(v->cancel.slot(), std::move(ended)));
@@ -415,9 +471,12 @@ private:
                 const bool settling = std::chrono::steady_clock::now() - me->made_at_ < kept;
                 v->learn(made.value, me->now(), kept, settling);
                 me->arrivals_.learn(made.value);
+                me->held_.release([&](const std::string& queue, task_type type, const held_arrivals::entry& e) {
+                    return me->hand_on(queue, type, e.count, e.since, me->now());
+                });
             }
         }
-        if (!out->ec && v->wants_pollers(me->now())) {
+        if (!out->ec && !v->waiters.empty() && v->wants_pollers(me->now())) {
             bool may = true;
             if (describe)
                 may = co_await wait_turn(me, v, at);
@@ -501,6 +560,7 @@ private:
             options_.on_event(e);
     }
 
+    static constexpr std::size_t most_sought = 64;  // versions whose work one queue's may be
     static constexpr uptime slow_turn = std::chrono::seconds{10};
     static constexpr std::chrono::seconds longest_queue_turn{20};
     static constexpr std::string_view no_heartbeats_words =
@@ -514,6 +574,7 @@ private:
     queue_reader reader_;
     boost::asio::steady_timer timer_;
     arrivals arrivals_{};
+    held_arrivals held_{};
     std::function<void(const deployment_version&, const task_added&)> on_arrival_{};
     std::vector<std::shared_ptr<source_version>> versions_{};
     std::vector<std::uint32_t> free_{};

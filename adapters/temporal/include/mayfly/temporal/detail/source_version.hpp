@@ -5,7 +5,9 @@
 #include <mayfly/deployment.hpp>
 #include <mayfly/launch.hpp>
 #include <mayfly/queue_source.hpp>
+#include <mayfly/signal.hpp>
 #include <mayfly/temporal/detail/source_waiter.hpp>
+#include <mayfly/temporal/detail/steady_room.hpp>
 #include <mayfly/temporal/poller_judge.hpp>
 #include <mayfly/temporal/read_budget.hpp>
 #include <mayfly/temporal/stats_memory.hpp>
@@ -34,8 +36,17 @@ struct source_version {
     /// Of its workers.
     struct group {
         bool starting = false;
-        bool live = false;
-        std::uint32_t slots = 1;  ///< Of one of them.
+        std::uint32_t live = 0;
+        std::uint32_t foreign = 0;
+        std::optional<std::uint32_t> minimum{};  ///< Of those that live; as it was if it is not told.
+        std::uint32_t slots = 1;                 ///< Of one of them.
+        uptime service{};                        ///< Mean time of one task in a slot; zero while unknown.
+
+        /// Those that do not leave when they have nothing to do.
+        [[nodiscard]] std::uint32_t staying() const noexcept
+        {
+            return saturating_add(foreign, std::min(live, minimum.value_or(0)));
+        }
     };
 
     static constexpr uptime unset = uptime::min();
@@ -46,6 +57,7 @@ struct source_version {
     std::shared_ptr<const launch_target> target{};
     stats_memory stats{};
     poller_judge pollers{};
+    steady_room room{};
     std::vector<bound_queue> queues{};
     std::vector<std::unique_ptr<source_waiter>> waiters{};
     boost::asio::cancellation_signal cancel{};
@@ -58,6 +70,7 @@ struct source_version {
     std::optional<uptime> failing_since{};
     std::vector<std::pair<std::string, group>> groups{};  // as the controller says; few
     bool reading = false;
+    bool sought = false;      // its description may tell where somebody's work goes
     bool backlogged = false;  // at the last description
     bool credit = false;      // its turn came while nobody waited
     bool unreadable = false;
@@ -71,7 +84,8 @@ struct source_version {
         if (known == groups.end())
             groups.emplace_back(name, of);
         else
-            known->second = of;
+            known->second = {of.starting, of.live, of.foreign, of.minimum ? of.minimum : known->second.minimum,
+                of.slots, of.service};
     }
 
     [[nodiscard]] bool starting() const noexcept
@@ -80,8 +94,26 @@ struct source_version {
     }
     [[nodiscard]] bool live() const noexcept
     {
-        return std::any_of(groups.begin(), groups.end(), [](const auto& g) { return g.second.live; });
+        return std::any_of(groups.begin(), groups.end(), [](const auto& g) { return g.second.live > 0; });
     }
+    /// How many of `count` new tasks workers that stay take at once. Groups may have types of their own: of several
+    /// nothing is said.
+    [[nodiscard]] std::uint32_t taken_at_once(std::uint32_t count, uptime now) noexcept
+    {
+        if (groups.size() != 1)
+            return 0;
+        const group& g = groups.front().second;
+        return room.take(count, g.staying() * std::max(g.slots, 1U), g.service, now);
+    }
+
+    /// Whether work of this queue may go there, as far as is known.
+    [[nodiscard]] bool may_have(const std::string& queue, task_type type) const noexcept
+    {
+        return (queues.empty() && (!status || *status != version_status::drained)) ||
+               std::any_of(
+                   queues.begin(), queues.end(), [&](const auto& q) { return q.name == queue && q.type == type; });
+    }
+
     /// Of one worker, at least.
     [[nodiscard]] std::uint32_t slots() const noexcept
     {
@@ -94,7 +126,7 @@ struct source_version {
     [[nodiscard]] bool is_hot(uptime now) const noexcept
     {
         const bool asked_often = !unreadable && asked_before != unset && asked_at - asked_before < eager;
-        return starting() || backlogged || asked_often || later(arrived_at, arrivals_stay) > now;
+        return sought || starting() || backlogged || asked_often || later(arrived_at, arrivals_stay) > now;
     }
 
     [[nodiscard]] read_rank rank(uptime now) const noexcept
@@ -107,7 +139,7 @@ struct source_version {
     /// Else its queues alone are asked, which costs less.
     [[nodiscard]] bool wants_description(uptime now, uptime cached_for) const noexcept
     {
-        return queues.empty() || stats.may_have_news(now, cached_for);
+        return sought || queues.empty() || stats.may_have_news(now, cached_for);
     }
 
     [[nodiscard]] bool wants_pollers(uptime now) const noexcept
@@ -133,7 +165,10 @@ struct source_version {
             queues.push_back({q.name, q.type});
             backlogged = backlogged || (q.stats && q.stats->backlog > 0);
         }
-        stats.take(d.queues, now, cached_for, settling);
+        const stats_memory::by_type news = stats.take(d.queues, now, cached_for, settling);
+        const auto any = [&](auto holds) { return std::any_of(news.begin(), news.end(), holds); };
+        if (any([](const auto& s) { return s.has_value(); }))
+            room.sampled(any([](const auto& s) { return s && s->backlog > 0; }), now);
         if (const auto since = stats.told_since())
             pollers.forget_until(*since);
     }
