@@ -6,9 +6,9 @@
 #include <mayfly/temporal/client_error.hpp>
 #include <mayfly/temporal/connection.hpp>
 #include <mayfly/temporal/data_converter.hpp>
+#include <mayfly/temporal/detail/outcome_values.hpp>
 #include <mayfly/temporal/detail/requests.hpp>
 #include <mayfly/temporal/detail/unique_key.hpp>
-#include <mayfly/temporal/failure_converter.hpp>
 #include <mayfly/temporal/rpc_error.hpp>
 
 #include <boost/asio/cancellation_type.hpp>
@@ -22,16 +22,14 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <type_traits>
 #include <utility>
-#include <variant>
 
 namespace mayfly::temporal {
 
 /// How an execution ended, as far as its caller is concerned.
 template <class R>
 struct activity_outcome {
-    using value_type = std::conditional_t<std::is_void_v<R>, std::monostate, R>;
+    using value_type = detail::result_value<R>;
 
     std::optional<value_type> value{};  ///< There, if there is no error.
     std::string words{};                ///< Else why not, for people: the activity's own words, or the service's.
@@ -61,28 +59,10 @@ boost::system::error_code read_outcome(
     const api::activity::ActivityExecutionOutcome& said, const data_converter& with, activity_outcome<R>& out)
 {
     if (said.has_failure()) {
-        out.failure = said.failure();
-        out.exception = to_exception(said.failure(), with);
-        // What a codec hides is in the exception only.
-        const bool hidden = said.failure().has_encoded_attributes();
-        out.words = describe(hidden ? to_failure(out.exception, data_converter()) : said.failure());
+        read_failure(said.failure(), with, out);
         return error_of(said.failure());
     }
-    if constexpr (std::is_void_v<R>) {
-        out.value.emplace();
-    } else {
-        // No payload is what a function leaves that returns nothing.
-        api::common::Payload none;
-        (*none.mutable_metadata())["encoding"] = "binary/null";
-        const auto& all = said.result();
-        auto value = with.template from_payload<R>(all.payloads_size() == 0 ? none : all.payloads(0));
-        if (!value) {
-            out.words = "the result: " + value.error().message;
-            return client_errc::not_convertible;
-        }
-        out.value.emplace(*std::move(value));
-    }
-    return {};
+    return read_result<R>(said.result(), with, out);
 }
 
 /// Asks for an outcome until there is one.

@@ -5,8 +5,10 @@
 #include <mayfly/temporal/activity_requests.hpp>
 #include <mayfly/temporal/connection.hpp>
 #include <mayfly/temporal/data_converter.hpp>
+#include <mayfly/temporal/detail/refusal.hpp>
 #include <mayfly/temporal/detail/requests.hpp>
 #include <mayfly/temporal/detail/unique_key.hpp>
+#include <mayfly/temporal/detail/user_words.hpp>
 #include <mayfly/temporal/failure_converter.hpp>
 #include <mayfly/temporal/start_listener.hpp>
 
@@ -126,7 +128,7 @@ public:
     auto async_complete(const activity_target& target, const T& value, Token&& token) const
     {
         auto result = with_.to_payloads(value);
-        std::optional<grpc::status> refused = refusal(result);
+        std::optional<grpc::status> refused = detail::refusal(result);
         const auto fill = [&](auto& request) {
             if (result)
                 *request.mutable_result() = *std::move(result);
@@ -162,7 +164,7 @@ public:
     auto async_heartbeat(const activity_target& target, const std::tuple<T...>& details, Token&& token) const
     {
         auto payloads = std::apply([&](const auto&... d) { return with_.to_payloads(d...); }, details);
-        std::optional<grpc::status> refused = refusal(payloads);
+        std::optional<grpc::status> refused = detail::refusal(payloads);
         const auto fill = [&](auto& request) {
             if (payloads && sizeof...(T) != 0)
                 *request.mutable_details() = *std::move(payloads);
@@ -184,14 +186,6 @@ private:
         }
     };
 
-    template <class T>
-    static std::optional<grpc::status> refusal(const converted<T>& made)
-    {
-        if (made)
-            return std::nullopt;
-        return grpc::status{grpc::status_code::invalid_argument, made.error().message, {}};
-    }
-
     template <class R, class Token>
     auto start(const std::string& type, converted<api::common::Payloads> input, const start_options& options,
         Token&& token) const
@@ -201,21 +195,14 @@ private:
         request.set_identity(on_->options().identity);
         request.set_activity_id(options.id.empty() ? detail::unique_key() : options.id);
         request.set_request_id(options.request_id.empty() ? detail::unique_key() : options.request_id);
-        std::optional<grpc::status> refused = refusal(input);
+        std::optional<grpc::status> refused = detail::refusal(input);
         if (input && input->payloads_size() != 0)
             *request.mutable_input() = *std::move(input);
-        const auto note = [&](const std::string& text, auto field) {
-            if (text.empty() || refused)
-                return;
-            auto made = with_.to_payload(text);
-            if (made)
-                *(request.mutable_user_metadata()->*field)() = *std::move(made);
-            else
-                refused = refusal(made);
-        };
-        using metadata = ::temporal::api::sdk::v1::UserMetadata;
-        note(options.summary, &metadata::mutable_summary);
-        note(options.details, &metadata::mutable_details);
+        auto words = detail::user_words(with_, options.summary, options.details);
+        if (!words && !refused)
+            refused = detail::refusal(words);
+        else if (words && *words)
+            *request.mutable_user_metadata() = **std::move(words);
 
         auto map = [on = on_, with = with_, id = request.activity_id(), started = started_,
                        queue = started_ ? options.task_queue : std::string()](api::StartActivityExecutionResponse&& r) {

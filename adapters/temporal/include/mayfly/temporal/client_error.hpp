@@ -13,13 +13,15 @@
 
 namespace mayfly::temporal {
 
-/// How an activity ended that has no result. The words are beside it.
+/// How an activity, a workflow, an update or a query ended that has no result. The words are beside it.
 enum class client_errc : std::uint8_t {
-    failed = 1,       ///< It threw, and its retries were over.
-    cancelled,        ///< Somebody asked for that, and it heeded.
-    timed_out,        ///< It was not done in time.
-    terminated,       ///< Somebody ended it without asking it.
-    not_convertible,  ///< It has a result, but not of the type that was asked for.
+    failed = 1,        ///< It threw, and its retries were over.
+    cancelled,         ///< Somebody asked for that, and it heeded.
+    timed_out,         ///< It was not done in time.
+    terminated,        ///< Somebody ended it without asking it.
+    not_convertible,   ///< It has a result, but not of the type that was asked for.
+    continued_as_new,  ///< A run whose end was asked for, and not that of its successors: it has one.
+    rejected,          ///< A query: the workflow is in a state in which it was not to be asked.
 };
 
 namespace detail {
@@ -31,11 +33,13 @@ public:
     std::string message(int v) const override
     {
         switch (static_cast<client_errc>(v)) {
-        case client_errc::failed: return "the activity failed";
-        case client_errc::cancelled: return "the activity was cancelled";
-        case client_errc::timed_out: return "the activity timed out";
-        case client_errc::terminated: return "the activity was terminated";
+        case client_errc::failed: return "it failed";
+        case client_errc::cancelled: return "it was cancelled";
+        case client_errc::timed_out: return "it timed out";
+        case client_errc::terminated: return "it was terminated";
         case client_errc::not_convertible: return "the result is not of the type that was asked for";
+        case client_errc::continued_as_new: return "the run goes on in another";
+        case client_errc::rejected: return "the query was rejected";
         }
         return "unknown error";
     }

@@ -82,32 +82,41 @@ public:
     static constexpr bool is_task = given::is_task;
 };
 
-/// What all of these are: a name, with the types of what it is the name of.
+/** A workflow by its name, with the types of the function or the class that it is: a signature,
+    `typed_workflow<receipt(order)>`, or its own, `typed_workflow<decltype(checkout)> checking_out{"checkout"}`.
+*/
 template <class F>
-struct typed_name {
+struct typed_workflow {
     using result = typename workflow_signature<F>::result;
     using arguments = typename workflow_signature<F>::arguments;
 
     std::string name{};
 };
 
-/** A workflow by its name, with the types of the function or the class that it is: a signature,
-    `typed_workflow<receipt(order)>`, or its own, `typed_workflow<decltype(checkout)> checking_out{"checkout"}`.
-*/
+/// One of its signals: `typed_signal<void(std::string)> approve{"approve"}`, or with `decltype(&order::approve)`.
 template <class F>
-struct typed_workflow : typed_name<F> {};
+struct typed_signal {
+    using arguments = typename workflow_signature<F>::arguments;
 
-/// One of its signals: `typed_signal<void(std::string)> approve{"approve"}`, or
-/// `typed_signal<decltype(&order::approve)>`.
-template <class F>
-struct typed_signal : typed_name<F> {};
+    std::string name{};
+};
 
 /// One of its queries.
 template <class F>
-struct typed_query : typed_name<F> {};
+struct typed_query {
+    using result = typename workflow_signature<F>::result;
+    using arguments = typename workflow_signature<F>::arguments;
+
+    std::string name{};
+};
 
 /// One of its updates.
 template <class F>
-struct typed_update : typed_name<F> {};
+struct typed_update {
+    using result = typename workflow_signature<F>::result;
+    using arguments = typename workflow_signature<F>::arguments;
+
+    std::string name{};
+};
 
 }  // namespace mayfly::temporal

@@ -37,6 +37,9 @@ inline grpc::metadata client_metadata(const connection_options& o)
         out.add("client-version",
             number(MAYFLY_VERSION_MAJOR) + '.' + number(MAYFLY_VERSION_MINOR) + '.' + number(MAYFLY_VERSION_PATCH));
     }
+    // Without it a server hides where an ended run goes on, from who asks for its end only.
+    if (!out.contains("supported-features"))
+        out.add("supported-features", "follows-next-run-id");
     return out;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <mayfly/temporal/task_queue_values.hpp>
 #include <mayfly/temporal/workflow_requests.hpp>
 
 #include <optional>
@@ -11,19 +12,6 @@
 
 namespace mayfly::temporal::detail {
 
-inline api::deployment::WorkerDeploymentVersion to_message(const deployment_version& v)
-{
-    api::deployment::WorkerDeploymentVersion out;
-    out.set_deployment_name(v.deployment);
-    out.set_build_id(v.build_id);
-    return out;
-}
-
-inline deployment_version from_message(const api::deployment::WorkerDeploymentVersion& v)
-{
-    return {v.deployment_name(), v.build_id()};
-}
-
 inline api::workflow::VersioningOverride to_message(const versioning_override& o)
 {
     using api::workflow::VersioningOverride;
@@ -31,11 +19,11 @@ inline api::workflow::VersioningOverride to_message(const versioning_override& o
     switch (o.how) {
     case versioning_override::kind::pinned:
         out.mutable_pinned()->set_behavior(VersioningOverride::PINNED_OVERRIDE_BEHAVIOR_PINNED);
-        *out.mutable_pinned()->mutable_version() = to_message(o.version);
+        *out.mutable_pinned()->mutable_version() = version_message(o.version);
         break;
     case versioning_override::kind::auto_upgrade: out.set_auto_upgrade(true); break;
     case versioning_override::kind::one_time:
-        *out.mutable_one_time()->mutable_target_deployment_version() = to_message(o.version);
+        *out.mutable_one_time()->mutable_target_deployment_version() = version_message(o.version);
         break;
     }
     return out;
@@ -45,9 +33,10 @@ inline std::optional<versioning_override> from_message(const api::workflow::Vers
 {
     using kind = versioning_override::kind;
     if (o.has_pinned())
-        return versioning_override{kind::pinned, from_message(o.pinned().version())};
+        return versioning_override{kind::pinned, version_of(true, o.pinned().version()).value_or(deployment_version{})};
     if (o.has_one_time())
-        return versioning_override{kind::one_time, from_message(o.one_time().target_deployment_version())};
+        return versioning_override{
+            kind::one_time, version_of(true, o.one_time().target_deployment_version()).value_or(deployment_version{})};
     if (o.auto_upgrade())
         return versioning_override{kind::auto_upgrade, {}};
     return std::nullopt;
@@ -157,10 +146,8 @@ inline workflow_description to_workflow_description(api::DescribeWorkflowExecuti
     out.cancel_requested = r.workflow_extended_info().cancel_requested();
     const auto& v = i.versioning_info();
     out.behavior = v.behavior();
-    if (v.has_deployment_version())
-        out.version = from_message(v.deployment_version());
-    if (v.has_version_transition())
-        out.moving_to = from_message(v.version_transition().deployment_version());
+    out.version = version_of(v.has_deployment_version(), v.deployment_version());
+    out.moving_to = version_of(v.has_version_transition(), v.version_transition().deployment_version());
     out.versioning = from_message(v.versioning_override());
     out.pending_activities.assign(r.pending_activities().begin(), r.pending_activities().end());
     out.pending_children.assign(r.pending_children().begin(), r.pending_children().end());
