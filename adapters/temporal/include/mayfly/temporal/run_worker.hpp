@@ -49,7 +49,8 @@ public:
               {.activities = &setup.activities,
                   .workflows = setup.workflows,
                   .converter = setup.converter,
-                  .logger = setup.logger},
+                  .logger = setup.logger,
+                  .timing = setup.timing},
               {.patient = !in_a_function})
     {}
 

@@ -17,7 +17,7 @@
 
 namespace mayfly::temporal {
 
-/** Polls one task queue for activities and runs them. A `Worker`: see there for the order of calls.
+/** Polls one task queue for activities and workflows and runs them. A `Worker`: see there for the order of calls.
 
     It looks at the namespace first, and polls with a free slot only, so what runs at a time is bounded by the slots.
     What fails and may pass is tried again without end; what will not pass ends it with an error (`worker_errc`).
@@ -25,6 +25,9 @@ namespace mayfly::temporal {
     A drain tells the server that the worker leaves, takes what the last polls still bring, and lets activities run for
     the time that it is given. A little before that is over they are cancelled, so that they can still be reported. A
     result counts as delivered when the server has said so.
+
+    With workflows the connection has been connected before (`connection::async_connect`): what the server can do goes
+    into what is told of their tasks. They run on the worker's executor, so one that never comes back holds up all else.
 
     After `stop`, a function on the pool that does not heed its `stop_token` goes on until it ends by itself, unheard;
     what it uses has to last so long.

@@ -12,9 +12,11 @@
 #include <mayfly/temporal/connection_options.hpp>
 #include <mayfly/temporal/data_converter.hpp>
 #include <mayfly/temporal/log.hpp>
+#include <mayfly/temporal/worker_config.hpp>
 #include <mayfly/temporal/workflow_offer.hpp>
 #include <mayfly/worker_options.hpp>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -35,10 +37,11 @@ struct worker_setup {
     connection_options connection{};
 
     activity_registry activities{};
-    std::shared_ptr<const workflow_offer> workflows{};  ///< Null for none.
+    std::shared_ptr<workflow_offer> workflows{};  ///< Null for none.
     shutdown_hooks hooks{};  ///< Run at the end of every invocation; outside of a function, at the end.
     data_converter converter{};
     temporal::logger logger = log_to_stderr();
+    worker_timing timing{};  ///< With `TEMPORAL_DEBUG` in the environment workflows may be stopped in a debugger.
 
     /// What was read, with its sources; a remote codec's address, for instance. To change it changes nothing.
     config::connection_settings settings{};
@@ -82,6 +85,8 @@ struct worker_setup {
     if (!wrong.empty())
         return wrong;
     out.options.task_queue = out.settings.task_queue.value;
+    if (variables.get("TEMPORAL_DEBUG").value_or("") != "")
+        out.timing.workflow_step = {};
     return out;
 }
 

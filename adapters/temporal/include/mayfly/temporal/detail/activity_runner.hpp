@@ -3,8 +3,8 @@
 
 #include <mayfly/temporal/connection.hpp>
 #include <mayfly/temporal/detail/activity_attempt.hpp>
+#include <mayfly/temporal/detail/activity_calls.hpp>
 #include <mayfly/temporal/detail/activity_failures.hpp>
-#include <mayfly/temporal/detail/blocking_pool.hpp>
 #include <mayfly/temporal/detail/task_deadline.hpp>
 #include <mayfly/temporal/detail/worker_names.hpp>
 #include <mayfly/temporal/failure_converter.hpp>
@@ -13,11 +13,6 @@
 #include <mayfly/temporal/worker_config.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/cancellation_type.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/system/error_code.hpp>
@@ -26,11 +21,8 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <exception>
 #include <functional>
 #include <memory>
-#include <mutex>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -58,7 +50,9 @@ public:
           pace_{config.timing.heartbeat_without_timeout, config.timing.longest_heartbeat},
           margin_(config.timing.timeout_margin),
           ended_(std::move(ended)),
-          pool_(config.settings.max_concurrent_activities),
+          // `stop` comes before this goes, and after that it hears nothing.
+          calls_(std::make_shared<activity_calls>(connection_->get_executor(),
+              config.settings.max_concurrent_activities, [this](const attempt_ptr& a) { report(a); })),
           timer_(connection_->get_executor())
     {
         name(completed_, names);
@@ -80,19 +74,19 @@ public:
         running_.push_back(a);
         a->type = activities_ != nullptr ? activities_->find(a->context.info().type) : nullptr;
         if (!a->type)
-            return fail(a, unregistered(a->context.info().type));
+            return calls_->fail(a, unregistered_activity(a->context.info().type, activities_));
         a->context.on_heartbeat([this, p = a.get()] { heartbeat_recorded(p->shared_from_this()); });
         wake_at(next_look(*a));
         if (at_once != cancel_reason::none)
             a->context.cancel(at_once);
-        begin(a);
+        calls_->begin(a);
     }
 
     void cancel_all(cancel_reason why)
     {
         const auto all = running_;  // what is cancelled may end at once
         for (const auto& a : all)
-            cancel(a, why);
+            calls_->cancel(a, why);
     }
 
     /// Cancels everything, and reports nothing any more. Nothing of other threads is heard after this.
@@ -100,37 +94,13 @@ public:
     {
         stopped_ = true;
         timer_.cancel();
-        const auto all = std::exchange(running_, {});
-        for (const auto& a : all) {
-            a->context.on_heartbeat({});
-            const std::scoped_lock lock(a->gate.mutex);
-            a->gate.open = false;
-        }
-        for (const auto& a : all)
-            cancel(a, cancel_reason::worker_shutdown);
-        pool_.close();
+        calls_->stop(std::exchange(running_, {}));
     }
 
     [[nodiscard]] std::size_t running() const noexcept { return running_.size(); }
-    [[nodiscard]] std::size_t threads() const noexcept { return pool_.threads(); }
+    [[nodiscard]] std::size_t threads() const noexcept { return calls_->threads(); }
 
 private:
-    struct job {
-        activity_runner* runner;  // only used while the gate is open, and then it is there
-        attempt_ptr a;
-
-        void operator()()
-        {
-            auto outcome = run_to_end(*a->type, a->context);
-            const std::scoped_lock lock(a->gate.mutex);
-            if (a->gate.open)
-                boost::asio::post(runner->executor(),
-                    [self = runner->shared_from_this(), a = a, outcome = std::move(outcome)]() mutable {
-                        self->ended(a, std::move(outcome));
-                    });
-        }
-    };
-
     template <class Request>
     static void name(Request& r, const worker_names& names)
     {
@@ -152,64 +122,6 @@ private:
         const activity_info& i = a.context.info();
         return "activity \"" + std::string(i.type) + "\" (" + std::string(i.id) + ", attempt " +
                std::to_string(i.attempt) + ")";
-    }
-
-    // ---- the function
-
-    void begin(const attempt_ptr& a)
-    {
-        if (a->type->await) {
-            auto then = [self = shared_from_this(), a](std::exception_ptr thrown, api::common::Payload value) {
-                self->ended(a, {std::move(value), std::move(thrown)});
-            };
-            std::optional<boost::asio::awaitable<api::common::Payload>> running;
-            try {
-                running = a->type->await(a->context);
-            } catch (...) {
-                return fail(a, std::current_exception());  // it threw before it was a coroutine
-            }
-            boost::asio::co_spawn(executor(), *std::move(running),
-                boost::asio::bind_cancellation_slot(a->cancel.slot(), std::move(then)));
-            if (a->context.cancelled() && !a->has_ended)
-                a->cancel.emit(boost::asio::cancellation_type::terminal);
-        } else if (a->type->options.runs_on == runs_on::executor) {
-            ended(a, run_to_end(*a->type, a->context));
-        } else if (!pool_.run(job{this, a})) {
-            fail(a, std::make_exception_ptr(
-                        application_error("the system gives the worker no thread", {.type = "NoThread"})));
-        }
-    }
-
-    void ended(const attempt_ptr& a, activity_outcome outcome)
-    {
-        if (std::exchange(a->has_ended, true) || stopped_)
-            return;
-        a->outcome = std::move(outcome);
-        report(a);
-    }
-
-    void fail(const attempt_ptr& a, std::exception_ptr why) { ended(a, {{}, std::move(why)}); }
-
-    [[nodiscard]] std::exception_ptr unregistered(std::string_view type) const
-    {
-        std::string words = "activity \"" + std::string(type) + "\" is not registered on this worker, which has ";
-        std::size_t n = 0;
-        for (const std::string& name : activities_ != nullptr ? activities_->names() : std::vector<std::string>{})
-            words += (n++ == 0 ? "" : ", ") + name;
-        return std::make_exception_ptr(application_error(n == 0 ? words + "none" : words, {.type = "NotRegistered"}));
-    }
-
-    // ---- cancellation
-
-    void cancel(const attempt_ptr& a, cancel_reason why)
-    {
-        a->context.cancel(why);
-        // From outside of the executor Asio would post the signal, and the coroutine may be gone by then.
-        if (a->type && a->type->await)
-            boost::asio::dispatch(executor(), [a] {
-                if (!a->has_ended)
-                    a->cancel.emit(boost::asio::cancellation_type::terminal);
-            });
     }
 
     // ---- the report
@@ -355,9 +267,9 @@ private:
             const auto& r = reply.value;
             const auto why = asked_by(r.cancel_requested(), r.activity_reset(), r.activity_paused());
             if (why != cancel_reason::none)
-                cancel(a, why);
+                calls_->cancel(a, why);
         } else if (is_gone(reply.status)) {
-            cancel(a, cancel_reason::not_found);
+            calls_->cancel(a, cancel_reason::not_found);
         } else {
             log(log_level::warning, "a heartbeat of " + shown(*a) + " failed: " + describe(reply.status));
         }
@@ -416,7 +328,7 @@ private:
         if (a->has_ended)
             return;  // its report has a timeout of its own
         log(log_level::warning, shown(*a) + " has run into its timeout and is cancelled");
-        cancel(a, cancel_reason::timeout);
+        calls_->cancel(a, cancel_reason::timeout);
     }
 
     [[nodiscard]] bool is_running(const activity_attempt& a) const noexcept
@@ -433,7 +345,7 @@ private:
     std::chrono::nanoseconds margin_;
     std::function<void(bool)> ended_;
     std::vector<attempt_ptr> running_{};
-    blocking_pool<job> pool_;
+    std::shared_ptr<activity_calls> calls_;
     boost::asio::steady_timer timer_;
     clock::time_point wakes_at_ = clock::time_point::max();
     bool stopped_ = false;

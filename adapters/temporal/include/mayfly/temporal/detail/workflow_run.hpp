@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <mayfly/temporal/detail/local_activities.hpp>
+#include <mayfly/temporal/detail/workflow_intake.hpp>
+#include <mayfly/temporal/detail/workflow_reports.hpp>
+#include <mayfly/temporal/workflow/machine.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace mayfly::temporal::detail {
+
+/// A task of a run, until its report has been answered.
+struct open_task {
+    task_report report{};
+    workflow::run_task begun{};  ///< For the machine; its events are those of the first page, once that is there.
+    history_pages pages{};
+    std::chrono::steady_clock::time_point arrived{};
+    std::int32_t attempt = 1;
+    bool query = false;        ///< Nothing else is asked.
+    bool machine_has = false;  ///< The machine was told of it.
+    bool away = false;         ///< A call for it is under way: the machine hears nothing.
+};
+
+/// A run that the worker knows: it works on it, or keeps it for what comes next.
+struct workflow_run {
+    workflow_run(const boost::asio::any_io_executor& executor, std::string run_id)
+        : id(std::move(run_id)), timer(executor)
+    {}
+
+    std::string id;
+    std::string workflow_id{};
+    std::string type{};
+    std::unique_ptr<workflow::machine> machine{};  // null: nothing is known of it
+    std::optional<open_task> task{};
+    std::optional<api::PollWorkflowTaskQueueResponse> next{};                   // came meanwhile, the newest
+    std::deque<api::PollWorkflowTaskQueueResponse> queries{};                   // the same, all
+    std::map<std::uint32_t, std::shared_ptr<local_work>> locals{};              // that run
+    std::vector<std::pair<std::uint32_t, workflow::local_outcome>> outcomes{};  // the machine has not heard of
+    known_sdk sdk{};                                                            // as history says
+    std::chrono::nanoseconds task_timeout = std::chrono::seconds{10};
+    boost::asio::steady_timer timer;  // of the task
+    bool forget = false;              // when the task is over
+
+    [[nodiscard]] bool idle() const noexcept { return !task && !next && queries.empty() && locals.empty(); }
+
+    /// What the history says that no machine needs.
+    void note(const history_events& events)
+    {
+        for (const auto& e : events) {
+            if (e.has_workflow_execution_started_event_attributes()) {
+                const auto t = from_wire(e.workflow_execution_started_event_attributes().workflow_task_timeout());
+                if (t.count() > 0)
+                    task_timeout = t;
+            } else if (e.has_workflow_task_completed_event_attributes()) {
+                const auto& told = e.workflow_task_completed_event_attributes().sdk_metadata();
+                if (!told.sdk_name().empty())
+                    sdk = {told.sdk_name(), told.sdk_version()};
+            }
+        }
+    }
+
+    /// When a task that waits for local activities asks for another one, so that it does not run into its timeout.
+    [[nodiscard]] std::chrono::steady_clock::time_point heartbeat_at() const
+    {
+        return steady_sum(task->arrived, task_timeout / 5 * 4);
+    }
+};
+
+}  // namespace mayfly::temporal::detail

@@ -1,0 +1,568 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <mayfly/temporal/connection.hpp>
+#include <mayfly/temporal/detail/local_activities.hpp>
+#include <mayfly/temporal/detail/step_watch.hpp>
+#include <mayfly/temporal/detail/watched_code.hpp>
+#include <mayfly/temporal/detail/worker_names.hpp>
+#include <mayfly/temporal/detail/workflow_cache.hpp>
+#include <mayfly/temporal/detail/workflow_intake.hpp>
+#include <mayfly/temporal/detail/workflow_reports.hpp>
+#include <mayfly/temporal/detail/workflow_run.hpp>
+#include <mayfly/temporal/failure_converter.hpp>
+#include <mayfly/temporal/rpc_error.hpp>
+#include <mayfly/temporal/worker_config.hpp>
+#include <mayfly/temporal/workflow/code_setup.hpp>
+#include <mayfly/temporal/workflow/machine.hpp>
+#include <mayfly/temporal/workflow_methods.hpp>
+#include <mayfly/temporal/workflow_registry.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/system/error_code.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace mayfly::temporal::detail {
+
+/** Works on workflow tasks, and keeps runs in memory for the next.
+
+    One task of a run at a time, until its report has been answered: what comes meanwhile waits. Whatever goes wrong
+   with a report, the run in memory is ahead of its history then, and forgotten. `ended(failed)` is called once for each
+   task that was taken.
+*/
+class workflow_runner : public std::enable_shared_from_this<workflow_runner> {
+public:
+    using clock = std::chrono::steady_clock;
+    using error_code = boost::system::error_code;
+    using task_response = api::PollWorkflowTaskQueueResponse;
+    using run_ptr = std::shared_ptr<workflow_run>;
+
+    struct counts {
+        std::uint64_t hits = 0;    ///< Tasks that went on with a run in memory.
+        std::uint64_t misses = 0;  ///< And those that should have, but it was not there.
+        std::uint64_t inline_tasks = 0;
+    };
+
+    /// @param most  how many runs are kept that nobody works on
+    workflow_runner(std::shared_ptr<connection> to, const worker_config& config,
+        std::shared_ptr<const workflow_registry> known, worker_names names, workflow_reports reports, std::size_t most,
+        std::function<void(bool)> ended)
+        : connection_(std::move(to)),
+          known_(std::move(known)),
+          activities_(config.activities),
+          converter_(config.converter),
+          logger_(config.logger),
+          version_(config.version.value_or(deployment_version{})),
+          task_queue_(config.settings.task_queue),
+          default_behavior_(config.settings.default_behavior),
+          margin_(config.timing.timeout_margin),
+          names_(std::move(names)),
+          reports_(std::move(reports)),
+          most_(most),
+          ended_(std::move(ended)),
+          local_(std::make_shared<local_activities>(connection_->get_executor(), config)),
+          watch_(std::make_shared<step_watch>(
+              config.timing.workflow_step, [logger = config.logger](const std::string& words) {
+                  if (logger)
+                      logger(log_level::error, words);
+              }))
+    {}
+
+    void take(task_response task)
+    {
+        const std::string& id = task.workflow_execution().run_id();
+        const run_ptr run =
+            runs_.use(id, [&] { return std::make_shared<workflow_run>(connection_->get_executor(), id); });
+        if (run->task)
+            keep_for_later(*run, std::move(task));
+        else
+            begin(run, std::move(task));
+    }
+
+    /// Nothing is kept from now on.
+    void drain()
+    {
+        draining_ = true;
+        for (const run_ptr& run : runs_.all())
+            if (run->idle()) {
+                forget(*run);
+                runs_.erase(run->id);
+            }
+    }
+
+    /// Who waits for local activities is left to another worker.
+    void hand_over()
+    {
+        handing_over_ = true;
+        for (const run_ptr& run : runs_.all())
+            if (run->task && run->machine && !run->task->away)
+                drive(run, [](workflow::machine& m) { return m.heartbeat(); });
+    }
+
+    void stop()
+    {
+        stopped_ = true;
+        local_->stop();
+        for (const run_ptr& run : runs_.all()) {
+            run->timer.cancel();
+            run->machine.reset();
+        }
+    }
+
+    [[nodiscard]] const counts& seen() const noexcept { return counts_; }
+    [[nodiscard]] std::size_t kept() const noexcept { return runs_.size(); }
+    [[nodiscard]] const local_activities& locals() const noexcept { return *local_; }
+
+private:
+    void log(log_level level, std::string_view words) const
+    {
+        if (logger_)
+            logger_(level, words);
+    }
+
+    [[nodiscard]] static std::string shown(const workflow_run& run)
+    {
+        return "workflow \"" + run.type + "\" (" + run.workflow_id + ", run " + run.id + ')';
+    }
+
+    // ---- a task comes
+
+    void keep_for_later(workflow_run& run, task_response task)
+    {
+        if (is_query_task(task))
+            return run.queries.push_back(std::move(task));
+        if (!run.next) {
+            run.next = std::move(task);
+            return;
+        }
+        // The older one is nobody's any more.
+        if (run.next->started_event_id() < task.started_event_id())
+            *run.next = std::move(task);
+        ended_(false);
+    }
+
+    void begin(const run_ptr& run, task_response task)
+    {
+        run->forget = false;
+        run->workflow_id = task.workflow_execution().workflow_id();
+        run->type = task.workflow_type().name();
+        open_task& t = run->task.emplace();
+        t.arrived = clock::now();
+        t.attempt = task.attempt();
+        t.query = is_query_task(task);
+        t.report.token = task.task_token();
+        t.report.workflow_id = run->workflow_id;
+
+        const auto how =
+            intake_of(task, run->machine ? std::optional(run->machine->last_started_event_id()) : std::nullopt);
+        if (how == intake::refuse) {
+            log(log_level::warning, "a task of " + shown(*run) + " is not as tasks are, and left alone");
+            return give_up(run);
+        }
+        counts_.hits += how == intake::go_on ? 1 : 0;
+        counts_.misses += how == intake::from_start ? 1 : 0;
+        const auto type = known_->find(run->type);
+        if (!type)
+            return fail(run, unregistered_problem(run->type, known_->names()), {});
+        t.report.behavior = behavior_of(*type);
+        if (how != intake::go_on) {
+            forget(*run);
+            try {
+                run->machine = make_machine(*run, *type);
+            } catch (...) {
+                return fail(run, {.failure = to_failure(std::current_exception(), converter_)}, {});
+            }
+        }
+        t.pages = history_pages(task, how, run->machine->last_started_event_id());
+        t.begun = run_task_of(task);
+        if (auto first = t.pages.first())
+            feed(run, *std::move(first));
+        else
+            fetch(run);
+    }
+
+    [[nodiscard]] static workflow::run_task run_task_of(task_response& task)
+    {
+        workflow::run_task out;
+        out.previous_started_event_id = task.previous_started_event_id();
+        out.started_event_id = task.started_event_id();
+        out.attempt = task.attempt();
+        for (auto& m : *task.mutable_messages())
+            out.messages.push_back(std::move(m));
+        for (auto& [id, query] : *task.mutable_queries())
+            out.queries.emplace(id, std::move(query));
+        if (task.has_query())
+            out.legacy_query = std::move(*task.mutable_query());
+        return out;
+    }
+
+    [[nodiscard]] api::enums::VersioningBehavior behavior_of(const workflow_type& type) const
+    {
+        const auto b = type.behavior != versioning_behavior::unspecified ? type.behavior : default_behavior_;
+        return b == versioning_behavior::pinned         ? api::enums::VERSIONING_BEHAVIOR_PINNED
+               : b == versioning_behavior::auto_upgrade ? api::enums::VERSIONING_BEHAVIOR_AUTO_UPGRADE
+                                                        : api::enums::VERSIONING_BEHAVIOR_UNSPECIFIED;
+    }
+
+    [[nodiscard]] std::unique_ptr<workflow::machine> make_machine(
+        const workflow_run& run, const workflow_type& type) const
+    {
+        const workflow::code_setup setup{.converter = converter_,
+            .workflow_type = run.type,
+            .name_space = names_.name_space,
+            .task_queue = task_queue_,
+            .activities = activities_ != nullptr ? &activities_->called() : nullptr,
+            .workflows = &known_->called(),
+            .logger = logger_};
+        return std::make_unique<workflow::machine>(std::make_unique<watched_code>(type.make(setup), watch_, shown(run)),
+            workflow::machine_options{.workflow_id = run.workflow_id,
+                .run_id = run.id,
+                .workflow_type = run.type,
+                .name_space = names_.name_space,
+                .version = version_});
+    }
+
+    // ---- its history
+
+    void fetch(const run_ptr& run)
+    {
+        run->task->away = true;
+        api::GetWorkflowExecutionHistoryRequest r;
+        r.set_namespace_(names_.name_space);
+        r.mutable_execution()->set_workflow_id(run->workflow_id);
+        r.mutable_execution()->set_run_id(run->id);
+        r.set_next_page_token(run->task->pages.token());
+        connection_->async_call(methods::get_workflow_execution_history, r,
+            [self = shared_from_this(), run](error_code ec, rpc_reply<api::GetWorkflowExecutionHistoryResponse> reply) {
+                self->fetched(run, ec, std::move(reply));
+            });
+    }
+
+    void fetched(const run_ptr& run, error_code ec, rpc_reply<api::GetWorkflowExecutionHistoryResponse> reply)
+    {
+        if (stopped_)
+            return;
+        run->task->away = false;
+        auto events = ec ? std::nullopt : events_of(reply.value);
+        if (!events) {
+            log(ec && reply.status.code == grpc::status_code::not_found ? log_level::debug : log_level::warning,
+                "the history of " + shown(*run) + " cannot be read: " + describe(reply.status));
+            return give_up(run);
+        }
+        feed(run, run->task->pages.take(*std::move(events), std::move(*reply.value.mutable_next_page_token())));
+    }
+
+    void feed(const run_ptr& run, history_pages::page page)
+    {
+        open_task& t = *run->task;
+        if (page.how != history_pages::verdict::good) {
+            log(log_level::warning, "a task of " + shown(*run) + " is dropped: " + to_words(page.how));
+            return give_up(run);
+        }
+        run->note(page.events);
+        if (std::exchange(t.machine_has, true))
+            return drive(run, [&](workflow::machine& m) { return m.more(std::move(page.events), page.more); });
+        t.begun.events = std::move(page.events);
+        t.begun.more_history = page.more;
+        drive(run, [&](workflow::machine& m) { return m.begin(std::move(t.begun)); });
+    }
+
+    // ---- the machine
+
+    template <class F>
+    void drive(const run_ptr& run, F call)
+    {
+        workflow::machine_step step;
+        try {
+            step = call(*run->machine);
+        } catch (...) {
+            step = {};
+            step.what = workflow::machine_step::kind::fail;
+            step.problem = workflow::task_problem{.failure = to_failure(std::current_exception(), converter_)};
+        }
+        act(run, std::move(step));
+    }
+
+    void act(const run_ptr& run, workflow::machine_step step)
+    {
+        using enum workflow::machine_step::kind;
+        for (const std::uint32_t seq : step.local_cancels)
+            if (const auto at = run->locals.find(seq); at != run->locals.end())
+                local_->cancel(at->second);
+        for (auto& s : step.local_starts)
+            start_local(run, std::move(s));
+        step.local_starts.clear();
+        if (!run->task)
+            return;
+        switch (step.what) {
+        case more_history: return fetch(run);
+        case wait_local: return wait_for_locals(run);
+        case complete: return complete_task(run, std::move(step));
+        case fail: return this->fail(run, step.problem.value_or(workflow::task_problem{}), step.words);
+        case answer_query: return answer(run, std::move(step.legacy_answer).value_or(workflow::query_answer{}));
+        case drop:
+        case replayed: break;
+        }
+        log(log_level::debug, "a task of " + shown(*run) + " is dropped: " + step.words);
+        give_up(run);
+    }
+
+    // ---- local activities
+
+    void start_local(const run_ptr& run, workflow::local_start s)
+    {
+        const std::uint32_t seq = s.what.seq;
+        auto& place = run->locals[seq];
+        place = local_->start(std::move(s), {names_.name_space, run->workflow_id, run->id, run->type},
+            [weak = weak_from_this(), run = std::weak_ptr(run), seq](workflow::local_outcome out) {
+                const auto self = weak.lock();
+                const auto r = run.lock();
+                if (self && r && !self->stopped_)
+                    self->local_ended(r, seq, std::move(out));
+            });
+    }
+
+    void local_ended(const run_ptr& run, std::uint32_t seq, workflow::local_outcome out)
+    {
+        if (run->locals.erase(seq) == 0 || !run->machine)
+            return;
+        run->outcomes.emplace_back(seq, std::move(out));
+        if (run->task && !run->task->away)
+            tell_outcomes(run);
+        else if (!run->task)
+            settle(run);
+    }
+
+    // One at a time: the machine may have done with the task after any of them.
+    void tell_outcomes(const run_ptr& run)
+    {
+        auto first = std::move(run->outcomes.front());
+        run->outcomes.erase(run->outcomes.begin());
+        drive(run, [&](workflow::machine& m) { return m.local_resolved(first.first, std::move(first.second)); });
+    }
+
+    void wait_for_locals(const run_ptr& run)
+    {
+        if (!run->outcomes.empty())
+            return tell_outcomes(run);
+        if (handing_over_)
+            return drive(run, [](workflow::machine& m) { return m.heartbeat(); });
+        run->timer.expires_at(run->heartbeat_at());
+        run->timer.async_wait([weak = weak_from_this(), run](error_code ec) {
+            const auto self = weak.lock();
+            if (self && !ec && !self->stopped_ && run->task && !run->task->away && clock::now() >= run->heartbeat_at())
+                self->drive(run, [](workflow::machine& m) { return m.heartbeat(); });
+        });
+    }
+
+    // ---- reports
+
+    /// Until the server has given the task up itself.
+    [[nodiscard]] rpc_options while_it_counts(const workflow_run& run) const
+    {
+        const auto left = steady_sum(run.task->arrived, run.task_timeout) + margin_ - clock::now();
+        return {.timeout = std::chrono::ceil<std::chrono::milliseconds>(
+                    std::clamp<std::chrono::nanoseconds>(left, std::chrono::seconds{1}, std::chrono::hours{1}))};
+    }
+
+    template <class Method, class Request, class Then>
+    void send(const run_ptr& run, const Method& method, const Request& request, Then then)
+    {
+        run->task->away = true;
+        run->timer.cancel();
+        connection_->async_call(method, request, while_it_counts(*run),
+            [self = shared_from_this(), run, then = std::move(then)](error_code ec, auto reply) mutable {
+                if (!self->stopped_)
+                    then(*self, run, ec, std::move(reply));
+            });
+    }
+
+    void complete_task(const run_ptr& run, workflow::machine_step step)
+    {
+        task_report& report = run->task->report;
+        report.keep = most_ > 0 && !draining_;
+        report.tells_sdk = connection_->capabilities().sdk_metadata();
+        report.names_itself = run->sdk != own_sdk();
+        run->forget = !report.keep || step.run_closed;
+        send(run, methods::respond_workflow_task_completed, reports_.completed(report, std::move(step)),
+            [](workflow_runner& self, const run_ptr& r, error_code ec,
+                rpc_reply<api::RespondWorkflowTaskCompletedResponse> reply) {
+                self.completed(r, ec, std::move(reply));
+            });
+    }
+
+    void completed(const run_ptr& run, error_code ec, rpc_reply<api::RespondWorkflowTaskCompletedResponse> reply)
+    {
+        const auto end = completion_end_of(!ec, reply.status);
+        if (end != completion_end::accepted) {
+            run->forget = true;
+            tell_of(end, *run, reply.status);
+            if (end == completion_end::too_large && run->task->attempt <= 1)
+                return send_failed(run, too_large_problem("what the workflow did", reply.status));
+            return finish(run, true, {});
+        }
+        if (run->task->report.names_itself)
+            run->sdk = own_sdk();
+        if (!run->forget)
+            run->machine->reported(reply.value.reset_history_event_id());
+        task_response more;
+        if (!run->forget && !reply.value.workflow_task().task_token().empty())
+            more = std::move(*reply.value.mutable_workflow_task());
+        finish(run, false, std::move(more));
+    }
+
+    void tell_of(completion_end end, const workflow_run& run, const grpc::status& status) const
+    {
+        const std::string who = "a task of " + shown(run);
+        switch (end) {
+        case completion_end::accepted: return;
+        case completion_end::gone:
+            return log(log_level::debug, who + " was completed, but the server had given it up: " + describe(status));
+        case completion_end::outrun:
+            return log(log_level::debug, who + " was to close the run, but something new came first; it is done again");
+        case completion_end::refused:
+            return log(log_level::error, "the server refuses what " + shown(run) + " did: " + describe(status));
+        case completion_end::too_large:
+            return log(log_level::error, "what " + shown(run) + " did is too large to be sent: " + status.message);
+        case completion_end::unheard:
+            return log(log_level::warning, who + " was completed, but that could not be reported: " + describe(status));
+        }
+    }
+
+    void fail(const run_ptr& run, workflow::task_problem problem, const std::string& words)
+    {
+        run->forget = true;
+        const std::string why = words.empty() ? describe(problem.failure) : words;
+        log(log_level::warning, "a task of " + shown(*run) + " failed (attempt " + std::to_string(run->task->attempt) +
+                                    "), and is tried again: " + why);
+        if (run->task->query)
+            return answer(run, {.failure = std::move(problem.failure)}, problem.cause);
+        // A later attempt is left to its timeout: told of it, the server would try again at once, and so on.
+        if (run->task->attempt > 1)
+            return finish(run, true, {});
+        send_failed(run, std::move(problem));
+    }
+
+    void send_failed(const run_ptr& run, workflow::task_problem problem)
+    {
+        send(run, methods::respond_workflow_task_failed, reports_.failed(run->task->report, std::move(problem)),
+            [](workflow_runner& self, const run_ptr& r, error_code ec, const auto& reply) {
+                if (ec)
+                    self.log(log_level::debug,
+                        "that a task of " + shown(*r) + " failed could not be reported: " + describe(reply.status));
+                self.finish(r, true, {});
+            });
+    }
+
+    void answer(const run_ptr& run, workflow::query_answer what,
+        api::enums::WorkflowTaskFailedCause cause = api::enums::WORKFLOW_TASK_FAILED_CAUSE_UNSPECIFIED)
+    {
+        const bool failed = what.failure.has_value();
+        run->forget = run->forget || most_ == 0 || draining_ || (run->machine && run->machine->closed());
+        send(run, methods::respond_query_task_completed, reports_.answered(run->task->report, std::move(what), cause),
+            [failed](workflow_runner& self, const run_ptr& r, error_code ec, const auto& reply) {
+                if (ec && grpc::is_message_too_large(reply.status.code, reply.status.message) && !failed) {
+                    auto problem = too_large_problem("the answer", reply.status);
+                    return self.answer(r, {.failure = std::move(problem.failure)}, problem.cause);
+                }
+                if (ec)
+                    self.log(log_level::debug,
+                        "a query of " + shown(*r) + " was answered, but nobody heard it: " + describe(reply.status));
+                self.finish(r, failed, {});
+            });
+    }
+
+    // ---- the end of a task
+
+    void give_up(const run_ptr& run)
+    {
+        run->forget = true;
+        finish(run, true, {});
+    }
+
+    /// `more` came with the answer, and goes on in the same slot.
+    void finish(const run_ptr& run, bool failed, task_response more)
+    {
+        run->timer.cancel();
+        run->task.reset();
+        if (run->forget)
+            forget(*run);
+        if (more.task_token().empty()) {
+            ended_(failed);
+            return settle(run);
+        }
+        ++counts_.inline_tasks;
+        if (run->next && run->next->started_event_id() < more.started_event_id()) {
+            run->next.reset();
+            ended_(false);
+        }
+        begin(run, std::move(more));
+    }
+
+    /// Goes on with what waits, if anything does.
+    void settle(const run_ptr& run)
+    {
+        if (run->task || stopped_)
+            return;
+        if (run->next) {
+            task_response task = *std::move(run->next);
+            run->next.reset();
+            return begin(run, std::move(task));
+        }
+        if (!run->queries.empty()) {
+            task_response task = std::move(run->queries.front());
+            run->queries.pop_front();
+            return begin(run, std::move(task));
+        }
+        if (!run->machine)
+            runs_.erase(run->id);
+        while (const run_ptr old = runs_.surplus(most_, [](const workflow_run& r) { return r.idle(); })) {
+            forget(*old);
+            runs_.erase(old->id);
+        }
+    }
+
+    /// What is in memory of it goes, coroutines and all.
+    void forget(workflow_run& run)
+    {
+        run.forget = false;
+        for (const auto& [seq, work] : std::exchange(run.locals, {}))
+            local_->drop(work);
+        run.outcomes.clear();
+        run.machine.reset();
+    }
+
+    std::shared_ptr<connection> connection_;
+    std::shared_ptr<const workflow_registry> known_;
+    const activity_registry* activities_;
+    data_converter converter_;
+    logger logger_;
+    deployment_version version_;
+    std::string task_queue_;
+    versioning_behavior default_behavior_;
+    std::chrono::nanoseconds margin_;
+    worker_names names_;
+    workflow_reports reports_;
+    std::size_t most_;
+    std::function<void(bool)> ended_;
+    std::shared_ptr<local_activities> local_;
+    std::shared_ptr<step_watch> watch_;
+    workflow_cache<workflow_run> runs_{};
+    counts counts_{};
+    bool draining_ = false;
+    bool handing_over_ = false;
+    bool stopped_ = false;
+};
+
+}  // namespace mayfly::temporal::detail
