@@ -26,21 +26,16 @@ from temporalio.api.worker.v1 import WorkerHeartbeat
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+import checks
 import serverless
 import temporal_services
+from checks import check, eventually
 
 SPEC, MAYFLY, LOCAL_LAMBDA, FUNCTION = sys.argv[1:5]
 DONE, REFUSED, UNUSABLE, UNCONFIRMED = range(4)
 EXTERNAL_ID = "sesame-open"
 ROLE = f"arn:aws:iam::{serverless.ACCOUNT}:role/invoker"
 ARN = serverless.arn("orders", 1)
-FAILURES = []
-
-
-def check(holds, what):
-    if not holds:
-        FAILURES.append(what)
-        print(f"not so: {what}", flush=True)
 
 
 class Mayfly:
@@ -94,14 +89,6 @@ async def polled(client, deployment, build_id, queue):
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-
-
-async def eventually(what, holds):
-    for _ in range(300):
-        if holds():
-            return
-        await asyncio.sleep(0.1)
-    check(False, what)
 
 
 def words(mayfly):
@@ -269,8 +256,9 @@ async def routing(mayfly, client):
     mayfly.deployment("set-current-version", *version("nowhere", "1"), "--yes", expected=REFUSED, said="list")
 
     async with polled(client, "shop", "2", "orders"):
-        await eventually("a version of a worker that polled", lambda: any(
-            v["BuildID"] == "2" for v in mayfly.told("describe", "--name", "shop")["versionSummaries"]))
+        await eventually(lambda: any(
+            v["BuildID"] == "2" for v in mayfly.told("describe", "--name", "shop")["versionSummaries"]),
+            "a version of a worker that polled")
         status, said = asked(mayfly, ["set-ramping-version", *second, "--percentage", "25"], "y")
         check(status == DONE and "shop:2 gets 25 % of new work now" in said, f"it is asked and done: {status} {said}")
         config = mayfly.told("describe", "--name", "shop")["routingConfig"]
@@ -384,8 +372,8 @@ async def workers(mayfly, client):
     await client.workflow_service.record_worker_heartbeat(
         RecordWorkerHeartbeatRequest(namespace="default", identity="me", worker_heartbeat=[heartbeat]))
     query = ["--query", "TaskQueue = 'orders'"]
-    await eventually("it tells of itself", lambda: json.loads(
-        mayfly("worker", "count", *query, "--output", "json"))["count"] == 1)
+    await eventually(lambda: json.loads(mayfly("worker", "count", *query, "--output", "json"))["count"] == 1,
+                     "it tells of itself")
     listed = mayfly("worker", "list", *query, "--output", "jsonl").splitlines()
     check([json.loads(line)["workerInstanceKey"] for line in listed] == ["key-1"], f"listed: {listed}")
     check("key-1" in mayfly("worker", "list"), "as a table")
@@ -435,8 +423,7 @@ async def main():
         await workers(mayfly, client)
         lists(mayfly)
         ends(mayfly)
-    print(f"{len(FAILURES)} failed" if FAILURES else "all is well")
-    return 1 if FAILURES else 0
+    return checks.status()
 
 
 if __name__ == "__main__":

@@ -18,8 +18,10 @@ import sys
 
 from temporalio.client import Client
 
+import checks
 import serverless
 import temporal_services
+from checks import check
 from mayfly_worker_deployment import polled, version
 
 SPEC, MAYFLY, LOCAL_LAMBDA, FUNCTION = sys.argv[1:5]
@@ -28,7 +30,6 @@ EXTERNAL_ID = "sesame-open"
 # A default server takes no compute configuration. This one does, and its own controller is off.
 TAKES_COMPUTE = ('workercontroller.compute_providers.enabled=["aws-lambda"]',
                  'workercontroller.scaling_algorithms.enabled=["no-sync","rate-based"]')
-FAILURES = []
 
 
 def official():
@@ -40,12 +41,6 @@ def official():
     if found.returncode != 0:
         raise RuntimeError(found.stderr)
     return found.stdout.strip()
-
-
-def check(holds, what):
-    if not holds:
-        FAILURES.append(what)
-        print(f"not so: {what}", flush=True)
 
 
 class Command:
@@ -202,8 +197,7 @@ async def main():
             compute(ours, theirs)
             check({e["name"] for e in ours("deployment list")} == {e["name"] for e in theirs("deployment list")},
                   "the same deployments")
-    print(f"{len(FAILURES)} failed" if FAILURES else "all is well")
-    return 1 if FAILURES else 0
+    return checks.status()
 
 
 if __name__ == "__main__":
