@@ -2,11 +2,13 @@
 #pragma once
 
 #include <mayfly/temporal/workflow/code.hpp>
+#include <mayfly/temporal/workflow/detail/run_machine.hpp>
 #include <mayfly/temporal/workflow/machine_step.hpp>
 
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace mayfly::temporal::workflow {
@@ -34,37 +36,44 @@ namespace mayfly::temporal::workflow {
 */
 class machine {
 public:
-    machine(std::unique_ptr<code> run, machine_options options);
-    machine(const machine&) = delete;
-    machine& operator=(const machine&) = delete;
-    ~machine();
+    /// `run` is not null.
+    machine(std::unique_ptr<code> run, machine_options options) : run_(std::move(run), std::move(options)) {}
 
     /// Begins a task. Ask `continues` first: a machine that cannot go on with it fails it.
-    [[nodiscard]] machine_step begin(run_task task);
+    [[nodiscard]] machine_step begin(run_task task) { return run_.begin(std::move(task)); }
 
     /// The next page. It may be empty.
-    [[nodiscard]] machine_step more(std::vector<api::history::HistoryEvent> events, bool more_history);
+    [[nodiscard]] machine_step more(std::vector<api::history::HistoryEvent> events, bool more_history)
+    {
+        return run_.more(std::move(events), more_history);
+    }
 
     /// Ignored if nobody waits for it any more. Between two tasks it answers with `wait_local`.
-    [[nodiscard]] machine_step local_resolved(std::uint32_t seq, local_outcome outcome);
+    [[nodiscard]] machine_step local_resolved(std::uint32_t seq, local_outcome outcome)
+    {
+        return run_.local_resolved(seq, std::move(outcome));
+    }
 
     /// Most of the task's time is over and local activities still run: completes it with what there is.
-    [[nodiscard]] machine_step heartbeat();
+    [[nodiscard]] machine_step heartbeat() { return run_.heartbeat(); }
 
     /// The server took the completion. `reset_history_event_id` is from its answer; zero where that has none.
-    void reported(std::int64_t reset_history_event_id);
+    void reported(std::int64_t reset_history_event_id) { run_.reported(reset_history_event_id); }
 
     /// Whether this task goes on where the machine stands. A new machine takes what begins with the first event.
-    [[nodiscard]] bool continues(const run_task& task) const;
+    [[nodiscard]] bool continues(const run_task& task) const { return run_.continues(task); }
 
     /// Of the last task that was handled; zero before the first.
-    [[nodiscard]] std::int64_t last_started_event_id() const;
+    [[nodiscard]] std::int64_t last_started_event_id() const noexcept { return run_.last_started(); }
 
     /// The run is over, by its own commands or as history tells.
-    [[nodiscard]] bool closed() const;
+    [[nodiscard]] bool closed() const noexcept { return run_.closed(); }
 
     /// Where the code waits, for people.
-    [[nodiscard]] std::string stack_trace() const;
+    [[nodiscard]] std::string stack_trace() const { return run_.stack_trace(); }
+
+private:
+    detail::run_machine run_;
 };
 
 }  // namespace mayfly::temporal::workflow
