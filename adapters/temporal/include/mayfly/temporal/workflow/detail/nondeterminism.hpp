@@ -22,11 +22,11 @@ inline constexpr const char* remedy =
 [[nodiscard]] inline std::string likely_cause(const api::history::HistoryEvent& e, const asked* a)
 {
     if (const auto patch = patch_of(e))
-        return "the code asks no longer whether it is patched with " + quoted(patch->id) +
+        return "the code asks no longer whether it is patched with " + in_quotes(patch->id) +
                "; let it call deprecate_patch until no run of before is left";
     if (class_of(e) == event_class::command && a != nullptr) {
         if (a->what == want::patch)
-            return "the patch " + quoted(a->key) + " was put in front of a step that this run had taken already";
+            return "the patch " + in_quotes(a->key) + " was put in front of a step that this run had taken already";
         if (a->what == want::activity && e.event_type() == api::enums::EVENT_TYPE_ACTIVITY_TASK_SCHEDULED)
             return "the activity was given another name or id, or another one was put before it";
         return "steps were put in, taken out or put in another order, or the code decides by something that is not in "

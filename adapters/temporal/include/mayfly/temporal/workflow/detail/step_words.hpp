@@ -14,7 +14,7 @@
 namespace mayfly::temporal::workflow::detail {
 
 /// In quotes, as UTF-8, and not endless.
-[[nodiscard]] inline std::string quoted(std::string_view text)
+[[nodiscard]] inline std::string in_quotes(std::string_view text)
 {
     constexpr std::size_t longest = 200;
     std::string out;
@@ -27,9 +27,9 @@ namespace mayfly::temporal::workflow::detail {
 [[nodiscard]] inline std::string named(std::string_view what, std::string_view name, std::string_view id)
 {
     std::string out(what);
-    (out += ' ') += quoted(name);
+    (out += ' ') += in_quotes(name);
     if (!id.empty())
-        (out += " with id ") += quoted(id);
+        (out += " with id ") += in_quotes(id);
     return out;
 }
 

@@ -25,11 +25,11 @@ public:
         api::update::Request request;
         if (m.body().type_url() != update_request_type || !request.ParseFromString(m.body().value()))
             return books.complain(fault::kind::bad_history,
-                "the task has a message " + quoted(m.id()) + " of type " + quoted(m.body().type_url()) +
+                "the task has a message " + in_quotes(m.id()) + " of type " + in_quotes(m.body().type_url()) +
                     ", which is no request for an update; a newer version of the library may know it");
         if (m.id().empty() || m.protocol_instance_id().empty() || !m.has_event_id())
             return books.complain(fault::kind::bad_history, "the task has a request for the update " +
-                                                                quoted(m.protocol_instance_id()) +
+                                                                in_quotes(m.protocol_instance_id()) +
                                                                 " without an id, or without its place in history");
         entry e;
         e.message_id = m.id();
@@ -94,8 +94,8 @@ public:
         entry& e = at->second;
         if (replaying)
             return books.complain(fault::kind::nondeterminism,
-                "history has the update " + quoted(r.protocol_instance_id) +
-                    " accepted, but the workflow's code rejects it: " + quoted(r.failure.message()));
+                "history has the update " + in_quotes(r.protocol_instance_id) +
+                    " accepted, but the workflow's code rejects it: " + in_quotes(r.failure.message()));
         api::update::Rejection body;
         body.set_rejected_request_message_id(e.message_id);
         body.set_rejected_request_sequencing_event_id(e.sequencing);
@@ -154,7 +154,7 @@ private:
     static void not_so(const std::string& id, const char* what, run_books& books)
     {
         books.complain(fault::kind::bad_code,
-            std::string("the workflow's code ") + what + " the update " + quoted(id) +
+            std::string("the workflow's code ") + what + " the update " + in_quotes(id) +
                 ", which does not wait for that; each is accepted or rejected once, and then completed once");
     }
 
