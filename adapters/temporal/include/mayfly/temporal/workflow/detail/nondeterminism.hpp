@@ -45,7 +45,7 @@ inline constexpr const char* remedy =
 }
 
 /// `completed`: the task's WorkflowTaskCompleted, behind which all events of its commands stand.
-[[nodiscard]] inline std::string not_in_history(const asked& a, std::int64_t completed)
+[[nodiscard]] inline std::string asked_beyond(const asked& a, std::int64_t completed)
 {
     std::string out = "the workflow's code asked for " + words_for(a) + ", which history has not after event " +
                       std::to_string(completed) + ", WorkflowTaskCompleted. Likely ";

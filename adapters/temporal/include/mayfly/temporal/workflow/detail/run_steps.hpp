@@ -69,7 +69,7 @@ public:
     {
         skip_upsert_ = false;
         if (!books.queue.empty())
-            books.complain(fault::kind::nondeterminism, not_in_history(books.queue.front(), completed));
+            books.complain(fault::kind::nondeterminism, asked_beyond(books.queue.front(), completed));
     }
 
     /// What came of a step.
