@@ -43,7 +43,17 @@ inline constexpr std::string_view architecture = "x86_64";
         json.end_object().end_object();
     }
     json.key("TracingConfig").begin_object().member("Mode", "PassThrough").end_object();
-    json.member("RevisionId", v.revision).member("State", "Active").member("LastUpdateStatus", "Successful");
+    json.member("RevisionId", v.revision).member("State", v.state);
+    if (v.state != "Active") {
+        json.member(
+            "StateReason", v.state == "Failed" ? "The function could not be made." : "The function is not ready.");
+        json.member(
+            "StateReasonCode", v.state == "Failed" ? "InternalError" : (v.state == "Pending" ? "Creating" : "Idle"));
+    }
+    json.member("LastUpdateStatus", v.last_update);
+    if (v.last_update != "Successful")
+        json.member("LastUpdateStatusReason",
+            v.last_update == "Failed" ? "The update could not be made." : "The function is being updated.");
     json.member("PackageType", "Zip");
     json.key("Architectures").begin_array().value(architecture).end_array();
     json.key("EphemeralStorage").begin_object().member("Size", 512).end_object();

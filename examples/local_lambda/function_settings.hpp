@@ -98,9 +98,9 @@ namespace detail {
 /// Whether there is a setting of that name, without dashes in front.
 [[nodiscard]] inline bool is_function_setting(std::string_view name)
 {
-    for (const std::string_view known :
-        {"bootstrap", "function", "versions", "alias", "handler", "timeout", "memory", "reserved-concurrency",
-            "version-concurrency", "async-retries", "event-age", "start-delay", "failure-rate", "env"}) {
+    for (const std::string_view known : {"bootstrap", "function", "versions", "alias", "handler", "timeout", "memory",
+             "reserved-concurrency", "version-concurrency", "async-retries", "event-age", "start-delay", "failure-rate",
+             "state", "last-update", "env"}) {
         if (name == known)
             return true;
     }
@@ -162,6 +162,16 @@ namespace detail {
         const auto chance = read_number(text);
         f.failure_rate = chance.value_or(0);
         return chance && *chance >= 0 && *chance <= 1 ? "" : "give a chance from 0 to 1, like 0.1";
+    }
+    if (name == "state") {
+        plan.state = text;
+        const bool known = text == "Active" || text == "Pending" || text == "Inactive" || text == "Failed";
+        return known ? "" : "give Active, Pending, Inactive or Failed";
+    }
+    if (name == "last-update") {
+        plan.last_update = text;
+        const bool known = text == "Successful" || text == "InProgress" || text == "Failed";
+        return known ? "" : "give Successful, InProgress or Failed";
     }
     const auto equals = text.find('=');
     if (equals == 0 || equals == std::string_view::npos)

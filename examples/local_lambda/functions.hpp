@@ -29,6 +29,8 @@ struct function_plan {
     std::optional<std::uint32_t> reserved{};
     std::optional<std::uint32_t> event_retries{};
     std::optional<std::int64_t> event_age_seconds{};
+    std::string state = "Active";  ///< Of all versions.
+    std::string last_update = "Successful";
 };
 
 /// The functions that there are, and every operation on them that waits for nothing: all but Invoke.
@@ -48,10 +50,10 @@ public:
                 "give the path of an executable that can be read; there is none"}};
 
         function_record record;
-        record.latest = {{}, random_uuid(), now, *code};
+        record.latest = {{}, random_uuid(), now, *code, plan.state, plan.last_update};
         mayfly::problems wrong = platform_->set(plan.settings);
         for (const std::uint64_t number : plan.versions) {
-            record.versions[number] = {{}, random_uuid(), now, *code};
+            record.versions[number] = {{}, random_uuid(), now, *code, plan.state, plan.last_update};
             record.published_revision = record.latest.revision;
             auto published = plan.settings;
             published.version = std::to_string(number);
@@ -82,6 +84,14 @@ public:
         if (!version)
             return no_function(where(), ref);
         return std::move(*version);
+    }
+
+    /// In which state that version is.
+    [[nodiscard]] std::string state_of(const std::string& name, std::string_view version) const
+    {
+        const auto at = all_.find(name);
+        const version_record* const v = at == all_.end() ? nullptr : at->second.find(version);
+        return v == nullptr ? std::string() : v->state;
     }
 
     /// How events through `ref` are treated, if anybody has said so.

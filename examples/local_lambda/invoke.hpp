@@ -96,6 +96,13 @@ struct invocation {
     return {500, "ServiceException", ec.message(), {}};
 }
 
+[[nodiscard]] inline refusal not_ready(const std::string& state)
+{
+    return {409, "ResourceConflictException",
+        "The operation cannot be performed at this time. The function is currently in the following state: " + state,
+        {}};
+}
+
 /// `Root=1-TIME-RANDOM;Parent=...;Sampled=0`, as X-Ray has them.
 [[nodiscard]] inline std::string new_trace_id(mayfly::wall_time now)
 {
@@ -119,6 +126,8 @@ inline boost::asio::awaitable<mayfly::http::response> invoke(platform& on, const
         co_return lambda_refusal(version.error(), request_id);
     if (wanted->type == invocation_type::dry_run)
         co_return json_answer(204, {}, request_id);
+    if (const std::string state = known.state_of(ref.name, *version); state != "Active")
+        co_return lambda_refusal(not_ready(state), request_id);
 
     mayfly::local::invoke_request run;
     run.function = ref.name;

@@ -55,6 +55,8 @@ A function (with --functions: what its functions have unless the file says other
   --event-age SECONDS         an event that is older is dropped; 21600 unless given
   --start-delay SECONDS       each start takes so much longer
   --failure-rate CHANCE       of starts that come to nothing, from 0 to 1
+  --state STATE               Active; or Pending, Inactive or Failed, and then it is not run
+  --last-update STATUS        Successful, InProgress or Failed
   --functions FILE            several functions, in TOML; see below
 
 The platform

@@ -57,6 +57,8 @@ struct version_record {
     std::string revision = random_uuid();
     mayfly::wall_time modified{};
     code_facts code{};
+    std::string state = "Active";            ///< Or `Pending`, `Inactive`, `Failed`: then it is not run.
+    std::string last_update = "Successful";  ///< Or `InProgress`, `Failed`.
 };
 
 struct alias_record {

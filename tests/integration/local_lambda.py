@@ -1002,6 +1002,13 @@ def environments_come_and_go(folder):
     with running("--failure-rate", "1") as server:
         got = invoke(server.client())
         check(got.get("FunctionError") == "Unhandled", f"a start that cannot succeed: {got}")
+    with running("--state", "Pending", "--last-update", "Failed") as server:
+        client = server.client()
+        told = client.get_function_configuration(FunctionName="orders")
+        states = [told.get(name) for name in ("State", "StateReasonCode", "LastUpdateStatus")]
+        check(states == ["Pending", "Creating", "Failed"], f"states: {states}")
+        refused("a function that is not ready", client.invoke, FunctionName="orders", status=409,
+                code="ResourceConflictException", says="Pending")
 
 
 def nothing_is_left(folder):
