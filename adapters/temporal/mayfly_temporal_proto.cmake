@@ -5,6 +5,18 @@
 # With them Boost.JSON's one source file. A static library, the only thing of mayfly that is not headers. Generated code fits one version of protobuf, so none is
 # installed: it is made from the .proto files in each build that uses mayfly::temporal, by that build's protoc and with
 # its flags. For cross compiling, Protobuf_PROTOC_EXECUTABLE names a protoc that runs here.
+
+# Run as a script it writes what a file holds into a header: the descriptors, for who reads messages without knowing them.
+if(CMAKE_SCRIPT_MODE_FILE)
+    file(READ "${FROM}" bytes HEX)
+    string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${bytes}")
+    string(REGEX REPLACE "(................................................................................)" "\\1\n"
+        bytes "${bytes}")
+    file(WRITE "${TO}" "#pragma once\n\nnamespace mayfly::temporal::proto {\n\n"
+        "inline constexpr unsigned char descriptors[] = {\n${bytes}};\n\n}\n")
+    return()
+endif()
+
 if(DEFINED Protobuf_VERSION AND Protobuf_VERSION VERSION_LESS 3.21)
     message(FATAL_ERROR "mayfly::temporal needs protobuf 3.21 or newer, and found ${Protobuf_VERSION}")
 endif()
@@ -41,8 +53,19 @@ if(NOT TARGET mayfly_temporal_proto)
         COMMENT "Generating Temporal's messages"
         VERBATIM)
 
+    # What the lite library leaves out: how the messages of a history are made.
+    set(mayfly_descriptors "${mayfly_proto_output}/mayfly/temporal/proto/descriptors.hpp")
+    add_custom_command(OUTPUT "${mayfly_descriptors}"
+        COMMAND protobuf::protoc "-Imayfly/temporal/proto=${mayfly_proto_dir}" --include_imports
+            "--descriptor_set_out=${mayfly_proto_output}/descriptors.bin" mayfly/temporal/proto/history.proto
+        COMMAND "${CMAKE_COMMAND}" "-DFROM=${mayfly_proto_output}/descriptors.bin" "-DTO=${mayfly_descriptors}"
+            -P "${CMAKE_CURRENT_LIST_FILE}"
+        DEPENDS ${mayfly_protos} protobuf::protoc
+        COMMENT "Generating descriptions of Temporal's messages"
+        VERBATIM)
+
     add_library(mayfly_temporal_proto STATIC EXCLUDE_FROM_ALL
-        ${mayfly_proto_sources} ${mayfly_proto_headers} "${mayfly_json_source}")
+        ${mayfly_proto_sources} ${mayfly_proto_headers} "${mayfly_descriptors}" "${mayfly_json_source}")
     add_library(mayfly::temporal_proto ALIAS mayfly_temporal_proto)
     target_compile_features(mayfly_temporal_proto PUBLIC cxx_std_20)
     target_include_directories(mayfly_temporal_proto SYSTEM PUBLIC "${mayfly_proto_output}")
