@@ -19,6 +19,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 // What a worker program is set up with, from the environment to the last check. Values only: nothing here connects.
@@ -58,6 +59,14 @@ struct worker_setup {
     void workflow(std::string name, W&&... w)
     {
         add_workflow(*this, std::move(name), std::forward<W>(w)...);
+    }
+
+    /// The same for a class: `setup.workflow<approval>("approval")`.
+    template <class C, class... W>
+        requires std::is_class_v<C>
+    void workflow(std::string name, W&&... w)
+    {
+        add_workflow(*this, std::move(name), std::type_identity<C>{}, std::forward<W>(w)...);
     }
 };
 

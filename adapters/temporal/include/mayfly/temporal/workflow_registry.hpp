@@ -67,6 +67,13 @@ public:
         insert(make(std::move(name), std::move(body), std::move(options)));
     }
 
+    /// The same, for who cannot say `add<C>`.
+    template <class C>
+    void add(std::string name, std::type_identity<C>, workflow_options options = {})
+    {
+        add<C>(std::move(name), std::move(options));
+    }
+
     /// Under its own name: `add<&checkout>()`.
     template <auto Function>
     void add(workflow_options options = {})
