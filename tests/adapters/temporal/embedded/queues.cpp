@@ -501,7 +501,8 @@ TEST_CASE("every method of the service has a row, or is refused in words")
         {"/temporal.api.workflowservice.v1.WorkflowService/DescribeNamespace", invalid_argument, "Namespace"},
         {"/temporal.api.workflowservice.v1.WorkflowService/PollWorkflowTaskQueue", not_found, "Namespace"},
         {"/temporal.api.workflowservice.v1.WorkflowService/PollNexusTaskQueue", not_found, "Namespace"},
-        {"/temporal.api.workflowservice.v1.WorkflowService/StartWorkflowExecution", unimplemented, "no workflows"},
+        {"/temporal.api.workflowservice.v1.WorkflowService/StartWorkflowExecution", invalid_argument, "Namespace"},
+        {"/temporal.api.workflowservice.v1.WorkflowService/PauseWorkflowExecution", unimplemented, "not served"},
         {"/temporal.api.workflowservice.v1.WorkflowService/Nonsense", unimplemented, "Nonsense"},
         {"/temporal.api.workflowservice.v1.WorkflowService", unimplemented, ""},
         {"/temporal.api.operatorservice.v1.OperatorService/ListSearchAttributes", unimplemented, "not served"},
@@ -541,7 +542,8 @@ TEST_CASE("namespaces")
     CHECK(info.namespace_info().capabilities().worker_poll_complete_on_shutdown());
     CHECK(info.namespace_info().capabilities().worker_heartbeats());
     CHECK(info.namespace_info().capabilities().standalone_activities());
-    CHECK_FALSE(info.namespace_info().capabilities().sync_update());
+    CHECK(info.namespace_info().capabilities().sync_update());
+    CHECK_FALSE(info.namespace_info().capabilities().eager_workflow_start());
     CHECK(info.namespace_info().limits().blob_size_limit_error() == 2 << 20);
     d.clear_namespace_();
     d.set_id(info.namespace_info().id());

@@ -54,9 +54,9 @@ public:
     /// as no attempt. One that was reported on meanwhile stays as it is.
     void give_back(const attempt_id& a, const moment& now)
     {
-        execution* const e = store_.find_run(a.run_id);
-        if (e == nullptr || e->where != place::started || e->stamp != a.stamp)
-            return;
+        execution* const e = find_attempt(a);
+        if (e == nullptr)
+            return give_back_other(a, now);
         queues_.task_ended(*e, now);
         if (e->cancel_requested) {
             api::common::Payloads details;
@@ -65,7 +65,7 @@ public:
         }
         e->stamp = 0;
         e->started.reset();
-        store_.touch(*e);
+        store_of(*e).touch(*e);
         enqueue(*e, now);
     }
 
@@ -73,13 +73,39 @@ protected:
     activity_life(limits l, std::uint64_t seed) : limits_(l), ids_(seed) {}
     ~activity_life() = default;
 
+    // What workflows do with it.
+
+    /// One that a workflow started has its outcome.
+    virtual void owned_closed(execution& e, const moment& now) = 0;
+    /// A task that is no activity's has met a poll.
+    virtual void hand_out_other(queued_task& t, const parked_poll& p, const known_poller& w, const moment& now) = 0;
+    virtual void give_back_other(const attempt_id& a, const moment& now) = 0;
+    /// Where a waiting task of a workflow belongs.
+    [[nodiscard]] virtual std::optional<deployment_version> target_of(
+        const queued_task& t, const queue_routing& routing) const = 0;
+
+    /// The activity of a run that has this id; null if there is none. Without a run, of the latest one.
+    [[nodiscard]] virtual answered<execution*> find_owned(const std::string& name_space, const std::string& workflow,
+        const std::string& run, const std::string& activity) const = 0;
+
+    [[nodiscard]] activity_store& store_of(const execution& e) { return e.owner != nullptr ? owned_ : store_; }
+
+    /// The activity whose attempt that is; null if it is nobody's any more.
+    [[nodiscard]] execution* find_attempt(const attempt_id& a) const
+    {
+        execution* e = store_.find_run(a.run_id);
+        if (e == nullptr)
+            e = owned_.find_run(a.run_id);
+        return e != nullptr && e->where == place::started && e->stamp == a.stamp ? e : nullptr;
+    }
+
     void watch(execution& e) { due_.set(e, e.next_event()); }
 
     /// Whoever waits for a change is told.
     void changed(execution& e)
     {
         ++e.changes;
-        store_.weigh(e);
+        store_of(e).weigh(e);
         watch(e);
         for (const ticket id : std::set<ticket>(e.waiting)) {
             std::optional<std::string> message = waits_.find(id)->message();
@@ -92,8 +118,10 @@ protected:
 
     void enqueue(execution& e, const moment& now)
     {
+        const queue_routing routing =
+            deployments_.routing_of(e.name_space(), e.request.task_queue().name(), task_type::activity);
         const std::optional<deployment_version> version =
-            deployments_.routing_of(e.name_space(), e.request.task_queue().name(), task_type::activity).target(e.id());
+            e.owner != nullptr ? target_of(e, routing) : routing.target(e.id());
         if (!queues_.add(e, queue_of(e), version, now)) {
             // There are too many queues to make this one again: once more in a second.
             e.where = place::delayed;
@@ -107,20 +135,32 @@ protected:
 
     void hand_out(task_queue& q, const moment& now)
     {
-        queues_.hand_out(q, now, [this, &now](execution& e, const parked_poll& p, const known_poller& w) {
-            e.where = place::started;
-            e.stamp = ids_.number();
-            e.started = now;
-            e.worker_identity = w.key.identity;
-            e.worker_version = p.version;
+        queues_.hand_out(q, now, [this, &now](queued_task& t, const parked_poll& p, const known_poller& w) {
+            if (t.kind != task_kind::activity)
+                return hand_out_other(t, p, w, now);
+            execution& e = static_cast<execution&>(t);
+            attempt_id attempt = begin_attempt(e, w.key.identity, p.version, now);
             e.sdk_name = p.client_name;
             e.sdk_version = p.client_version;
             changed(e);
-            attempt_id attempt{e.run_id, e.stamp};
             api::PollActivityTaskQueueResponse task = task_of(e);
             task.set_task_token(token_of(attempt));
             answers_.push_back({p.id, {}, task.SerializeAsString(), std::move(attempt)});
         });
+    }
+
+    [[nodiscard]] attempt_id begin_attempt(
+        execution& e, const std::string& identity, const std::optional<deployment_version>& version, const moment& now)
+    {
+        e.where = place::started;
+        e.stamp = ids_.number();
+        e.started = now;
+        e.worker_identity = identity;
+        e.worker_version = version;
+        e.earlier_failure = e.last_failure;
+        if (e.owner != nullptr)
+            e.request_id = ids_.uuid();
+        return {e.run_id, e.stamp};
     }
 
     /// Waiting tasks go where the routing says now.
@@ -131,7 +171,10 @@ protected:
         routing_ = deployments_.routing_revision();
         for (const auto& [key, q] : queues_.all()) {
             const queue_routing routing = deployments_.routing_of(key.name_space, key.name, key.type);
-            if (q->reroute([&routing](const execution& e) { return routing.target(e.id()); }))
+            if (q->reroute([this, &routing](const queued_task& t) -> std::optional<deployment_version> {
+                    const auto* const e = t.kind == task_kind::activity ? static_cast<const execution*>(&t) : nullptr;
+                    return e != nullptr && e->owner == nullptr ? routing.target(e->id()) : target_of(t, routing);
+                }))
                 hand_out(*q, now);
         }
     }
@@ -142,7 +185,7 @@ protected:
         e.heartbeat_details = details;
         e.has_heartbeat_details = true;
         ++e.heartbeats;
-        store_.weigh(e);
+        store_of(e).weigh(e);
     }
 
     /// Another attempt, if there may be one. IN_PROGRESS: it is under way; else why not, and nothing has changed.
@@ -183,6 +226,10 @@ protected:
         e.status = status;
         e.outcome = std::move(outcome);
         e.closed = now;
+        if (e.owner != nullptr) {
+            due_.set(e, never);
+            return owned_closed(e, now);
+        }
         store_.closed(e);
         changed(e);
         while (store_.closed() > limits_.closed_activities || (store_.bytes() > limits_.bytes && store_.closed() > 1))
@@ -315,6 +362,7 @@ protected:
     deployment_store deployments_{};
     worker_list workers_{};
     activity_store store_{};
+    activity_store owned_{};  // by workflows; one leaves it with its outcome
     waiting_calls waits_{limits_};
     alarms<execution> due_{};
     std::vector<answer> answers_{};

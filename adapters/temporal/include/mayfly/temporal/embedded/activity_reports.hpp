@@ -127,8 +127,8 @@ private:
             const auto token = read_token(r.task_token());
             if (!token)
                 return bad_request("Error deserializing task token.");
-            execution* const e = store_.find_run(token->run_id);
-            if (e == nullptr || e->where != place::started || e->stamp != token->stamp)
+            execution* const e = find_attempt(*token);
+            if (e == nullptr)
                 return not_found("activity task not found");
             if (!r.namespace_().empty() && r.namespace_() != e->name_space())
                 return bad_request("token does not match namespace");
@@ -138,9 +138,12 @@ private:
                 return bad;
             if (r.activity_id().empty())
                 return bad_request("ActivityId is not set on request.");
-            if (!r.workflow_id().empty())
-                return not_found("workflow not found for ID: " + r.workflow_id());
-            execution* const e = store_.find(r.namespace_(), r.activity_id(), r.run_id());
+            const auto found = r.workflow_id().empty()
+                                   ? answered<execution*>(store_.find(r.namespace_(), r.activity_id(), r.run_id()))
+                                   : find_owned(r.namespace_(), r.workflow_id(), r.run_id(), r.activity_id());
+            if (!found)
+                return found.error();
+            execution* const e = *found;
             if (e == nullptr)
                 return not_found("activity not found for ID: " + r.activity_id());
             if (e->where != place::started && !(idle_too && e->open()))

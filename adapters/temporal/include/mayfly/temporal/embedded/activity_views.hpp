@@ -3,6 +3,7 @@
 
 #include <mayfly/temporal/embedded/execution.hpp>
 #include <mayfly/temporal/embedded/ids.hpp>
+#include <mayfly/temporal/embedded/workflow_run.hpp>
 
 #include <cstdint>
 #include <string>
@@ -19,7 +20,12 @@ namespace mayfly::temporal::embedded {
     out.set_workflow_namespace(r.namespace_());
     *out.mutable_activity_type() = r.activity_type();
     out.set_activity_id(r.activity_id());
-    out.set_activity_run_id(e.run_id);
+    if (e.owner != nullptr) {
+        *out.mutable_workflow_execution() = e.owner->who();
+        *out.mutable_workflow_type() = e.owner->begun().workflow_type();
+    } else {
+        out.set_activity_run_id(e.run_id);
+    }
     if (r.has_header())
         *out.mutable_header() = r.header();
     if (r.has_input())

@@ -45,6 +45,14 @@ public:
         return found != nullptr ? *found : queue_routing{};
     }
 
+    /// Whether that version polls that queue, or has done so.
+    [[nodiscard]] bool serves(std::string_view name_space, std::string_view task_queue, task_type type,
+        const deployment_version& version) const
+    {
+        const auto at = books_.find(name_space);
+        return at != books_.end() && at->second.polls(type, task_queue, version.deployment, version.build_id);
+    }
+
     /// Grows whenever the routing of any queue may have changed: waiting work is to be routed again.
     [[nodiscard]] std::uint64_t routing_revision() const noexcept { return routing_revision_; }
 

@@ -30,13 +30,14 @@ struct outputs {
     Every activity that was accepted is in one place: it waits for its time, waits in one queue, is with one worker, or
     is closed. `check_books` looks whether that is so.
 */
-class engine : public queue_calls {
+class engine final : public queue_calls {
 public:
     explicit engine(limits l = {}, std::uint64_t seed = 1) : queue_calls(l, seed) {}
 
     [[nodiscard]] const limits& bounds() const noexcept { return limits_; }
     [[nodiscard]] const namespaces& name_spaces() const noexcept { return names_; }
     [[nodiscard]] const activity_store& activities() const noexcept { return store_; }
+    [[nodiscard]] const workflow_store& workflows() const noexcept { return runs_; }
     [[nodiscard]] const task_queues& queues() const noexcept { return queues_; }
     [[nodiscard]] const deployment_store& deployments() const noexcept { return deployments_; }
 
@@ -101,8 +102,10 @@ public:
     /// Nobody waits for this call's answer; one that is out already can be given back.
     void leave(ticket id, const moment& now)
     {
-        if (!queues_.remove_poll(id, now))
-            waits_.forget(id);
+        if (queues_.remove_poll(id, now))
+            return;
+        waits_.forget(id);
+        leave_workflow(id, now);
     }
 
     // Time.
@@ -110,9 +113,12 @@ public:
     /// When to call `advance` next, if nothing else happens; or `never`.
     [[nodiscard]] uptime next_event() const
     {
-        uptime soonest = std::min({due_.soonest(), waits_.next_event(), queues_.next_event()});
+        uptime soonest = std::min(
+            {due_.soonest(), waits_.next_event(), queues_.next_event(), due_runs_.soonest(), run_waits_.next_event()});
         if (const execution* const e = store_.oldest_closed())
             soonest = std::min(soonest, forgotten_at(*e));
+        if (const workflow_run* const r = runs_.oldest_closed())
+            soonest = std::min(soonest, run_forgotten_at(*r));
         return soonest;
     }
 
@@ -121,29 +127,44 @@ public:
     {
         while (execution* const e = due_.next_due(now.at))
             is_due(*e, now);
+        while (workflow_run* const r = due_runs_.next_due(now.at)) {
+            run_is_due(*r, now);
+            follow_up_all(now);
+        }
         for (const ticket id : queues_.expired(now))
             tell(id, grpc::status());
         while (task_queue* const q = queues_.released(now.at))
             hand_out(*q, now);
         while (const auto id = waits_.expired(now.at))
             tell(*id, grpc::status());
+        while (const auto w = run_waits_.expired(now.at))
+            wait_is_over(*w, now);
         while (execution* const e = store_.oldest_closed()) {
             if (forgotten_at(*e) > now.at)
                 break;
             forget(*e);
         }
+        while (workflow_run* const r = runs_.oldest_closed()) {
+            if (run_forgotten_at(*r) > now.at && runs_.closed() <= limits_.closed_workflows)
+                break;
+            forget_run(*r, now);
+        }
     }
 
-    /// Whether this call waits for an activity.
-    [[nodiscard]] bool waits(ticket id) const { return waits_.find(id) != nullptr; }
+    /// Whether this call waits for an activity or a workflow.
+    [[nodiscard]] bool waits(ticket id) const { return waits_.find(id) != nullptr || run_waits_.find(id) != nullptr; }
 
     [[nodiscard]] outputs take_outputs()
     {
         return {std::exchange(answers_, {}), queues_.take_added(), queues_.take_workers()};
     }
 
-    /// What is wrong with the books; empty if every activity is in one place, and every count is right.
-    [[nodiscard]] std::string check_books() const { return embedded::check_books(store_, queues_, waits_); }
+    /// What is wrong with the books; empty if every task is in one place, and every count is right.
+    [[nodiscard]] std::string check_books() const
+    {
+        const kept_books books{store_, owned_, runs_, queues_, waits_, run_waits_};
+        return book_check(books).run();
+    }
 
 private:
     friend class engine_records;  // carries it over a restart

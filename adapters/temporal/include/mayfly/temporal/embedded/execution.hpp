@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <mayfly/temporal/embedded/queued_task.hpp>
 #include <mayfly/temporal/embedded/types.hpp>
 
 #include <algorithm>
@@ -14,7 +15,7 @@
 
 namespace mayfly::temporal::embedded {
 
-class task_queue;
+struct workflow_run;
 
 /// Where an activity is. It is in exactly one of these.
 enum class place : std::uint8_t {
@@ -24,8 +25,11 @@ enum class place : std::uint8_t {
     closed,   ///< Has an outcome.
 };
 
-/// One run of an activity that no workflow started: what was asked for, and what became of it.
-struct execution {
+/// One run of an activity: what was asked for, and what became of it. One that a workflow started is kept by that
+/// workflow's run, and is gone with its outcome.
+struct execution : queued_task {
+    execution() noexcept : queued_task(task_kind::activity) {}
+
     // Who it is.
     std::uint64_t order = 0;  ///< Counts up with every one that is accepted.
     uptime alarm = never;     ///< Kept by `alarms`.
@@ -53,11 +57,12 @@ struct execution {
     std::optional<moment> closed{};
     std::optional<uptime> retry_interval{};
 
-    // In the queue. Only the queue changes these.
-    task_queue* queue = nullptr;
-    std::optional<deployment_version> lane{};
-    std::uint64_t queue_order = 0;
-    uptime queued_at{};
+    // Of a workflow.
+    workflow_run* owner = nullptr;                           ///< Null: no workflow started it.
+    std::int64_t scheduled_event = 0;                        ///< In the history of the owner; so is the next.
+    std::int64_t cancel_event = 0;                           ///< Zero: the owner did not ask to cancel it.
+    std::string request_id{};                                ///< Of the poll that took this attempt.
+    std::optional<api::failure::Failure> earlier_failure{};  ///< The last one before this attempt.
 
     // What a worker said.
     std::string worker_identity{};
@@ -94,6 +99,7 @@ struct execution {
         start_to_close = read(request.start_to_close_timeout());
         heartbeat_timeout = read(request.heartbeat_timeout());
         start_delay = read(request.start_delay());
+        priority = request.priority().priority_key();
     }
 
     [[nodiscard]] bool open() const noexcept { return where != place::closed; }

@@ -30,6 +30,7 @@ namespace mayfly::temporal::embedded {
 {
     api::failure::Failure f;
     f.set_message("activity " + std::string(timeout_word(type)) + " timeout");
+    f.set_source("Server");
     f.mutable_timeout_failure_info()->set_timeout_type(type);
     return f;
 }

@@ -68,7 +68,13 @@ void by_poll(engine& e, ticket id, std::string_view message, const caller& who)
 {
     read_and<Request>(e, id, message, [&](Request& r) {
         poll_request p{{r.namespace_(), r.task_queue().name(), Type}, r.identity(), r.worker_instance_key(),
-            r.deployment_options(), std::nullopt};
+            r.deployment_options(), std::nullopt, {}};
+        if (r.task_queue().kind() == api::enums::TASK_QUEUE_KIND_STICKY) {
+            if (r.task_queue().normal_name().empty())
+                return e.tell(id, bad_request("a poll of a sticky task queue must say which one it belongs to: give "
+                                              "task_queue.normal_name"));
+            p.normal_name = r.task_queue().normal_name();
+        }
         if constexpr (requires { r.task_queue_metadata(); })
             if (r.task_queue_metadata().has_max_tasks_per_second())
                 p.tasks_per_second = r.task_queue_metadata().max_tasks_per_second().value();
@@ -133,6 +139,27 @@ void by_poll(engine& e, ticket id, std::string_view message, const caller& who)
             &at_once<RecordActivityTaskHeartbeatByIdRequest,
                 &engine::heartbeat<RecordActivityTaskHeartbeatByIdResponse, RecordActivityTaskHeartbeatByIdRequest>>},
 
+        {"StartWorkflowExecution", &at_once<StartWorkflowExecutionRequest, &engine::start_workflow>},
+        {"SignalWithStartWorkflowExecution",
+            &at_once<SignalWithStartWorkflowExecutionRequest, &engine::signal_with_start>},
+        {"ExecuteMultiOperation", &in_time<ExecuteMultiOperationRequest, &engine::start_and_update>},
+        {"SignalWorkflowExecution", &at_once<SignalWorkflowExecutionRequest, &engine::signal_workflow>},
+        {"RequestCancelWorkflowExecution", &at_once<RequestCancelWorkflowExecutionRequest, &engine::cancel_workflow>},
+        {"TerminateWorkflowExecution", &at_once<TerminateWorkflowExecutionRequest, &engine::terminate_workflow>},
+        {"DeleteWorkflowExecution", &at_once<DeleteWorkflowExecutionRequest, &engine::delete_workflow>},
+        {"DescribeWorkflowExecution", &at_once<DescribeWorkflowExecutionRequest, &engine::describe_workflow>},
+        {"GetWorkflowExecutionHistory", &in_time<GetWorkflowExecutionHistoryRequest, &engine::read_history>},
+        {"QueryWorkflow", &in_time<QueryWorkflowRequest, &engine::query_workflow>},
+        {"UpdateWorkflowExecution", &in_time<UpdateWorkflowExecutionRequest, &engine::update_workflow>},
+        {"PollWorkflowExecutionUpdate", &in_time<PollWorkflowExecutionUpdateRequest, &engine::poll_update>},
+        {"RespondWorkflowTaskCompleted",
+            &at_once<RespondWorkflowTaskCompletedRequest, &engine::complete_workflow_task>},
+        {"RespondWorkflowTaskFailed", &at_once<RespondWorkflowTaskFailedRequest, &engine::fail_workflow_task>},
+        {"RespondQueryTaskCompleted", &at_once<RespondQueryTaskCompletedRequest, &engine::complete_query>},
+        {"ResetWorkflowExecution", &at_once<ResetWorkflowExecutionRequest, &engine::reset_workflow>},
+        {"ListWorkflowExecutions", &at_once<ListWorkflowExecutionsRequest, &engine::list_workflows>},
+        {"CountWorkflowExecutions", &at_once<CountWorkflowExecutionsRequest, &engine::count_workflows>},
+
         {"DescribeTaskQueue", &at_once<DescribeTaskQueueRequest, &engine::describe_queue>},
         {"UpdateTaskQueueConfig", &at_once<UpdateTaskQueueConfigRequest, &engine::configure_queue>},
         {"ShutdownWorker", &at_once<ShutdownWorkerRequest, &engine::shutdown_worker>},
@@ -172,11 +199,8 @@ inline void serve(engine& e, ticket id, std::string_view path, std::string_view 
 {
     if (const method_call call = method_of(path))
         return call(e, id, message, who);
-    const bool workflows = path.find("Workflow", workflow_service.size()) != path.npos;
     e.tell(id, refused(grpc::status_code::unimplemented,
-                   std::string(path) + (workflows ? " is not served here: the embedded service runs standalone "
-                                                    "activities, and no workflows; use a Temporal server for them"
-                                                  : " is not served by the embedded service")));
+                   std::string(path) + " is not served by the embedded service; use a Temporal server for it"));
 }
 
 }  // namespace mayfly::temporal::embedded

@@ -119,6 +119,13 @@ public:
         return out;
     }
 
+    /// Empty if there is no such one.
+    [[nodiscard]] std::string id_of(const std::string& name) const
+    {
+        const auto at = all_.find(name);
+        return at == all_.end() ? std::string() : at->second.info.id();
+    }
+
     /// How long a closed activity of it is remembered.
     [[nodiscard]] uptime retention(const std::string& name) const
     {
@@ -152,6 +159,8 @@ private:
         api::DescribeNamespaceResponse out;
         *out.mutable_namespace_info() = e.info;
         auto& can = *out.mutable_namespace_info()->mutable_capabilities();
+        can.set_sync_update(true);
+        can.set_async_update(true);
         can.set_worker_heartbeats(true);
         can.set_standalone_activities(true);
         can.set_standalone_activity_start_delay(true);

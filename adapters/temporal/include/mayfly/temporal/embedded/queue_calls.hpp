@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <mayfly/temporal/embedded/activity_reports.hpp>
 #include <mayfly/temporal/embedded/start_rules.hpp>
 #include <mayfly/temporal/embedded/task_queues.hpp>
 #include <mayfly/temporal/embedded/types.hpp>
+#include <mayfly/temporal/embedded/workflow_visibility.hpp>
 
 #include <chrono>
 #include <optional>
@@ -15,7 +15,7 @@
 namespace mayfly::temporal::embedded {
 
 /// Task queues, for workers and clients.
-class queue_calls : public activity_reports {
+class queue_calls : public workflow_visibility {
 public:
     /// A poll for tasks of any type. One for which there is never a task waits as well, and comes back empty.
     void poll_task(ticket id, poll_request r, const caller& who)
@@ -34,8 +34,8 @@ public:
                 return tell(id, std::move(bad));
         if (workers_.refuses_polls(r.queue.name_space, r.instance, who.now))
             return tell(id, grpc::status());
-        if (grpc::status bad =
-                deployments_.polled(r.queue.name_space, r.queue.name, r.queue.type, r.options, who.now, queues_);
+        if (grpc::status bad = deployments_.polled(r.queue.name_space,
+                r.normal_name.empty() ? r.queue.name : r.normal_name, r.queue.type, r.options, who.now, queues_);
             !bad.ok())
             return tell(id, std::move(bad));
         // Those of a version have been looked at by now.
@@ -68,6 +68,8 @@ public:
         for (const ticket id :
             queues_.shut_down(r.namespace_(), r.worker_instance_key(), r.identity(), r.task_queue(), types, who.now))
             tell(id, grpc::status());
+        if (!r.sticky_task_queue().empty())
+            leave_sticky(r, who.now);
         return api::ShutdownWorkerResponse();
     }
 
@@ -155,12 +157,23 @@ public:
     }
 
 protected:
-    using activity_reports::activity_reports;
+    using workflow_visibility::workflow_visibility;
     ~queue_calls() = default;
 
     std::set<queue_key> configured_{};  // since it was last written
 
 private:
+    /// A worker that goes remembers nothing any more: what waits for it waits for others now.
+    void leave_sticky(const api::ShutdownWorkerRequest& r, const moment& now)
+    {
+        const queue_key key{r.namespace_(), r.sticky_task_queue(), task_type::workflow};
+        for (const ticket id :
+            queues_.shut_down(r.namespace_(), r.worker_instance_key(), r.identity(), key.name, {key.type}, now))
+            tell(id, grpc::status());
+        if (task_queue* const q = queues_.find(key))
+            move_from(*q, now);
+    }
+
     [[nodiscard]] static task_type type_of(api::enums::TaskQueueType asked) noexcept
     {
         const task_type known = to_task_type(asked);

@@ -3,6 +3,7 @@
 
 #include <mayfly/temporal/embedded/alarms.hpp>
 #include <mayfly/temporal/embedded/execution.hpp>
+#include <mayfly/temporal/embedded/queued_task.hpp>
 #include <mayfly/temporal/embedded/rate_limiter.hpp>
 #include <mayfly/temporal/embedded/rate_window.hpp>
 #include <mayfly/temporal/embedded/types.hpp>
@@ -88,7 +89,7 @@ public:
 
     /// The share of one version.
     struct lane {
-        std::map<position, execution*> backlog{};
+        std::map<position, queued_task*> backlog{};
         std::map<std::uint64_t, parked_poll*> polls{};
         rate_window added{};
         rate_window dispatched{};
@@ -110,7 +111,7 @@ public:
     // Tasks.
 
     /// Adds a task for workers of `version`. Says what became of it by that alone; `next_match` takes it further.
-    add_outcome add(execution& e, std::optional<deployment_version> version, uptime now)
+    add_outcome add(queued_task& e, std::optional<deployment_version> version, uptime now)
     {
         lane& l = lane_of(version);
         const bool limited = !limiter_.ready(now);
@@ -129,7 +130,7 @@ public:
     }
 
     /// Takes a waiting task out. Its next adding puts it at the end, unless `keep_place`.
-    void remove(execution& e, bool keep_place = false)
+    void remove(queued_task& e, bool keep_place = false)
     {
         lanes_.at(e.lane).backlog.erase(position_of(e));
         e.queue = nullptr;
@@ -141,7 +142,7 @@ public:
     template <class Target>
     bool reroute(Target target)
     {
-        std::map<std::optional<deployment_version>, std::map<position, execution*>> moved;
+        std::map<std::optional<deployment_version>, std::map<position, queued_task*>> moved;
         for (auto& [version, l] : lanes_)
             for (auto at = l.backlog.begin(); at != l.backlog.end();) {
                 const std::optional<deployment_version> to = target(*at->second);
@@ -178,7 +179,7 @@ public:
     }
 
     struct match {
-        execution* task = nullptr;
+        queued_task* task = nullptr;
         parked_poll* poll = nullptr;
     };
 
@@ -230,6 +231,11 @@ public:
     [[nodiscard]] const rate_limiter& limiter() const noexcept { return limiter_; }
     [[nodiscard]] const std::optional<double>& configured_limit() const noexcept { return by_config_; }
     [[nodiscard]] const std::optional<double>& worker_limit() const noexcept { return by_worker_; }
+    /// Of the queue that this one belongs to, if one worker alone polls this, for runs that it remembers. Empty: it is
+    /// an ordinary one.
+    std::string normal_name{};
+    [[nodiscard]] bool sticky() const noexcept { return !normal_name.empty(); }
+
     api::taskqueue::TaskQueueConfig config{};  ///< As it was set last; the limit in it is in force.
 
     // What is counted.
@@ -286,6 +292,15 @@ public:
         return out;
     }
 
+    /// How many tasks wait.
+    [[nodiscard]] std::size_t waiting() const noexcept
+    {
+        std::size_t out = 0;
+        for (const auto& [version, l] : lanes_)
+            out += l.backlog.size();
+        return out;
+    }
+
     /// Nothing in it is worth keeping.
     [[nodiscard]] bool idle() const noexcept
     {
@@ -296,10 +311,9 @@ public:
     static constexpr std::int32_t usual_priority = 3;
 
 private:
-    [[nodiscard]] static position position_of(const execution& e) noexcept
+    [[nodiscard]] static position position_of(const queued_task& e) noexcept
     {
-        const std::int32_t asked = e.request.priority().priority_key();
-        return {asked > 0 ? asked : usual_priority, e.queue_order};
+        return {e.priority > 0 ? e.priority : usual_priority, e.queue_order};
     }
 
     [[nodiscard]] static bool at_rest(const lane& l) noexcept { return l.backlog.empty() && l.polls.empty(); }

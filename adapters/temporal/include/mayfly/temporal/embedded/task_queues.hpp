@@ -28,6 +28,7 @@ struct poll_request {
     std::string instance{};
     api::deployment::WorkerDeploymentOptions options{};
     std::optional<double> tasks_per_second{};  ///< For the whole queue.
+    std::string normal_name{};                 ///< Of a sticky queue: the one that it belongs to.
 };
 
 /// Who polls as a version, and as which.
@@ -75,13 +76,15 @@ public:
 
     /// False if there is no room for another queue; the task is nowhere then.
     [[nodiscard]] bool add(
-        execution& e, const queue_key& key, std::optional<deployment_version> version, const moment& now)
+        queued_task& e, const queue_key& key, std::optional<deployment_version> version, const moment& now)
     {
         task_queue* const q = find_or_make(key);
         if (q == nullptr)
             return false;
         const add_outcome outcome = q->add(e, version, now.at);
-        added_.push_back({key.name_space, key.name, key.type, std::move(version), outcome});
+        // What waits for one worker is no work for others.
+        if (!q->sticky())
+            added_.push_back({key.name_space, key.name, key.type, std::move(version), outcome});
         return true;
     }
 
@@ -91,7 +94,7 @@ public:
         while (const auto m = q.next_match(now)) {
             known_poller* const worker = m->poll->poller;
             ++worker->tasks;
-            busy_.insert_or_assign(m->task->order, worker);
+            busy_.insert_or_assign(m->task, worker);
             const std::unique_ptr<parked_poll> poll = forget(*m->poll);
             take(*m->task, *poll, *worker);
         }
@@ -99,9 +102,9 @@ public:
     }
 
     /// A worker no longer has this task.
-    void task_ended(const execution& e, const moment& now)
+    void task_ended(const queued_task& e, const moment& now)
     {
-        const auto at = busy_.find(e.order);
+        const auto at = busy_.find(&e);
         if (at == busy_.end())
             return;
         --at->second->tasks;
@@ -137,7 +140,11 @@ public:
         p->id = id;
         p->order = ++last_order_;
         p->poller = &worker;
-        p->version = worker.key.version;
+        // A run that one worker remembers is handed to that worker, whatever its version.
+        if (!r.normal_name.empty())
+            q->normal_name = r.normal_name;
+        else
+            p->version = worker.key.version;
         p->instance = std::move(r.instance);
         p->client_name = who.client_name.substr(0, limits_->id_length);
         p->client_version = who.client_version.substr(0, limits_->id_length);
@@ -293,7 +300,7 @@ public:
         return {};
     }
 
-    [[nodiscard]] bool busy(const execution& e) const { return busy_.contains(e.order); }
+    [[nodiscard]] bool busy(const queued_task& e) const { return busy_.contains(&e); }
     [[nodiscard]] std::size_t busy_tasks() const noexcept { return busy_.size(); }
 
 private:
@@ -363,8 +370,8 @@ private:
     const limits* limits_;
     std::map<queue_key, std::unique_ptr<task_queue>> all_{};
     std::unordered_map<ticket, std::unique_ptr<parked_poll>> parked_{};
-    std::map<std::string, std::size_t> parked_of_{};           // by namespace
-    std::unordered_map<std::uint64_t, known_poller*> busy_{};  // by the order of what is being done
+    std::map<std::string, std::size_t> parked_of_{};                // by namespace
+    std::unordered_map<const queued_task*, known_poller*> busy_{};  // by what is being done
     alarms<parked_poll> expiries_{};
     alarms<task_queue> releases_{};
     alarms<known_poller> memories_{};

@@ -90,6 +90,8 @@ struct limits {
     std::size_t task_queues = 10'000;        ///< Of all namespaces, each type for itself.
     std::size_t open_activities = 200'000;   ///< Likewise.
     std::size_t closed_activities = 50'000;  ///< Remembered. Beyond, those that closed first are forgotten.
+    std::size_t open_workflows = 100'000;
+    std::size_t closed_workflows = 20'000;   ///< Remembered. Beyond, those that closed first are forgotten.
     std::size_t bytes = 1024 * 1024 * 1024;  ///< Of inputs, results and details. Closed ones make room.
     std::size_t parked_polls = 10'000;       ///< Of one namespace.
     std::size_t waiting_calls = 50'000;      ///< For results, of one namespace.

@@ -1,0 +1,456 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <mayfly/temporal/embedded/workflow_start_rules.hpp>
+#include <mayfly/temporal/embedded/workflow_tasks.hpp>
+#include <mayfly/temporal/embedded/workflow_views.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace mayfly::temporal::embedded {
+
+/// Workflows, for clients: starts, and all that is done to one run.
+class workflow_calls : public workflow_tasks {
+public:
+    [[nodiscard]] answered<api::StartWorkflowExecutionResponse> start_workflow(
+        api::StartWorkflowExecutionRequest q, const caller& who)
+    {
+        if (grpc::status bad = check_start(q); !bad.ok())
+            return bad;
+        auto out = started(q, who, nullptr);
+        follow_up_all(who.now);
+        return out;
+    }
+
+    [[nodiscard]] answered<api::SignalWithStartWorkflowExecutionResponse> signal_with_start(
+        api::SignalWithStartWorkflowExecutionRequest q, const caller& who)
+    {
+        if (q.signal_name().empty())
+            return bad_request("SignalName is not set on request.");
+        if (grpc::status bad = check_start(q); !bad.ok())
+            return bad;
+        if (q.workflow_id_conflict_policy() == api::enums::WORKFLOW_ID_CONFLICT_POLICY_FAIL)
+            return bad_request("Invalid WorkflowIDConflictPolicy: WORKFLOW_ID_CONFLICT_POLICY_FAIL is not supported "
+                               "for this operation.");
+        if (q.workflow_id_conflict_policy() == api::enums::WORKFLOW_ID_CONFLICT_POLICY_UNSPECIFIED)
+            q.set_workflow_id_conflict_policy(api::enums::WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING);
+        api::SignalWithStartWorkflowExecutionResponse out;
+        const auto signal = [this, &q, &who](workflow_run& r) {
+            add_signal(r, q.signal_name(), q.has_signal_input() ? &q.signal_input() : nullptr,
+                q.has_header() ? &q.header() : nullptr, q.identity(), q.request_id(), nullptr, who.now);
+        };
+        workflow_run* const known = runs_.find(q.namespace_(), q.workflow_id(), "");
+        if (known != nullptr && known->open() &&
+            q.workflow_id_conflict_policy() == api::enums::WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING) {
+            if (q.request_id().empty() || known->signal_requests.insert(q.request_id()).second) {
+                signal(*known);
+                happened(*known, who.now);
+            }
+            out.set_run_id(known->run_id);
+            out.set_started(false);
+            follow_up_all(who.now);
+            return out;
+        }
+        const auto begun = started(q, who, signal);
+        follow_up_all(who.now);
+        if (!begun)
+            return begun.error();
+        out.set_run_id(begun->run_id());
+        out.set_first_execution_run_id(begun->first_execution_run_id());
+        out.set_started(true);
+        return out;
+    }
+
+    /// A start and an update.
+    void start_and_update(ticket id, const api::ExecuteMultiOperationRequest& q, const caller& who)
+    {
+        if (q.operations_size() != 2 || !q.operations(0).has_start_workflow() || !q.operations(1).has_update_workflow())
+            return tell(id, bad_request("Operations have to be exactly [Start, Update]."));
+        api::StartWorkflowExecutionRequest start = q.operations(0).start_workflow();
+        const api::UpdateWorkflowExecutionRequest& update = q.operations(1).update_workflow();
+        if (start.workflow_id() != update.workflow_execution().workflow_id())
+            return tell(id, refused_both(bad_request("WorkflowId is not consistent with previous operation(s)"), {}));
+        if (!start.cron_schedule().empty() || start.has_workflow_start_delay() || start.request_eager_execution())
+            return tell(id, refused_both(bad_request("CronSchedule, WorkflowStartDelay and RequestEagerExecution are "
+                                                     "not allowed."),
+                                {}));
+        if (grpc::status bad = check_start(start); !bad.ok())
+            return tell(id, refused_both(std::move(bad), {}));
+        const std::string update_id = update_id_of(update);
+        const workflow_run* const known = runs_.find(start.namespace_(), start.workflow_id(), "");
+        // One that has this update already is asked for it again.
+        const bool again = known != nullptr && known->updates.contains(update_id) &&
+                           (known->open() || known->request_id == start.request_id());
+        api::StartWorkflowExecutionResponse begun;
+        if (again) {
+            begun = start_answer_of(*known, false);
+        } else {
+            const auto got = started(start, who, nullptr, true);
+            if (!got)
+                return tell(id, refused_both(got.error(), {}));
+            begun = *got;
+        }
+        workflow_run& r = *runs_.find_run(begun.run_id());
+        if (grpc::status bad = admit(r, update, update_id, who); !bad.ok())
+            return tell(id, refused_both({}, std::move(bad)));
+        if (!again && begun.started())
+            first_task(r, who.now);
+        workflow_wait w{.id = id, .kind = workflow_wait::what::both, .update_id = update_id};
+        w.stage = std::max(
+            update.wait_policy().lifecycle_stage(), api::enums::UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_ACCEPTED);
+        w.started = begun;
+        wait_for(r, std::move(w), who);
+        follow_up_all(who.now);
+    }
+
+    [[nodiscard]] answered<api::SignalWorkflowExecutionResponse> signal_workflow(
+        const api::SignalWorkflowExecutionRequest& q, const caller& who)
+    {
+        if (q.signal_name().empty())
+            return bad_request("SignalName is not set on request.");
+        const auto found = open_run(q.namespace_(), q.workflow_execution(), "");
+        if (!found)
+            return found.error();
+        workflow_run& r = **found;
+        for (const std::string* text : {&q.signal_name(), &q.identity(), &q.request_id()})
+            if (grpc::status bad = check_length("SignalName, Identity or RequestId", *text, limits_.id_length);
+                !bad.ok())
+                return bad;
+        if (q.input().ByteSizeLong() > limits_.blob)
+            return bad_request("input exceeds size limit");
+        if (!q.request_id().empty() && r.signal_requests.contains(q.request_id()))
+            return api::SignalWorkflowExecutionResponse();
+        if (r.close_attempted && r.with_worker())
+            return workflow_closing();
+        if (!q.request_id().empty())
+            r.signal_requests.insert(q.request_id());
+        add_signal(r, q.signal_name(), q.has_input() ? &q.input() : nullptr, q.has_header() ? &q.header() : nullptr,
+            q.identity(), q.request_id(), nullptr, who.now);
+        happened(r, who.now);
+        return api::SignalWorkflowExecutionResponse();
+    }
+
+    [[nodiscard]] answered<api::RequestCancelWorkflowExecutionResponse> cancel_workflow(
+        const api::RequestCancelWorkflowExecutionRequest& q, const caller& who)
+    {
+        const auto found = open_run(q.namespace_(), q.workflow_execution(), q.first_execution_run_id());
+        if (!found)
+            return found.error();
+        if ((*found)->cancel_requested)
+            return api::RequestCancelWorkflowExecutionResponse();
+        if (grpc::status bad = ask_to_cancel(**found, q.reason(), q.identity(), q.request_id(), nullptr, 0, who.now);
+            !bad.ok())
+            return bad;
+        return api::RequestCancelWorkflowExecutionResponse();
+    }
+
+    [[nodiscard]] answered<api::TerminateWorkflowExecutionResponse> terminate_workflow(
+        const api::TerminateWorkflowExecutionRequest& q, const caller& who)
+    {
+        const auto found = open_run(q.namespace_(), q.workflow_execution(), q.first_execution_run_id());
+        if (!found)
+            return found.error();
+        terminate_run(**found, q.reason(), q.has_details() ? &q.details() : nullptr, q.identity(), who.now);
+        follow_up_all(who.now);
+        return api::TerminateWorkflowExecutionResponse();
+    }
+
+    [[nodiscard]] answered<api::DeleteWorkflowExecutionResponse> delete_workflow(
+        const api::DeleteWorkflowExecutionRequest& q, const caller& who)
+    {
+        const auto found = any_run(q.namespace_(), q.workflow_execution());
+        if (!found)
+            return found.error();
+        const std::string run = (*found)->run_id;
+        if ((*found)->open())
+            terminate_run(**found, "Delete workflow execution", nullptr, history_service, who.now);
+        follow_up_all(who.now);
+        if (workflow_run* const r = runs_.find_run(run))
+            forget_run(*r, who.now);
+        return api::DeleteWorkflowExecutionResponse();
+    }
+
+    [[nodiscard]] answered<api::DescribeWorkflowExecutionResponse> describe_workflow(
+        const api::DescribeWorkflowExecutionRequest& q, const caller&) const
+    {
+        const auto found = any_run(q.namespace_(), q.execution());
+        if (!found)
+            return found.error();
+        return run_described(**found);
+    }
+
+    void read_history(ticket id, const api::GetWorkflowExecutionHistoryRequest& q, const caller& who)
+    {
+        const auto found = any_run(q.namespace_(), q.execution());
+        if (!found)
+            return tell(id, found.error());
+        workflow_run* r = *found;
+        workflow_wait w{.id = id, .kind = workflow_wait::what::history, .history = q, .from = 1};
+        if (!q.next_page_token().empty()) {
+            const auto page = history_page::read(q.next_page_token());
+            r = page ? runs_.find_run(page->run_id) : nullptr;
+            if (r == nullptr || r->name_space != q.namespace_())
+                return tell(id, bad_request("Invalid NextPageToken."));
+            w.from = page->next;
+            if (page->last != 0 && page->last >= page->next)
+                return tell(id, history_answer(*r, *page, q));
+        }
+        w.history.set_next_page_token("");
+        const bool of_sdk = !who.client_name.starts_with("temporal-cli") && !who.client_name.starts_with("temporal-ui");
+        if (!q.wait_new_event() || ready(*r, w)) {
+            const bool transient = of_sdk && r->open() && r->has_task() && !r->task.in_history() &&
+                                   r->task.scheduled_event == r->history.next_id();
+            w.history.set_wait_new_event(q.wait_new_event());
+            return tell(id, history_now(*r, w, transient));
+        }
+        if (grpc::status bad = run_waits_.wait(std::move(w), *r, who, std::chrono::seconds(20)); !bad.ok())
+            tell(id, std::move(bad));
+    }
+
+    /// Nobody waits for this call's answer.
+    void leave_workflow(ticket id, const moment& now)
+    {
+        const workflow_wait* const w = run_waits_.find(id);
+        if (w == nullptr)
+            return;
+        workflow_run& r = *w->run;
+        run_waits_.forget(id);
+        leave_query(r, id, now);
+    }
+
+protected:
+    using workflow_tasks::workflow_tasks;
+    ~workflow_calls() = default;
+
+    template <class Request>
+    [[nodiscard]] grpc::status check_start(Request& q)
+    {
+        if (grpc::status bad = names_.check(q.namespace_()); !bad.ok())
+            return bad;
+        if (q.request_id().empty())
+            q.set_request_id(ids_.uuid());
+        return complete_workflow_start(q, limits_);
+    }
+
+    [[nodiscard]] static api::StartWorkflowExecutionResponse start_answer_of(const workflow_run& r, bool now)
+    {
+        api::StartWorkflowExecutionResponse out;
+        out.set_run_id(r.run_id);
+        out.set_first_execution_run_id(r.first_run_id);
+        out.set_started(now);
+        out.set_status(r.status);
+        auto& link = *out.mutable_link()->mutable_workflow_event();
+        link.set_namespace_(r.name_space);
+        link.set_workflow_id(r.workflow_id);
+        link.set_run_id(r.run_id);
+        link.mutable_event_ref()->set_event_id(1);
+        link.mutable_event_ref()->set_event_type(api::enums::EVENT_TYPE_WORKFLOW_EXECUTION_STARTED);
+        return out;
+    }
+
+    /// `before` is called with the run before its first task is scheduled; `later` leaves that to the caller.
+    template <class Request, class Before>
+    [[nodiscard]] answered<api::StartWorkflowExecutionResponse> started(
+        const Request& q, const caller& who, Before before, bool later_task = false)
+    {
+        workflow_run* to_terminate = nullptr;
+        if (workflow_run* const known = runs_.find(q.namespace_(), q.workflow_id(), "")) {
+            if (known->request_id == q.request_id())
+                return start_answer_of(*known, true);
+            switch (choose_start(*known, q.workflow_id_reuse_policy(), q.workflow_id_conflict_policy())) {
+            case start_choice::attach: return start_answer_of(*known, false);
+            case start_choice::refuse: return workflow_already_started(*known);
+            case start_choice::terminate_and_begin: to_terminate = known; break;
+            case start_choice::begin: break;
+            }
+        }
+        if (runs_.open() >= limits_.open_workflows)
+            return exhausted("The service keeps at most " + std::to_string(limits_.open_workflows) +
+                             " open workflows; wait until some of them have ended.");
+        if (queues_.find_or_make({q.namespace_(), q.task_queue().name(), task_type::workflow}) == nullptr)
+            return queues_.no_room_for_queue();
+        run_start start = start_of(q, who.now);
+        if (to_terminate != nullptr) {
+            api::common::Payloads by;
+            *by.add_payloads() = text_payload("terminated by new runID: " + start.run_id);
+            terminate_run(*to_terminate, "TerminateIfRunning WorkflowIdReusePolicy", &by, history_service, who.now);
+        }
+        workflow_run& r = make_run(std::move(start), who.now);
+        if constexpr (!std::is_same_v<Before, std::nullptr_t>)
+            before(r);
+        if (!later_task)
+            first_task(r, who.now);
+        return start_answer_of(r, true);
+    }
+
+    [[nodiscard]] answered<workflow_run*> any_run(
+        const std::string& name_space, const api::common::WorkflowExecution& which) const
+    {
+        if (grpc::status bad = names_.check(name_space); !bad.ok())
+            return bad;
+        if (which.workflow_id().empty())
+            return bad_request("WorkflowId is not set on request.");
+        if (!which.run_id().empty() && !is_uuid(which.run_id()))
+            return bad_request("Invalid RunId.");
+        workflow_run* const r = runs_.find(name_space, which.workflow_id(), which.run_id());
+        return r != nullptr ? answered<workflow_run*>(r) : no_workflow(which.workflow_id());
+    }
+
+    [[nodiscard]] answered<workflow_run*> open_run(
+        const std::string& name_space, const api::common::WorkflowExecution& which, const std::string& first) const
+    {
+        const auto found = any_run(name_space, which);
+        if (!found)
+            return found.error();
+        if (!first.empty() && (*found)->first_run_id != first)
+            return not_found("workflow execution not found");
+        if (!(*found)->open())
+            return not_found("workflow execution already completed");
+        return *found;
+    }
+
+    /// A refusal of a start with an update says what it is of each.
+    [[nodiscard]] static grpc::status refused_both(grpc::status start, grpc::status update)
+    {
+        api::errordetails::MultiOperationExecutionFailure detail;
+        const bool of_start = !start.ok();
+        const grpc::status& bad = of_start ? start : update;
+        for (const grpc::status* s : {&start, &update}) {
+            auto& out = *detail.add_statuses();
+            const bool other = s->ok();
+            out.set_code(static_cast<std::int32_t>(other ? grpc::status_code::aborted : s->code));
+            out.set_message(other ? "Operation was aborted." : s->message);
+            if (api::common::GrpcStatus whole; !other && whole.ParseFromString(s->details))
+                *out.mutable_details() = whole.details();
+            if (other) {
+                auto& any = *out.add_details();
+                any.set_type_url("type.googleapis.com/temporal.api.failure.v1.MultiOperationExecutionAborted");
+            }
+        }
+        const std::string words = std::string("MultiOperation could not be executed: ") + bad.message;
+        return refused(bad.code, words, "MultiOperationExecutionFailure", detail);
+    }
+
+    // Histories.
+
+    /// Whether a reader that waits for events has some to see.
+    [[nodiscard]] static bool ready(const workflow_run& r, const workflow_wait& w)
+    {
+        if (w.history.history_event_filter_type() == api::enums::HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT)
+            return !r.open();
+        return !r.open() || w.from < r.history.next_id();
+    }
+
+    [[nodiscard]] std::string history_now(const workflow_run& r, const workflow_wait& w, bool with_task) const
+    {
+        api::GetWorkflowExecutionHistoryResponse out;
+        if (w.history.history_event_filter_type() == api::enums::HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT) {
+            auto& history = *out.mutable_history();
+            // An open run's last event is shown to those who do not wait.
+            if (!r.open() || !w.history.wait_new_event())
+                *history.add_events() = r.history.events().back();
+            else
+                out.set_next_page_token(history_page{r.run_id, r.history.next_id(), 0}.token());
+            return out.SerializeAsString();
+        }
+        history_page page{r.run_id, w.from, r.history.next_id() - 1};
+        if (with_task)
+            page.last = r.task.scheduled_event + (r.with_worker() ? 1 : 0);
+        return history_answer(r, page, w.history);
+    }
+
+    [[nodiscard]] std::string history_answer(
+        const workflow_run& r, history_page page, const api::GetWorkflowExecutionHistoryRequest& q) const
+    {
+        api::GetWorkflowExecutionHistoryResponse out;
+        const std::int64_t most =
+            q.maximum_page_size() > 0 ? std::min<std::int64_t>(q.maximum_page_size(), events_a_page) : events_a_page;
+        fill_page(*out.mutable_history(), r, page, most);
+        const bool more = page.next <= page.last && out.history().events_size() > 0;
+        if (!more)
+            page.last = 0;
+        if (more || (q.wait_new_event() && r.open()))
+            out.set_next_page_token(page.token());
+        return out.SerializeAsString();
+    }
+
+    void try_answer(const workflow_wait& w, const moment&) override
+    {
+        switch (w.kind) {
+        case workflow_wait::what::query: return;
+        case workflow_wait::what::history: {
+            if (!ready(*w.run, w))
+                return;
+            std::string message = history_now(*w.run, w, false);
+            const ticket id = w.id;
+            run_waits_.forget(id);
+            return tell(id, std::move(message));
+        }
+        default: return try_answer_update(w);
+        }
+    }
+
+    /// It has waited for long enough: what it is told without what it waited for.
+    void wait_is_over(const workflow_wait& w, const moment& now)
+    {
+        switch (w.kind) {
+        case workflow_wait::what::query:
+            leave_query(*w.run, w.id, now);
+            return tell(w.id,
+                refused(grpc::status_code::deadline_exceeded, "query timed out before a worker could process it"));
+        case workflow_wait::what::history: {
+            api::GetWorkflowExecutionHistoryResponse out;
+            out.mutable_history();
+            out.set_next_page_token(history_page{w.run->run_id, w.from, 0}.token());
+            return tell(w.id, out.SerializeAsString());
+        }
+        default: {
+            const auto at = w.run->updates.find(w.update_id);
+            return at == w.run->updates.end() ? tell(w.id, grpc::status()) : tell(w.id, update_message(w, at->second));
+        }
+        }
+    }
+
+    /// Tasks that wait for a worker which has gone wait for any from now on.
+    void move_from(task_queue& q, const moment& now)
+    {
+        std::vector<queued_task*> waiting;
+        for (const auto& [version, l] : q.lanes())
+            for (const auto& [position, t] : l.backlog)
+                waiting.push_back(t);
+        for (queued_task* t : waiting) {
+            q.remove(*t);
+            if (t->kind == task_kind::query)
+                enqueue_query(static_cast<query_task&>(*t), now);
+            else
+                enqueue_task(*static_cast<workflow_task&>(*t).run, now);
+        }
+    }
+
+    // Room.
+
+    void forget_run(workflow_run& r, const moment& now)
+    {
+        for (const ticket id : std::set<ticket>(r.waiting)) {
+            run_waits_.forget(id);
+            leave_query(r, id, now);
+            tell(id, no_workflow(r.workflow_id));
+        }
+        due_runs_.set(r, never);
+        runs_.erase(r);
+    }
+
+    [[nodiscard]] uptime run_forgotten_at(const workflow_run& r) const
+    {
+        return later(r.closed->at, names_.retention(r.name_space));
+    }
+};
+
+}  // namespace mayfly::temporal::embedded
