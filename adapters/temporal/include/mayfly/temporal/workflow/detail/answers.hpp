@@ -92,6 +92,11 @@ decltype(auto) call_with(F& f, context& ctx, Arguments&& arguments)
         std::forward<Arguments>(arguments));
 }
 
+// A program's own types often stand in an unnamed namespace. GCC warns of coroutines of templates that hold one.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsubobject-linkage"
+#endif
 /// Keeps the function, and the arguments, until it has ended.
 template <class Signature, class F>
 task<payloads> answer(std::shared_ptr<F> f, context& ctx, std::string name, payloads input)
@@ -113,6 +118,10 @@ task<payloads> answer(std::shared_ptr<F> f, context& ctx, std::string name, payl
         co_return encoded(ctx, call_with<Signature>(*f, ctx, std::move(arguments)));
     }
 }
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 
 /// A member as a function of its object.
 template <class C, class M, class Parameters>
