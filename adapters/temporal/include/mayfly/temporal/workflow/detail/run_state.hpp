@@ -50,7 +50,13 @@ public:
 
     void want(intent i) { intents.push_back(std::move(i)); }
 
-    [[nodiscard]] std::uint32_t next_seq(pending_kind k) { return ++seqs_[static_cast<std::size_t>(k)]; }
+    /// Activities of both kinds are counted together, as other SDKs do: their histories have these numbers too.
+    [[nodiscard]] std::uint32_t next_seq(pending_kind k)
+    {
+        if (k == pending_kind::local_activity)
+            k = pending_kind::activity;
+        return ++seqs_[static_cast<std::size_t>(k)];
+    }
 
     /// Made for something that is to be asked for in `scope`, if that can be. Null: `to` will never be there, or has
     /// failed.
