@@ -255,7 +255,7 @@ private:
         if (facts_.processed_by.deployment.empty())
             facts_.processed_by.deployment = completed.worker_deployment_name();
         for (const std::uint32_t flag : completed.sdk_metadata().core_used_flags()) {
-            if (!known_flags_.contains(flag)) {
+            if (!known_flags_.contains(flag) && flag != nexus_checks_flag) {
                 steps_.books.complain(
                     fault::kind::bad_history, "history was written with the SDK flag " + std::to_string(flag) +
                                                   ", which this version of the library does not know; use a newer one");
@@ -515,6 +515,7 @@ private:
 
     static constexpr std::uint32_t patch_attribute_flag = 2;
     static constexpr std::uint32_t move_last_flag = 3;
+    static constexpr std::uint32_t nexus_checks_flag = 4;  // others write it; it changes nothing of what is here
 
     std::unique_ptr<code> code_;
     machine_options options_;
