@@ -22,7 +22,7 @@
 
 namespace mayfly::temporal::workflow {
 
-class scope;
+class cancellation_scope;
 
 /// Tells people what a workflow does, once: nothing while it is replayed.
 class run_logger {
@@ -93,10 +93,10 @@ public:
     // Cancelling.
 
     /// One within this: cancelled with it, or by itself.
-    [[nodiscard]] workflow::scope scope() const;
+    [[nodiscard]] cancellation_scope scope() const;
 
     /// One that is not cancelled with this: for what has to be done whatever happens, such as compensation.
-    [[nodiscard]] workflow::scope shielded() const;
+    [[nodiscard]] cancellation_scope shielded() const;
 
     /// This scope, or one around it, was cancelled.
     [[nodiscard]] bool cancelled() const noexcept { return in()->cancelled(); }
@@ -237,7 +237,7 @@ private:
 /** A context that can be cancelled by itself: all that was begun with it, and with scopes within it, in the order in
     which it was begun. To lose it cancels nothing.
 */
-class scope : public context {
+class cancellation_scope : public context {
 public:
     using context::context;
 
@@ -248,16 +248,16 @@ public:
     }
 };
 
-inline scope context::scope() const
+inline cancellation_scope context::scope() const
 {
     auto within = std::make_shared<detail::scope_state>();
     within->within(in());
-    return workflow::scope(state(), std::move(within));
+    return cancellation_scope(state(), std::move(within));
 }
 
-inline scope context::shielded() const
+inline cancellation_scope context::shielded() const
 {
-    return workflow::scope(state(), std::make_shared<detail::scope_state>());
+    return cancellation_scope(state(), std::make_shared<detail::scope_state>());
 }
 
 namespace detail {
