@@ -253,6 +253,7 @@ private:
         }
         if (before.status != r.status) {
             tell(level::info, "version has another status", r, to_string(before.status));
+            source_.routing_changed(r.version);
             for (auto& g : e.groups)
                 g->set_status(r.status, controller_.now());
             controller_.tell([&](auto& machine, mayfly::uptime now) { machine.set_status(e.handle, r.status, now); });

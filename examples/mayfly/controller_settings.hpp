@@ -113,13 +113,14 @@ struct controller_settings {
     mayfly::problems warnings{};
 };
 
-/// The `fleet` of a group with these details. Adds are not reported here, so an idle one looks by itself.
+/// The `fleet` of a group with these details. Adds are not reported here, so an idle one looks by itself: twice in the
+/// time for which a default server keeps its statistics, and so as soon as there are new ones.
 [[nodiscard]] inline mayfly::checked<mayfly::fleet> fleet_from(
     const mayfly::settings& defaults, const mayfly::settings& own, const std::string& where)
 {
     mayfly::settings all = own;
     all.insert(defaults.begin(), defaults.end());
-    all.emplace("read_idle_ms", std::int64_t{2000});
+    all.emplace("read_idle_ms", std::int64_t{2500});
     return mayfly::from_settings<mayfly::fleet>(all, where);
 }
 

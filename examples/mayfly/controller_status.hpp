@@ -208,6 +208,7 @@ struct version_state {
     std::string kept_in{};  ///< Where its compute configuration is: `metadata`, `server` or `none`.
     std::uint64_t revision = 0;
     bool driven = false;                  ///< Workers are started for it. Without: `problems` or `conflict` say why.
+    bool beginning = false;               ///< It is to be driven: first it is read who is there.
     std::vector<std::string> problems{};  ///< With its compute configuration.
     std::string conflict{};               ///< Another controller drives it too; empty if none does.
     std::optional<validation_status> validation{};
@@ -221,6 +222,7 @@ struct version_state {
         visit("kept_in", self.kept_in);
         visit("revision", self.revision);
         visit("driven", self.driven);
+        visit("beginning", self.beginning);
         visit("problems", self.problems);
         visit("conflict", self.conflict);
         visit("validation", self.validation);

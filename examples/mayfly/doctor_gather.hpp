@@ -388,8 +388,10 @@ private:
             for (const version_state& v : n.versions) {
                 if (v.deployment != f.version.deployment || v.build_id != f.version.build_id)
                     continue;
-                f.controller_drives = v.driven;
-                f.server_keeps_it = f.server_keeps_it && !v.driven;
+                f.controller_drives = v.driven || v.beginning;
+                if (v.beginning)
+                    f.controller_begins = given_.controller + ": it looks who is there before it starts anybody";
+                f.server_keeps_it = f.server_keeps_it && !f.controller_drives;
                 if (f.conflict.empty())
                     f.conflict = v.conflict;
                 for (const group_status& told : v.groups)

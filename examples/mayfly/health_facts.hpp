@@ -106,6 +106,7 @@ struct health_facts {
 
     std::string controller_problem{};  ///< It was asked, and this is wrong with it.
     std::string controller_passes{};   ///< It was asked, and tells nothing: it is not the one that leads.
+    std::string controller_begins{};   ///< It was asked, and does not tell yet what is up with the version.
     bool controller_drives = true;     ///< As it says.
     std::optional<double> idle_share{};
 

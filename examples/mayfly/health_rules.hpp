@@ -396,6 +396,9 @@ private:
         if (!f_.controller_passes.empty())
             other(health_step::invoked, ok, "the controller that was asked does not lead", f_.controller_passes,
                 "give --controller the address of the one that does");
+        if (!f_.controller_begins.empty())
+            other(health_step::invoked, waiting, "the controller has only just begun with this version",
+                f_.controller_begins, "ask again in half a minute, once it has seen what its starts come to");
         if (!f_.controller_problem.empty())
             other(health_step::invoked, broken, "the controller cannot do its work", f_.controller_problem,
                 "look at its log, and at --controller");
@@ -403,7 +406,7 @@ private:
             other(health_step::invoked, misconfigured, "the controller does not drive this version",
                 "it is asked, and starts no workers for it",
                 "look whether it watches namespace " + f_.name_space + ", and knows the provider");
-        else if (backlog > 0 && !told && !ours && foreign.empty() && functions)
+        else if (backlog > 0 && f_.controller_begins.empty() && !told && !ours && foreign.empty() && functions)
             other(health_step::invoked, degraded, "tasks wait, and nobody comes",
                 std::to_string(backlog) + " tasks wait, and no worker polls",
                 "is mayfly controller run running? With --controller URL or --record FILE more can be told");

@@ -137,6 +137,7 @@ private:
             .kept_in = std::string(to_string(e.record.kept_in)),
             .revision = e.record.compute.revision,
             .driven = !e.groups.empty(),
+            .beginning = e.taken != 0 && e.groups.empty(),
             .conflict = e.record.conflict};
         for (const mayfly::problem& p : e.record.wrong)
             out.problems.push_back(to_string(p));

@@ -502,6 +502,8 @@ TEST_CASE("What has no number is told too, and what explains all else stands alo
             standing::misconfigured, "two controllers drive it"},
         {"a replica that stands by", [](health_facts& f) { f.controller_passes = "this replica stands by"; },
             standing::ok, "the controller that was asked does not lead"},
+        {"a replica that has just taken over", [](health_facts& f) { f.controller_begins = "it looks who is there"; },
+            standing::waiting, "the controller has only just begun with this version"},
         {"no such function",
             [](health_facts& f) {
                 reached(f).function = mayfly::aws::function_description{
