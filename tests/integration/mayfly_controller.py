@@ -30,33 +30,14 @@ from temporalio.api.workflowservice.v1 import (CreateWorkerDeploymentRequest, Cr
                                                UpdateWorkerDeploymentVersionMetadataRequest)
 from temporalio.client import Client
 
+import checks
 import serverless
 import temporal_services
+from checks import check, eventually
 
 VERSION = {"deployment_name": "kitchen", "build_id": "build-1"}
 QUICK = '[scaler.fleet]\nidle_exit_ms = 1000\nsteady_exit_ms = 1000\n[providers.aws]\nexternal_id_check = "off"\n'
 MAXIMUM = 8
-failures = []
-
-
-def check(holds, what):
-    if not holds:
-        failures.append(what)
-        print(f"not so: {what}", flush=True)
-
-
-async def eventually(holds, what, seconds):
-    begun = time.monotonic()
-    while True:
-        try:
-            if got := holds():
-                return got
-        except (OSError, ValueError, TypeError):
-            pass  # not there, or not told yet
-        if time.monotonic() - begun > seconds:
-            check(False, f"{what} within {seconds} s")
-            return None
-        await asyncio.sleep(0.1)
 
 
 async def configure(client, arn, create, maximum=MAXIMUM, revision=1, minimum=0):
@@ -272,10 +253,10 @@ async def run(spec, local_lambda, mayfly, worker):
             finally:
                 for controller in both:
                     controller.stop(signal.SIGKILL)
-            if failures:
+            if checks.failures:
                 for controller in both:
                     print(f"---- the {controller.name} controller said:\n{controller.said()}", flush=True)
-    return 1 if failures else 0
+    return checks.status()
 
 
 if __name__ == "__main__":

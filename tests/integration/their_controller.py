@@ -25,29 +25,15 @@ from temporalio.api.workflowservice.v1 import (CreateWorkerDeploymentRequest, Cr
                                                SetWorkerDeploymentCurrentVersionRequest)
 from temporalio.client import Client
 
+import checks
 import serverless
 import temporal_services
+from checks import check, eventually
 
 CONTROLLER = ["workercontroller.enabled=true", 'workercontroller.compute_providers.enabled=["aws-lambda"]',
               'workercontroller.scaling_algorithms.enabled=["no-sync"]',
               "workercontroller.compute_providers.aws.require_role_and_external_id=false"]
 VERSION = {"deployment_name": "kitchen", "build_id": "build-1"}
-failures = []
-
-
-def check(holds, what):
-    if not holds:
-        failures.append(what)
-        print(f"not so: {what}", flush=True)
-
-
-async def eventually(holds, what, seconds):
-    end = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > end:
-            check(False, f"{what} within {seconds} s")
-            return
-        await asyncio.sleep(0.05)
 
 
 async def create_version(client, arn):
@@ -108,9 +94,9 @@ async def main():
                 client = await Client.connect(service.address)
                 await run(client, platform)
             check(platform.stop() == 0, "local_lambda ends well")
-            if failures:
+            if checks.failures:
                 print("---- local_lambda said:\n" + platform.text()[-6000:], flush=True)
-    return 1 if failures else 0
+    return checks.status()
 
 
 if __name__ == "__main__":

@@ -19,26 +19,12 @@ from datetime import timedelta
 
 from temporalio.client import Client
 
+import checks
 import serverless
 import temporal_services
+from checks import check, eventually
 
 TIMEOUT = 18  # seconds of a function; it polls for 7 s less
-failures = []
-
-
-def check(holds, what):
-    if not holds:
-        failures.append(what)
-        print(f"not so: {what}", flush=True)
-
-
-async def eventually(holds, what, seconds):
-    end = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > end:
-            check(False, f"{what} within {seconds} s")
-            return
-        await asyncio.sleep(0.1)
 
 
 async def cook(client, i):
@@ -113,10 +99,10 @@ async def main():
             finally:
                 check(controller.stop() == 0, "the controller ends well")
             check(platform.stop() == 0, "local_lambda ends well")
-            if failures:
+            if checks.failures:
                 print("---- the controller said:\n" + controller.said(), flush=True)
                 print("---- local_lambda said:\n" + platform.text()[-4000:], flush=True)
-    return 1 if failures else 0
+    return checks.status()
 
 
 if __name__ == "__main__":
