@@ -37,7 +37,7 @@ namespace mayfly::temporal::workflow {
 class machine {
 public:
     /// `run` is not null.
-    machine(std::unique_ptr<code> run, machine_options options) : run_(std::move(run), std::move(options)) {}
+    machine(std::unique_ptr<code> run, const machine_options& options) : run_(std::move(run), options) {}
 
     /// Begins a task. Ask `continues` first: a machine that cannot go on with it fails it.
     [[nodiscard]] machine_step begin(run_task task) { return run_.begin(std::move(task)); }
