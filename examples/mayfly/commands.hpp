@@ -19,6 +19,7 @@ int dev_command(const argument_list&);
 int doctor_command(const argument_list&);
 int explain_command(const argument_list&);
 int package_command(const argument_list&);
+int replay_command(const argument_list&);
 int worker_command(const argument_list&);
 
 }  // namespace examples

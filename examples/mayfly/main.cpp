@@ -28,6 +28,7 @@ constexpr verb verbs[] = {
     {"doctor", examples::doctor_command, "find out why workers do not come, or do not get work done"},
     {"explain", examples::explain_command, "tell from a controller's record why workers were started, and why not"},
     {"package", examples::package_command, "make the archive that a Lambda function is created or updated with"},
+    {"replay", examples::replay_command, "look at workflow histories, and replay them with a program of yours"},
     {"worker", examples::worker_command, "manage worker deployments and their versions, and look at workers"},
 };
 

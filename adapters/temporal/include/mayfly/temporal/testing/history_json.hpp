@@ -31,7 +31,7 @@ struct json_options {
 template <class Message>
 struct from_json {
     Message message{};
-    std::vector<std::string> passed_over{};  ///< Paths of what no field was found for.
+    std::vector<std::string> passed_over{};  ///< What no field was found for, such as `$.events[*].colour`.
 };
 
 namespace detail {

@@ -5,8 +5,9 @@
 #include <mayfly/temporal/data_converter.hpp>
 #include <mayfly/temporal/failure_converter.hpp>
 #include <mayfly/temporal/log.hpp>
-#include <mayfly/temporal/testing/history_json.hpp>
+#include <mayfly/temporal/testing/history_file.hpp>
 #include <mayfly/temporal/workflow/code_setup.hpp>
+#include <mayfly/temporal/workflow/detail/event_table.hpp>
 #include <mayfly/temporal/workflow/machine.hpp>
 #include <mayfly/temporal/workflow/messages.hpp>
 #include <mayfly/temporal/workflow_registry.hpp>
@@ -83,6 +84,9 @@ struct replay_report {
     out.workflow_type = started.workflow_type().name();
     out.workflow_id = started.workflow_id();
     out.run_id = started.original_execution_run_id();
+    const auto& last = *history.events().rbegin();
+    out.closed = workflow::detail::closes_run(last.event_type()) ||
+                 workflow::detail::class_of(last) == workflow::detail::event_class::ends;
     const auto type = workflows.find(out.workflow_type);
     if (!type) {
         out.verdict = replay_verdict::not_registered;
@@ -110,7 +114,6 @@ struct replay_report {
     workflow::run_task task;
     task.events = {history.events().begin(), history.events().end()};
     const workflow::machine_step step = run.begin(std::move(task));
-    out.closed = run.closed();
     if (step.what == workflow::machine_step::kind::replayed) {
         out.verdict = replay_verdict::ok;
         return out;
@@ -122,23 +125,7 @@ struct replay_report {
     return out;
 }
 
-/// A history as it was saved: JSON (see `history_of_json`), or the bytes of the message.
-[[nodiscard]] inline converted<history_from_json> read_history(std::string_view saved, const json_options& how = {})
-{
-    const std::size_t first = saved.find_first_not_of(" \t\r\n");
-    const bool may_be_json = first != saved.npos && (saved[first] == '{' || saved[first] == '[');
-    auto json = may_be_json ? history_of_json(saved, how)
-                            : converted<history_from_json>(conversion_error{"neither JSON nor the bytes of a history"});
-    if (json)
-        return json;
-    // A first event of 123 bytes begins as JSON may.
-    history_from_json out;
-    if (!saved.empty() && out.message.ParseFromArray(saved.data(), static_cast<int>(saved.size())) &&
-        out.message.events_size() != 0 && out.message.events(0).event_id() > 0)
-        return out;
-    return json.error();
-}
-
+/// One that was saved, see `read_history`.
 [[nodiscard]] inline replay_report replay(
     std::string_view saved, const workflow_registry& workflows, const replay_options& with = {})
 {

@@ -3,6 +3,7 @@
 
 #include <mayfly/detail/json_write.hpp>
 #include <mayfly/problem.hpp>
+#include <mayfly/temporal/testing/history_file.hpp>
 #include <mayfly/temporal/testing/replay.hpp>
 #include <mayfly/temporal/worker_setup.hpp>
 #include <mayfly/temporal/workflows.hpp>
@@ -10,11 +11,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <exception>
-#include <fstream>
 #include <functional>
 #include <iostream>
-#include <iterator>
-#include <optional>
 #include <ostream>
 #include <string>
 #include <string_view>
@@ -34,8 +32,6 @@ inline void tell(const std::string& file, const replay_report& r, std::ostream& 
     out << '\n';
     if (!r.ok())
         out << "        " << to_string(r.verdict) << ": " << r.words << '\n';
-    for (const std::string& path : r.passed_over)
-        out << "        not known to this version, and passed over: " << path << '\n';
 }
 
 /// For programs: an object in a line for each file.
@@ -49,16 +45,10 @@ inline void tell_json(const std::string& file, const replay_report& r, std::ostr
     out << "{\"file\":" << text(file) << ",\"verdict\":" << text(to_string(r.verdict))
         << ",\"workflowType\":" << text(r.workflow_type) << ",\"workflowId\":" << text(r.workflow_id)
         << ",\"runId\":" << text(r.run_id) << ",\"events\":" << r.events
-        << ",\"closed\":" << (r.closed ? "true" : "false") << ",\"words\":" << text(r.words) << "}\n";
-}
-
-inline std::optional<std::string> contents(const std::string& file)
-{
-    std::ifstream in(file, std::ios::binary);
-    if (!in)
-        return std::nullopt;
-    std::string out{std::istreambuf_iterator<char>(in), {}};
-    return in.bad() ? std::nullopt : std::optional(std::move(out));
+        << ",\"closed\":" << (r.closed ? "true" : "false") << ",\"words\":" << text(r.words) << ",\"passedOver\":[";
+    for (std::size_t i = 0; i < r.passed_over.size(); ++i)
+        out << (i == 0 ? "" : ",") << text(r.passed_over[i]);
+    out << "]}\n";
 }
 
 }  // namespace detail
@@ -113,12 +103,12 @@ inline std::optional<std::string> contents(const std::string& file)
     int status = 0;
     std::size_t good = 0;
     for (const std::string& file : files) {
-        const auto saved = detail::contents(file);
+        const auto saved = read_file(file);
         replay_report r;
         if (saved)
             r = replay(*saved, workflows, with);
         else
-            r.words = "the file cannot be read";
+            r.words = "the file cannot be read: " + saved.error().message();
         if (r.ok())
             ++good;
         else

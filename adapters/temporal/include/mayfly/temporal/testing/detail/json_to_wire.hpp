@@ -103,7 +103,7 @@ public:
         return true;
     }
 
-    /// Where something was passed over; each name once.
+    /// Where something was passed over, each place in a list once.
     [[nodiscard]] const std::vector<std::string>& passed_over() const noexcept { return passed_over_; }
 
 private:
@@ -114,11 +114,29 @@ private:
         if (refuse_unknown_)
             return here.fail(why);
         constexpr std::size_t most = 100;
-        std::string path = here.path();
+        std::string path = anywhere(here.path());
         if (passed_over_.size() < most &&
             std::find(passed_over_.begin(), passed_over_.end(), path) == passed_over_.end())
             passed_over_.push_back(std::move(path));
         return true;
+    }
+
+    /// `$.events[*].eventType` for `$.events[3].eventType`.
+    static std::string anywhere(const std::string& path)
+    {
+        std::string out;
+        bool in_index = false;
+        for (std::size_t i = 0; i < path.size(); ++i) {
+            const char c = path[i];
+            const bool is_digit = c >= '0' && c <= '9';
+            if (in_index && is_digit)
+                continue;
+            in_index = c == '[' && i + 1 < path.size() && path[i + 1] >= '0' && path[i + 1] <= '9';
+            out += c;
+            if (in_index)
+                out += '*';
+        }
+        return out;
     }
 
     bool field(const field_entry& f, const value& v, std::string& out, const json_place& at)
@@ -190,8 +208,7 @@ private:
         }
         case field_type::bytes: {
             const auto* const s = v.if_string();
-            const auto bytes =
-                s == nullptr ? std::nullopt : from_base64({s->data(), s->size()}, base64_form::liberal);
+            const auto bytes = s == nullptr ? std::nullopt : from_base64({s->data(), s->size()}, base64_form::liberal);
             if (!bytes)
                 return at.fail("expected bytes as base64");
             append_bytes(out, f.number, *bytes);
