@@ -50,7 +50,10 @@ struct world {
     world() = default;
     world(const world&) = delete;
     world& operator=(const world&) = delete;
-    ~world()
+    ~world() { end(); }
+
+    /// To be called first by who has more that the server's handlers use.
+    void end()
     {
         bool over = false;
         asio::post(io, [&] {

@@ -78,10 +78,13 @@ TEST_CASE("a task goes on where the run stands, or is begun anew")
         api::PollWorkflowTaskQueueResponse task;
         std::optional<std::int64_t> last_started;
         intake expected;
+        bool locals_run = false;
     };
     const row rows[] = {
         {"the first of a run", task(1, 3, 0), std::nullopt, intake::from_poll},
         {"all of history: whatever is in memory may be wrong", task(1, 9, 3), 3, intake::from_poll},
+        {"all of history again, while local activities run here", task(1, 9, 3), 3, intake::go_on, true},
+        {"of a run that is further than that", task(1, 9, 3), 9, intake::from_poll, true},
         {"exactly what comes next", task(4, 9, 3), 3, intake::go_on},
         {"what comes next, but nobody knows what was before", task(4, 9, 3), std::nullopt, intake::from_start},
         {"memory is behind", task(10, 14, 9), 3, intake::from_start},
@@ -97,7 +100,7 @@ TEST_CASE("a task goes on where the run stands, or is begun anew")
         {"no history, and no query", only_queries, std::nullopt, intake::refuse},
     };
     for (const row& r : rows)
-        CHECK_MESSAGE(intake_of(r.task, r.last_started) == r.expected, r.why);
+        CHECK_MESSAGE(intake_of(r.task, r.last_started, r.locals_run) == r.expected, r.why);
 }
 
 TEST_CASE("history is put together without a gap, and each event once")
@@ -121,6 +124,7 @@ TEST_CASE("history is put together without a gap, and each event once")
         {"all in the poll", task(1, 9, 3), "", intake::from_poll, 0, {}, "1 2 3 4 5 6 7 8 9"},
         {"in pages", task(1, 9, 3), "t", intake::from_poll, 0, {}, "1 2 3 4 5 6 7 8 9"},
         {"more of what comes next", task(4, 9, 3), "", intake::go_on, 3, {}, "4 5 6 7 8 9"},
+        {"and all that was before", task(1, 9, 3), "", intake::go_on, 3, {}, "4 5 6 7 8 9"},
         {"all is fetched", task(8, 9, 3), "", intake::from_start, 0, {{events(1, 5), "a"}, {events(6, 9), ""}},
             "1 2 3 4 5|6 7 8 9"},
         {"the end is only in the poll", task(8, 9, 3), "", intake::from_start, 0, {{events(1, 7), ""}},

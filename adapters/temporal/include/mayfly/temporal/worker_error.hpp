@@ -22,6 +22,7 @@ enum class worker_errc : std::uint8_t {
     refused,
     nothing_registered,
     no_task_queue,
+    undeclared_behavior,
 };
 
 namespace detail {
@@ -41,8 +42,11 @@ public:
             return "the server does not know who calls: set a valid API key (TEMPORAL_API_KEY) or client certificate";
         case worker_errc::not_supported: return "the server does not work with this client, or its namespace not now";
         case worker_errc::refused: return "the server keeps refusing this worker's polls as invalid";
-        case worker_errc::nothing_registered: return "no activity is registered: register at least one";
+        case worker_errc::nothing_registered: return "no activity and no workflow is registered: register at least one";
         case worker_errc::no_task_queue: return "there is no task queue to poll: set task_queue (TEMPORAL_TASK_QUEUE)";
+        case worker_errc::undeclared_behavior:
+            return "a workflow of this versioned worker is without a versioning behavior: declare pinned or "
+                   "auto_upgrade for it, or set default_behavior";
         }
         return "unknown error";
     }

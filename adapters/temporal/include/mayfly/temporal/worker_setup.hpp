@@ -54,11 +54,18 @@ struct worker_setup {
         activities.add(std::move(name), std::forward<F>(f)...);
     }
 
-    /// Offers a workflow. To be called by who includes `mayfly/temporal/workflows.hpp`, which says what it takes.
+    /// Offers a workflow: `workflow("checkout", checkout, options)`. To be called by who includes
+    /// `mayfly/temporal/workflows.hpp`; takes what `workflow_registry::add` takes.
     template <class... W>
     void workflow(std::string name, W&&... w)
     {
         add_workflow(*this, std::move(name), std::forward<W>(w)...);
+    }
+    /// The same of a class: `workflow<checkout>("checkout", options)`.
+    template <class C, class... O>
+    void workflow(std::string name, O&&... o)
+    {
+        add_workflow(*this, std::move(name), std::type_identity<C>{}, std::forward<O>(o)...);
     }
 
     /// The same for a class: `setup.workflow<approval>("approval")`.

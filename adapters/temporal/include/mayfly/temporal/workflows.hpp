@@ -9,6 +9,7 @@
 
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -46,6 +47,11 @@ template <class... W>
 void add_workflow(worker_setup& setup, std::string name, W&&... w)
 {
     workflows_of(setup).add(std::move(name), std::forward<W>(w)...);
+}
+template <class C, class... O>
+void add_workflow(worker_setup& setup, std::string name, std::type_identity<C>, O&&... o)
+{
+    workflows_of(setup).add<C>(std::move(name), std::forward<O>(o)...);
 }
 
 }  // namespace mayfly::temporal

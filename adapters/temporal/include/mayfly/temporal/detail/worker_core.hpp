@@ -112,6 +112,8 @@ public:
             return cannot_start(worker_errc::nothing_registered);
         if (config_.settings.task_queue.empty())
             return cannot_start(worker_errc::no_task_queue);
+        if (!all_behave())
+            return cannot_start(worker_errc::undeclared_behavior);
         work_.emplace(connection_->get_executor());
         describe_namespace();
     }
@@ -178,6 +180,16 @@ private:
     [[nodiscard]] bool offers_activities() const noexcept
     {
         return config_.activities != nullptr && !config_.activities->empty();
+    }
+
+    /// Runs of a versioned worker without one would not be versioned, which nobody would notice.
+    [[nodiscard]] bool all_behave() const
+    {
+        constexpr auto none = versioning_behavior::unspecified;
+        if (!config_.version || !workflows_ || config_.settings.default_behavior != none)
+            return true;
+        const auto all = config_.workflows->registered();
+        return std::none_of(all.begin(), all.end(), [](const auto& w) { return w.behavior == none; });
     }
 
     [[nodiscard]] stop_sequence::plan plan(uptime within, bool server_ends_polls) const

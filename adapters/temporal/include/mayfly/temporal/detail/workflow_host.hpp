@@ -29,7 +29,7 @@ class workflow_host final : public workflow_part {
 public:
     workflow_host(workflow_place where, std::shared_ptr<const workflow_registry> known)
         : sticky_(sticks(where.config.settings)),
-          sticky_queue_(sticky_ ? where.names.identity + ':' + where.names.instance_key : std::string{}),
+          sticky_queue_(sticky_ ? host_name() + ':' + where.names.instance_key : std::string{}),
           changed_(where.events.changed)
     {
         const worker_settings& s = where.config.settings;

@@ -28,9 +28,10 @@ enum class intake : std::uint8_t {
     return task.has_query();
 }
 
-/// `last_started` is the last task that the run in memory worked on, if there is one.
+/// `last_started` is the last task that the run in memory worked on, if there is one. If local activities of it `run`,
+/// it is not begun anew although all of its history is there: they would be lost.
 [[nodiscard]] inline intake intake_of(
-    const api::PollWorkflowTaskQueueResponse& task, std::optional<std::int64_t> last_started)
+    const api::PollWorkflowTaskQueueResponse& task, std::optional<std::int64_t> last_started, bool locals_run = false)
 {
     const bool query = is_query_task(task);
     const auto& events = task.history().events();
@@ -41,7 +42,8 @@ enum class intake : std::uint8_t {
     if (events.empty())  // it may have been asked before what the run has seen since, which is as good
         return last_started && *last_started >= task.previous_started_event_id() ? intake::go_on : intake::from_start;
     if (events[0].event_id() <= 1)
-        return intake::from_poll;
+        return last_started && locals_run && *last_started < task.started_event_id() ? intake::go_on
+                                                                                     : intake::from_poll;
     return last_started && events[0].event_id() == *last_started + 1 ? intake::go_on : intake::from_start;
 }
 

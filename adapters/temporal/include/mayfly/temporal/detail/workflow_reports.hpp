@@ -41,6 +41,7 @@ struct task_report {
     std::string workflow_id{};
     api::enums::VersioningBehavior behavior = api::enums::VERSIONING_BEHAVIOR_UNSPECIFIED;
     bool keep = false;          ///< The run stays in memory: what comes next is to come here.
+    bool goes_on = false;       ///< Local activities still run here: the next task is to come with the answer.
     bool tells_sdk = false;     ///< The server understands what is said of the SDK and its flags.
     bool names_itself = false;  ///< History does not say yet that this SDK works on it.
 };
@@ -95,8 +96,8 @@ public:
         if (task.keep && !step.run_closed) {
             *r.mutable_sticky_attributes()->mutable_worker_task_queue() = sticky_queue();
             *r.mutable_sticky_attributes()->mutable_schedule_to_start_timeout() = to_wire(sticky_patience_);
-            r.set_return_new_workflow_task(true);
         }
+        r.set_return_new_workflow_task((task.keep || task.goes_on) && !step.run_closed);
         r.set_force_create_new_workflow_task(step.force_new_task);
         if (task.tells_sdk && (task.names_itself || !step.new_flags.empty())) {
             auto& sdk = *r.mutable_sdk_metadata();

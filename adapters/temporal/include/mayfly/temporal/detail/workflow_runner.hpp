@@ -147,7 +147,7 @@ private:
             return;
         }
         // The older one is nobody's any more.
-        if (run.next->started_event_id() < task.started_event_id())
+        if (run.next->started_event_id() <= task.started_event_id())
             *run.next = std::move(task);
         ended_(false);
     }
@@ -165,7 +165,8 @@ private:
         t.report.workflow_id = run->workflow_id;
 
         const auto how =
-            intake_of(task, run->machine ? std::optional(run->machine->last_started_event_id()) : std::nullopt);
+            intake_of(task, run->machine ? std::optional(run->machine->last_started_event_id()) : std::nullopt,
+                !run->locals.empty() || !run->outcomes.empty());
         if (how == intake::refuse) {
             log(log_level::warning, "a task of " + shown(*run) + " is not as tasks are, and left alone");
             return give_up(run);
@@ -394,7 +395,8 @@ private:
         report.keep = most_ > 0 && !draining_;
         report.tells_sdk = connection_->capabilities().sdk_metadata();
         report.names_itself = run->sdk != own_sdk();
-        run->forget = !report.keep || step.run_closed;
+        report.goes_on = step.force_new_task && !draining_;
+        run->forget = step.run_closed || !(report.keep || report.goes_on);
         send(run, methods::respond_workflow_task_completed, reports_.completed(report, std::move(step)),
             [](workflow_runner& self, const run_ptr& r, error_code ec,
                 rpc_reply<api::RespondWorkflowTaskCompletedResponse> reply) {
