@@ -25,7 +25,8 @@ namespace examples {
 inline constexpr std::string_view dev_help =
     R"(usage: mayfly dev [OPTION]...
 
-Runs a Temporal service for development and tests: standalone activities, task queues, workers and worker deployments.
+Runs a Temporal service for development and tests: workflows, standalone activities, task queues, workers and worker
+deployments.
 Clients and workers of any language use it like a server. It says when it is ready, and where, and runs until it gets
 SIGINT or SIGTERM.
 
@@ -33,9 +34,12 @@ SIGINT or SIGTERM.
   --address A                on which address; 127.0.0.1 if not given. It asks nobody who they are: give another one
                              only where you trust everybody who can reach it
   --namespace NAME           a namespace to begin with; "default" if none is given. May be given several times
-  --state FILE               keep everything there, so that the next start goes on from it; in memory if not given
+  --state FILE               keep everything but workflows there, so that the next start goes on from it; in memory if
+                             not given
   --state-sync               with --state: wait for the disk before anything is answered, so that it outlives not only
                              this program but the machine
+  --skip-time                for tests: time jumps to the next timer whenever a caller waits for a result and nothing
+                             happens until then
   --help                     this
 
 Exit status: 0 it was told to end, 1 it could not run, 2 the arguments are not usable.
@@ -55,6 +59,10 @@ inline std::string set(dev_options& o, const flag& given)
     const std::string shown = std::string(name) + " is \"" + std::string(value) + "\": ";
     if (name == "--state-sync") {
         o.service.state_options.sync = true;
+        return {};
+    }
+    if (name == "--skip-time") {
+        o.service.skip_time = true;
         return {};
     }
     if (name != "--port" && name != "--address" && name != "--namespace" && name != "--state")
@@ -86,7 +94,7 @@ inline dev_options read_dev_options(const std::vector<std::string_view>& argumen
 {
     dev_options o;
     o.service.namespaces.clear();
-    const std::vector<std::string_view> switches{"--state-sync"};
+    const std::vector<std::string_view> switches{"--state-sync", "--skip-time"};
     flag_reader flags{arguments, switches};
     for (auto given = flags.next(); given && o.problem.empty(); given = flags.next()) {
         if (given->name == "--help") {
@@ -175,9 +183,10 @@ inline int run_dev(const std::vector<std::string_view>& arguments)
     const bool v6 = o.service.address.find(':') != std::string::npos;
     dev_log::line(
         "ready on " + (v6 ? '[' + o.service.address + ']' : o.service.address) + ':' + std::to_string(service.port()) +
-        (o.service.state_file.empty() ? ", in memory"
-                                      : ", going on from " + o.service.state_file + " with " + std::to_string(kept) +
-                                            (kept == 1 ? " open activity" : " open activities")));
+        (o.service.state_file.empty()
+                ? ", in memory"
+                : ", going on from " + o.service.state_file + " with " + std::to_string(kept) +
+                      (kept == 1 ? " open activity" : " open activities") + "; workflows are kept in memory only"));
 
     signals.async_wait([&](const boost::system::error_code&, int) {
         if (status == 0)

@@ -26,7 +26,7 @@ from temporalio.api.taskqueue.v1 import StickyExecutionAttributes, TaskQueue
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from temporal_services import serving
+from temporal_services import make_current, serving
 
 # Names of fields that the two need not agree on, and why.
 AGREED = {
@@ -43,6 +43,7 @@ AGREED = {
     "attached_request_id": "a random one",
     "started_request_id": "likewise",
     "inherited_auto_upgrade_info": "of the server's own revisions",
+    "declined_target_version_upgrade": "likewise",
 }
 LATE = ("first_workflow_task_backoff",)  # counted from the run before, which lasted as long as it did
 UUID_IN = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -94,7 +95,8 @@ class World:
     current = None
 
     def __init__(self, client):
-        self.service, self.queue, self.runs = client.workflow_service, "q-" + uuid.uuid4().hex[:8], []
+        self.client, self.service, self.runs = client, client.workflow_service, []
+        self.queue = "q-" + uuid.uuid4().hex[:8]
 
     def id(self, name="w"):
         return f"{name}-{self.queue}"
@@ -108,13 +110,18 @@ class World:
         self.runs.append((options["workflow_id"], run))
         return run
 
-    async def task(self, sticky=None):
+    def worker(self, build):
+        """What a worker of this version says of itself."""
+        return {"deployment_name": "d-" + self.queue, "build_id": build,
+                "worker_versioning_mode": "WORKER_VERSIONING_MODE_VERSIONED"} if build else None
+
+    async def task(self, sticky=None, build=None):
         """The next workflow task."""
         queue = TaskQueue(name=self.queue)
         if sticky:
             queue = TaskQueue(name=sticky, kind="TASK_QUEUE_KIND_STICKY", normal_name=self.queue)
         got = await asyncio.wait_for(self.service.poll_workflow_task_queue(ws.v1.PollWorkflowTaskQueueRequest(
-            namespace="default", task_queue=queue, identity="worker")), PATIENCE)
+            namespace="default", task_queue=queue, identity="worker", deployment_options=self.worker(build))), PATIENCE)
         assert got.task_token, "no task came"
         return got
 
@@ -590,9 +597,61 @@ async def reset(w):
     await w.reply(await w.task(), complete())
 
 
+async def update_with_start(w):
+    start = ws.v1.StartWorkflowExecutionRequest(
+        namespace="default", workflow_id=w.id(), workflow_type={"name": "flow"}, task_queue={"name": w.queue},
+        request_id=str(uuid.uuid4()), identity="starter", workflow_id_conflict_policy="WORKFLOW_ID_CONFLICT_POLICY_FAIL")
+    change = ws.v1.UpdateWorkflowExecutionRequest(
+        namespace="default", workflow_execution={"workflow_id": w.id()},
+        wait_policy={"lifecycle_stage": "UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED"},
+        request=update.v1.Request(meta={"update_id": "u", "identity": "caller"}, input={"name": "put"}))
+    call = asyncio.create_task(w.service.execute_multi_operation(ws.v1.ExecuteMultiOperationRequest(
+        namespace="default", operations=[{"start_workflow": start}, {"update_workflow": change}])))
+    task = await w.task()
+    accepted, responded = answer(task, "Acceptance"), answer(task, "Response")
+    await w.reply(task, message_command(accepted), message_command(responded), messages=[accepted, responded])
+    out = (await call).responses
+    w.runs.append((w.id(), out[0].start_workflow.run_id))
+    await w.signal()
+    await w.reply(await w.task(), complete())
+    return out[0].start_workflow.started, MessageToDict(out[1].update_workflow.outcome)
+
+
+async def on_schedule(w):
+    await w.start(cron_schedule="@every 2s")
+    await w.reply(await w.task(), complete("first"))
+    await w.reply(await w.task(), command("FAIL_WORKFLOW_EXECUTION", failure=oops()))
+    await w.task()
+    await w.terminate()
+
+
+async def versions(w):
+    polls = [asyncio.create_task(w.task(build=build)) for build in ("1", "2")]
+    await make_current(w.client, "d-" + w.queue, "1")
+    await w.start("pinned")
+    kept = {"versioning_behavior": "VERSIONING_BEHAVIOR_PINNED", "deployment_options": w.worker("1")}
+    await w.reply(await polls[0], **kept)
+    moving = {"versioning_behavior": "VERSIONING_BEHAVIOR_AUTO_UPGRADE"}
+    await w.start("moving")
+    await w.reply(await w.task(build="1"), deployment_options=w.worker("1"), **moving)
+    await make_current(w.client, "d-" + w.queue, "2")
+    await asyncio.sleep(1)
+    await w.signal(workflow="moving")
+    await w.reply(await polls[1], complete(), deployment_options=w.worker("2"), **moving)
+    await w.signal(workflow="pinned")
+    await w.reply(await w.task(build="1"), child(w), timer("t", 50), **kept)
+    tasks = [await w.task(build="1"), await w.task(build="1")]
+    kid = next(t for t in tasks if t.workflow_type.name == "kid")
+    w.runs.append((w.id("child"), kid.workflow_execution.run_id))
+    await w.reply(kid, complete(), **kept)
+    await w.reply(next(t for t in tasks if t.workflow_type.name == "flow"), **kept)
+    await w.reply(await w.task(build="1"), command("CONTINUE_AS_NEW_WORKFLOW_EXECUTION", input=payloads(1)), **kept)
+    await w.reply(await w.task(build="1"), complete(), **kept)
+
+
 SCENARIOS = [simple, timers, activities, activity_ends, activity_cancels, buffered, failing_task, slow_task, sticky,
              inline_task, children, child_exists, parent_closes, externals, continues, retries, run_timeout, cancelled,
-             terminated, updates, update_unanswered, queries, bad_commands, properties, signal_with_start, ids, reset]
+             terminated, updates, update_unanswered, queries, bad_commands, properties, signal_with_start, ids, reset, update_with_start, on_schedule, versions]
 
 
 def plain(value, names, key=""):

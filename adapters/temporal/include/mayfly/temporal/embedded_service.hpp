@@ -19,6 +19,7 @@
 #include <boost/system/errc.hpp>
 #include <boost/system/error_code.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -39,8 +40,12 @@ struct embedded_options {
     embedded::limits limits{};
     std::uint64_t seed = 0;  ///< Of ids and tokens; 0: another one each time.
 
-    /// Where to keep what was accepted, so that the next service with the same file goes on from there. Empty: in
-    /// memory alone.
+    /// For tests: time jumps to the next timer, retry or timeout whenever somebody waits for a result and until then
+    /// nothing would happen. A workflow of thirty days ends in milliseconds. What is closed is not forgotten then.
+    bool skip_time = false;
+
+    /// Where to keep what was accepted, so that the next service with the same file goes on from there; workflows are
+    /// kept in memory alone. Empty: everything is.
     std::string state_file{};
     embedded::state_file_options state_options{};
 
@@ -68,7 +73,7 @@ public:
           timer_(executor)
     {
         for (const std::string& name : options_.namespaces)
-            engine_.make_namespace(name);
+            engine_.make_namespace(name, std::chrono::hours(options_.skip_time ? 24 * 365 * 100 : 24));
     }
 
     [[nodiscard]] const embedded::engine& engine() const noexcept { return engine_; }
@@ -80,7 +85,8 @@ public:
     {
         const auto at = C::now();
         const auto since_epoch = std::chrono::duration_cast<uptime>(at - C::from_wall(wall_time{}));
-        return {std::chrono::duration_cast<uptime>(at - begun_), std::chrono::sys_time<uptime>(since_epoch)};
+        return {std::chrono::duration_cast<uptime>(at - begun_) + skipped_,
+            std::chrono::sys_time<uptime>(since_epoch + skipped_)};
     }
 
     boost::asio::awaitable<grpc::reply> handle(grpc::server_call call)
@@ -229,11 +235,16 @@ private:
     {
         if (stopped_)
             return;
-        const uptime next = engine_.next_event();
+        uptime next = engine_.next_event();
+        if (const uptime jump = options_.skip_time ? engine_.next_jump() : never; jump != never) {
+            skipped_ += std::max(jump - now().at, uptime::zero());
+            next = std::min(next, now().at);
+            armed_ = never;
+        }
         if (next == never || next >= armed_)
             return;
         armed_ = next;
-        timer_.expires_at(begun_ + std::chrono::duration_cast<typename C::duration>(next));
+        timer_.expires_at(begun_ + std::chrono::duration_cast<typename C::duration>(next - skipped_));
         timer_.async_wait([weak = this->weak_from_this()](const error_code& ec) {
             const auto self = weak.lock();
             if (!self || ec || self->stopped_)
@@ -252,6 +263,7 @@ private:
     std::unordered_map<embedded::ticket, std::shared_ptr<waiting>> waiting_{};
     embedded::ticket last_ticket_ = 0;
     uptime armed_ = never;
+    uptime skipped_{};  // By which its time is ahead of the clock's.
     bool stopped_ = false;
     embedded::state_file state_{};
     std::string failed_{};  // Why nothing is accepted any more; empty if all is well.
@@ -263,9 +275,10 @@ private:
 /** A Temporal service for development and tests, in this process: clients and workers of any language talk to it as
    they do to a server.
 
-    It serves namespaces, standalone activities, task queues, worker heartbeats and worker deployments; workflows it
-   does not. What it knows is in memory, and in a state file if there is to be one. It runs on the clock `C`, which may
-   be a manual one. Used from one thread or strand, which its executor is. It may go at any time.
+    It serves namespaces, workflows, standalone activities, task queues, worker heartbeats and worker deployments; not
+   schedules, Nexus and batches. What it knows is in memory, and in a state file if there is to be one, but for
+   workflows. It runs on the clock `C`, which may be a manual one. Used from one thread or strand, which its executor
+   is. It may go at any time.
 */
 template <DeadlineClock C>
 class basic_embedded_service {

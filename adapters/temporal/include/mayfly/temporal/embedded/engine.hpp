@@ -27,8 +27,8 @@ struct outputs {
     wait take a ticket, and their answers come out of `take_outputs`, some at once; `leave` takes one away that nobody
     waits for any more. The same calls at the same times give the same answers.
 
-    Every activity that was accepted is in one place: it waits for its time, waits in one queue, is with one worker, or
-    is closed. `check_books` looks whether that is so.
+    Every activity and every workflow's task that was accepted is in one place: it waits for its time, waits in one
+    queue, is with one worker, or is closed. `check_books` looks whether that is so.
 */
 class engine final : public queue_calls {
 public:
@@ -44,11 +44,11 @@ public:
     // Namespaces.
 
     /// One that is there without anybody asking for it.
-    void make_namespace(const std::string& name)
+    void make_namespace(const std::string& name, uptime retention = std::chrono::hours(24))
     {
         api::RegisterNamespaceRequest r;
         r.set_namespace_(name);
-        put(*r.mutable_workflow_execution_retention_period(), std::chrono::hours(24));
+        put(*r.mutable_workflow_execution_retention_period(), retention);
         static_cast<void>(names_.add(r, ids_.uuid()));
     }
 
@@ -122,6 +122,23 @@ public:
         return soonest;
     }
 
+    /** Where time may jump to, for who does not want to wait for it: somebody waits for a result, and until then
+        nothing happens, as no worker has anything to do and nothing waits for one. Or `never`.
+    */
+    [[nodiscard]] uptime next_jump() const
+    {
+        const auto& activities = store_.all();
+        const auto& runs = runs_.all();
+        const bool awaited = run_waits_.awaits_result() || waits_.size() != 0;
+        const bool busy =
+            queues_.busy_tasks() != 0 ||
+            std::any_of(activities.begin(), activities.end(), [](const auto& e) { return under_way(*e.second); }) ||
+            std::any_of(owned_.all().begin(), owned_.all().end(), [](const auto& e) { return under_way(*e.second); }) ||
+            std::any_of(runs.begin(), runs.end(),
+                [](const auto& r) { return r.second->has_task() || !r.second->queries.empty(); });
+        return awaited && !busy ? std::min(due_.soonest(), due_runs_.soonest()) : never;
+    }
+
     /// All that time alone has brought about until now.
     void advance(const moment& now)
     {
@@ -167,6 +184,11 @@ public:
     }
 
 private:
+    [[nodiscard]] static bool under_way(const execution& e) noexcept
+    {
+        return e.where == place::queued || e.where == place::started;
+    }
+
     friend class engine_records;  // carries it over a restart
 };
 

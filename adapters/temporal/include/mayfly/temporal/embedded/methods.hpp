@@ -157,6 +157,8 @@ void by_poll(engine& e, ticket id, std::string_view message, const caller& who)
         {"RespondWorkflowTaskFailed", &at_once<RespondWorkflowTaskFailedRequest, &engine::fail_workflow_task>},
         {"RespondQueryTaskCompleted", &at_once<RespondQueryTaskCompletedRequest, &engine::complete_query>},
         {"ResetWorkflowExecution", &at_once<ResetWorkflowExecutionRequest, &engine::reset_workflow>},
+        {"UpdateWorkflowExecutionOptions",
+            &at_once<UpdateWorkflowExecutionOptionsRequest, &engine::set_workflow_options>},
         {"ListWorkflowExecutions", &at_once<ListWorkflowExecutionsRequest, &engine::list_workflows>},
         {"CountWorkflowExecutions", &at_once<CountWorkflowExecutionsRequest, &engine::count_workflows>},
 

@@ -85,6 +85,7 @@ public:
             return tell(id, refused_both(std::move(bad), {}));
         const std::string update_id = update_id_of(update);
         const workflow_run* const known = runs_.find(start.namespace_(), start.workflow_id(), "");
+        const std::string known_run = known != nullptr ? known->run_id : std::string();
         // One that has this update already is asked for it again.
         const bool again = known != nullptr && known->updates.contains(update_id) &&
                            (known->open() || known->request_id == start.request_id());
@@ -98,9 +99,10 @@ public:
             begun = *got;
         }
         workflow_run& r = *runs_.find_run(begun.run_id());
-        if (grpc::status bad = admit(r, update, update_id, who); !bad.ok())
+        const bool fresh = !again && begun.run_id() != known_run;
+        if (grpc::status bad = admit(r, update, update_id, who, fresh); !bad.ok())
             return tell(id, refused_both({}, std::move(bad)));
-        if (!again && begun.started())
+        if (fresh)
             first_task(r, who.now);
         workflow_wait w{.id = id, .kind = workflow_wait::what::both, .update_id = update_id};
         w.stage = std::max(
@@ -175,6 +177,43 @@ public:
         if (workflow_run* const r = runs_.find_run(run))
             forget_run(*r, who.now);
         return api::DeleteWorkflowExecutionResponse();
+    }
+
+    /// Only the versioning override can be set.
+    [[nodiscard]] answered<api::UpdateWorkflowExecutionOptionsResponse> set_workflow_options(
+        const api::UpdateWorkflowExecutionOptionsRequest& q, const caller& who)
+    {
+        const auto found = open_run(q.namespace_(), q.workflow_execution(), "");
+        if (!found)
+            return found.error();
+        workflow_run& r = **found;
+        for (const std::string& path : q.update_mask().paths())
+            if (!path.starts_with("versioning_override") && !path.starts_with("versioningOverride"))
+                return bad_request("update_mask: only versioning_override can be set here, not " + path);
+        if (q.update_mask().paths().empty())
+            return bad_request("update_mask is empty: name versioning_override");
+        auto& a = *note(r, api::enums::EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED, who.now)
+                       .mutable_workflow_execution_options_updated_event_attributes();
+        a.set_identity(q.identity());
+        const auto& wanted = q.workflow_execution_options();
+        if (wanted.has_versioning_override()) {
+            *a.mutable_versioning_override() = wanted.versioning_override();
+            r.versioning.ordered = wanted.versioning_override();
+        } else {
+            a.set_unset_versioning_override(true);
+            r.versioning.ordered.reset();
+        }
+        r.sticky_queue.clear();
+        if (r.has_task() && !r.with_worker()) {
+            if (r.task.queue != nullptr)
+                r.task.queue->remove(r.task);
+            enqueue_task(r, who.now);
+        }
+        settle(r, who.now);
+        api::UpdateWorkflowExecutionOptionsResponse out;
+        if (r.versioning.ordered)
+            *out.mutable_workflow_execution_options()->mutable_versioning_override() = *r.versioning.ordered;
+        return out;
     }
 
     [[nodiscard]] answered<api::DescribeWorkflowExecutionResponse> describe_workflow(

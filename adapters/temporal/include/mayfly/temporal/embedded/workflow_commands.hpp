@@ -436,6 +436,8 @@ private:
             pinned && a.initial_versioning_behavior() == CONTINUE_AS_NEW_VERSIONING_BEHAVIOR_UNSPECIFIED &&
             deployments_.serves(r.name_space, b.task_queue().name(), task_type::workflow, *pinned)) {
             s.versioning.inherited = pinned;
+            s.versioning.declined =
+                deployments_.routing_of(r.name_space, b.task_queue().name(), task_type::workflow).target(r.workflow_id);
             *b.mutable_inherited_pinned_version() = version_message(*pinned);
         }
         r.next_run_id = s.run_id;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <mayfly/temporal/embedded/activity_reports.hpp>
+#include <mayfly/temporal/embedded/workflow_activity_events.hpp>
 #include <mayfly/temporal/embedded/workflow_run.hpp>
 #include <mayfly/temporal/embedded/workflow_store.hpp>
 #include <mayfly/temporal/embedded/workflow_versioning.hpp>
@@ -348,64 +349,10 @@ protected:
     {
         workflow_run& r = *e.owner;
         if (e.started && e.attempt_ended)
-            write_activity_start(r, e);
-        write_activity_end(r, e, now);
+            note_activity_start(r.history, e);
+        note_activity_end(r.history, e, now);
         forget_activity(r, e);
         happened(r, now);
-    }
-
-    void write_activity_start(workflow_run& r, const execution& e)
-    {
-        auto& a = *note(r, api::enums::EVENT_TYPE_ACTIVITY_TASK_STARTED, *e.started)
-                       .mutable_activity_task_started_event_attributes();
-        a.set_scheduled_event_id(e.scheduled_event);
-        a.set_identity(e.worker_identity);
-        a.set_request_id(e.request_id);
-        a.set_attempt(e.attempt);
-        if (e.earlier_failure)
-            *a.mutable_last_failure() = *e.earlier_failure;
-    }
-
-    void write_activity_end(workflow_run& r, const execution& e, const moment& now)
-    {
-        using namespace api::enums;
-        const auto& out = *e.outcome;
-        switch (e.status) {
-        case ACTIVITY_EXECUTION_STATUS_COMPLETED: {
-            auto& a =
-                *note(r, EVENT_TYPE_ACTIVITY_TASK_COMPLETED, now).mutable_activity_task_completed_event_attributes();
-            if (out.has_result() && out.result().payloads_size() > 0)
-                *a.mutable_result() = out.result();
-            a.set_scheduled_event_id(e.scheduled_event);
-            a.set_identity(e.worker_identity);
-            break;
-        }
-        case ACTIVITY_EXECUTION_STATUS_CANCELED: {
-            auto& a =
-                *note(r, EVENT_TYPE_ACTIVITY_TASK_CANCELED, now).mutable_activity_task_canceled_event_attributes();
-            *a.mutable_details() = out.failure().canceled_failure_info().details();
-            a.set_latest_cancel_requested_event_id(e.cancel_event);
-            a.set_scheduled_event_id(e.scheduled_event);
-            a.set_identity(e.worker_identity);
-            break;
-        }
-        case ACTIVITY_EXECUTION_STATUS_TIMED_OUT: {
-            auto& a =
-                *note(r, EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT, now).mutable_activity_task_timed_out_event_attributes();
-            *a.mutable_failure() = out.failure();
-            a.set_scheduled_event_id(e.scheduled_event);
-            a.set_retry_state(out.retry_state());
-            break;
-        }
-        default: {
-            auto& a = *note(r, EVENT_TYPE_ACTIVITY_TASK_FAILED, now).mutable_activity_task_failed_event_attributes();
-            *a.mutable_failure() = out.failure();
-            a.set_scheduled_event_id(e.scheduled_event);
-            a.set_identity(e.worker_identity);
-            a.set_retry_state(out.retry_state());
-            break;
-        }
-        }
     }
 
     /// It is gone, with all that was known of it.
@@ -497,7 +444,8 @@ protected:
         if (effective_behavior(r.versioning) != api::enums::VERSIONING_BEHAVIOR_PINNED || r.versioning.ordered)
             return false;
         const queue_routing routing = deployments_.routing_of(r.name_space, r.task_queue, task_type::workflow);
-        return routing.target(r.workflow_id) != pinned_version(r.versioning);
+        const std::optional<deployment_version>& target = routing.target(r.workflow_id);
+        return target != pinned_version(r.versioning) && (!target || target != r.versioning.declined);
     }
 
     /// From the fourth attempt on a worker gets longer each time.

@@ -93,6 +93,7 @@ struct run_versioning {
     api::enums::VersioningBehavior behavior = api::enums::VERSIONING_BEHAVIOR_UNSPECIFIED;
     std::optional<deployment_version> version{};    ///< That completed its last task, if workers had one.
     std::optional<deployment_version> inherited{};  ///< Pinned to before its first task.
+    std::optional<deployment_version> declined{};   ///< That it was told of and went on without.
     std::optional<api::workflow::VersioningOverride> ordered{};
     std::optional<std::optional<deployment_version>> transition{};  ///< On its way to another one, or to none.
     std::string deployment_name{};

@@ -110,6 +110,8 @@ protected:
         uptime wait{};
         if constexpr (requires { q.workflow_start_delay(); })
             wait = read(q.workflow_start_delay());
+        if (!q.cron_schedule().empty())
+            b.set_initiator(api::enums::CONTINUE_AS_NEW_INITIATOR_CRON_SCHEDULE);
         if (wait == uptime::zero() && !q.cron_schedule().empty())
             wait = cron_wait(q.cron_schedule(), now, now);
         put(*b.mutable_first_workflow_task_backoff(), wait);

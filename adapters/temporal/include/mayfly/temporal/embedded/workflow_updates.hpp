@@ -109,8 +109,8 @@ protected:
     }
 
     /// Makes the update known to the run, unless it is already.
-    [[nodiscard]] grpc::status admit(
-        workflow_run& r, const api::UpdateWorkflowExecutionRequest& q, const std::string& update, const caller& who)
+    [[nodiscard]] grpc::status admit(workflow_run& r, const api::UpdateWorkflowExecutionRequest& q,
+        const std::string& update, const caller& who, bool first_task_follows = false)
     {
         if (r.updates.contains(update))
             return {};
@@ -132,7 +132,7 @@ protected:
         u.request = q.request();
         u.request.mutable_meta()->set_update_id(update);
         r.update_order.push_back(update);
-        if (!r.has_task() && !r.backoff) {
+        if (!r.has_task() && !r.backoff && !first_task_follows) {
             schedule_task(r, who.now, true);
             enqueue_task(r, who.now);
         }

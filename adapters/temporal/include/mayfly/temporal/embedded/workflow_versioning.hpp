@@ -33,6 +33,8 @@ namespace mayfly::temporal::embedded {
         return api::enums::VERSIONING_BEHAVIOR_PINNED;
     if (v.ordered && v.ordered->has_auto_upgrade())
         return api::enums::VERSIONING_BEHAVIOR_AUTO_UPGRADE;
+    if (v.inherited && !v.version && v.behavior == api::enums::VERSIONING_BEHAVIOR_UNSPECIFIED)
+        return api::enums::VERSIONING_BEHAVIOR_PINNED;
     return v.behavior;
 }
 

@@ -91,6 +91,17 @@ public:
         return out;
     }
 
+    /// Whether somebody waits for how a run, or an update of it, ends.
+    [[nodiscard]] bool awaits_result() const
+    {
+        return std::any_of(all_.begin(), all_.end(), [](const auto& entry) {
+            const workflow_wait& w = *entry.second;
+            return w.kind == workflow_wait::what::history
+                       ? w.history.history_event_filter_type() == api::enums::HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT
+                       : w.kind != workflow_wait::what::query;
+        });
+    }
+
     [[nodiscard]] uptime next_event() const noexcept { return due_.soonest(); }
     [[nodiscard]] std::size_t size() const noexcept { return all_.size(); }
     /// Null if it does not wait.
