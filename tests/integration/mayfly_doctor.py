@@ -443,8 +443,9 @@ with tempfile.TemporaryDirectory() as folder, temporal_services.serving(SPEC, dy
         causes_told_by_a_controller(service, folder)
         words_and_status()
     finally:
-        for process in STARTED:
-            process.terminate()
+        platform.terminate()
+        for process in STARTED[1:]:
+            process.kill()  # its endless task would keep it for long
         for process in STARTED:
             try:
                 process.wait(30)
