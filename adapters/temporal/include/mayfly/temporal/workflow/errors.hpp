@@ -6,6 +6,7 @@
 #include <exception>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 namespace mayfly::temporal::workflow {
@@ -46,7 +47,7 @@ public:
     [[nodiscard]] static failure_types of()
     {
         failure_types out;
-        (out.tests_.push_back([](const std::exception& e) { return dynamic_cast<const E*>(&e) != nullptr; }), ...);
+        (out.tests_.push_back(&is<E>), ...);
         return out;
     }
 
@@ -59,6 +60,15 @@ public:
     }
 
 private:
+    template <class E>
+    [[nodiscard]] static bool is([[maybe_unused]] const std::exception& e)
+    {
+        if constexpr (std::is_same_v<E, std::exception>)
+            return true;
+        else
+            return dynamic_cast<const E*>(&e) != nullptr;
+    }
+
     std::vector<bool (*)(const std::exception&)> tests_{};
 };
 

@@ -52,12 +52,12 @@ private:
 
 /// `start_to_close` or `schedule_to_close` is needed.
 struct activity_options {
-    std::string_view task_queue{};                 ///< Empty: the workflow's own.
+    std::chrono::nanoseconds start_to_close{};     ///< One attempt.
     std::chrono::nanoseconds schedule_to_close{};  ///< All of it, with retries.
     std::chrono::nanoseconds schedule_to_start{};  ///< Waiting for a worker.
-    std::chrono::nanoseconds start_to_close{};     ///< One attempt.
     std::chrono::nanoseconds heartbeat{};          ///< Between two signs of life.
     retry_policy retry{};
+    std::string_view task_queue{};  ///< Empty: the workflow's own.
     cancellation_type cancellation = cancellation_type::try_cancel;
     std::string_view id{};  ///< Empty: it is numbered.
     workflow::priority priority{};
@@ -69,9 +69,9 @@ struct activity_options {
 
 /// `start_to_close` or `schedule_to_close` is needed.
 struct local_activity_options {
+    std::chrono::nanoseconds start_to_close{};
     std::chrono::nanoseconds schedule_to_close{};
     std::chrono::nanoseconds schedule_to_start{};
-    std::chrono::nanoseconds start_to_close{};
     retry_policy retry{};
     std::chrono::nanoseconds local_retry_threshold = std::chrono::minutes{1};  ///< A longer wait becomes a timer.
     cancellation_type cancellation = cancellation_type::try_cancel;

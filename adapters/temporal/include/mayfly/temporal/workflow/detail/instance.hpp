@@ -30,6 +30,7 @@ public:
           fails_{std::move(fails)}
     {
         state_.info.type = state_.setup.workflow_type;
+        state_.fail = [this](const std::exception_ptr& error) { failed(error); };
         state_.deliver = [this](signal_entry& to, signal_received s) { deliver(to, std::move(s)); };
     }
     ~instance() override

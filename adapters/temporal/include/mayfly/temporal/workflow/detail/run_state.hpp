@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <map>
 #include <memory>
@@ -211,6 +212,8 @@ public:
     std::vector<signal_received> kept_signals{};  ///< Nobody asked for them yet.
     /// Begins what handles a signal. Set by who runs the run.
     std::function<void(signal_entry&, signal_received)> deliver{};
+    /// Fails the run, or the task, as if `run` had thrown. Set by the same.
+    std::function<void(const std::exception_ptr&)> fail{};
     std::size_t handlers_running = 0;
     std::string current_details{};
 

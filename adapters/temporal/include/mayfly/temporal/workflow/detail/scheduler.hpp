@@ -124,7 +124,12 @@ public:
                  at = conditions_.upper_bound(last)) {
                 last = at->first;
                 condition& c = *at->second;
-                if (!may_run(*c.of) || !c.holds())
+                if (!may_run(*c.of))
+                    continue;
+                current_ = c.of;
+                const bool holds = c.holds();
+                current_ = nullptr;
+                if (!holds)
                     continue;
                 conditions_.erase(at);
                 c.release();

@@ -21,8 +21,16 @@ inline root& begin_root(run_state& state, root::kind what, std::string name, tas
     return state.coroutines.begin(what, std::move(name), h, h.promise());
 }
 
+/// A failure that nobody can ask for any more is the run's; that something was cancelled is none.
+inline void fail_spawned(run_state& state, awaited& to, bool lost, const std::exception_ptr& error)
+{
+    to.fail(error);
+    if (lost && !is_cancellation(error))
+        state.fail(error);
+}
+
 template <class T>
-task<void> drive(task<T> what, std::shared_ptr<future_state<T>> to)
+task<void> drive(run_state& state, task<T> what, std::shared_ptr<future_state<T>> to)
 {
     try {
         if constexpr (std::is_void_v<T>) {
@@ -33,7 +41,7 @@ task<void> drive(task<T> what, std::shared_ptr<future_state<T>> to)
             to->set(std::move(value));
         }
     } catch (...) {
-        to->fail(std::current_exception());
+        fail_spawned(state, *to, to.use_count() == 1, std::current_exception());
     }
 }
 
@@ -42,7 +50,7 @@ template <class T>
 {
     auto to = std::make_shared<future_state<T>>();
     if (state.may_act("spawn"))
-        begin_root(state, root::kind::spawned, "spawned", drive(std::move(what), to));
+        begin_root(state, root::kind::spawned, "spawned", drive(state, std::move(what), to));
     return future<T>(std::move(to));
 }
 
@@ -72,8 +80,8 @@ private:
 };
 
 template <class Context, class T, class F, class... A>
-task<void> drive_with_scope(std::unique_ptr<Context> own, std::unique_ptr<spawned_scope> cancels, F what,
-    std::tuple<A...> arguments, std::shared_ptr<future_state<T>> to)
+task<void> drive_with_scope(run_state& state, std::unique_ptr<Context> own, std::unique_ptr<spawned_scope> cancels,
+    F what, std::tuple<A...> arguments, std::shared_ptr<future_state<T>> to)
 {
     try {
         auto running = std::apply([&](A&... a) { return what(*own, std::move(a)...); }, arguments);
@@ -88,7 +96,7 @@ task<void> drive_with_scope(std::unique_ptr<Context> own, std::unique_ptr<spawne
         }
     } catch (...) {
         cancels.reset();
-        to->fail(std::current_exception());
+        fail_spawned(state, *to, to.use_count() == 1, std::current_exception());
     }
 }
 
@@ -106,8 +114,8 @@ template <class Context, class F, class... A>
         within->within(in);
         auto cancels = std::make_unique<spawned_scope>(state, within, to);
         begin_root(state, root::kind::spawned, "spawned",
-            drive_with_scope<Context, result>(std::make_unique<Context>(state, std::move(within)), std::move(cancels),
-                std::move(what), std::tuple<A...>(std::move(arguments)...), to));
+            drive_with_scope<Context, result>(state, std::make_unique<Context>(state, std::move(within)),
+                std::move(cancels), std::move(what), std::tuple<A...>(std::move(arguments)...), to));
     }
     return future<result>(std::move(to));
 }
