@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSL-1.0
 """What our client sees of workflows that a worker of the Python SDK runs: results over several runs, failures, signals,
-queries, updates, resets and the rest, on a real server.
+queries, updates, resets and the rest.
 
-usage: workflow_client.py PROBE real|address:HOST:PORT
+usage: workflow_client.py PROBE embedded:PROGRAM|real|address:HOST:PORT
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 QUEUE = "workflow-client"
@@ -158,7 +158,7 @@ async def search_attribute(client):
     try:
         await client.operator_service.add_search_attributes(request)
     except RPCError as e:
-        if "already" not in e.message:
+        if "already" not in e.message and e.status != RPCStatusCode.UNIMPLEMENTED:
             raise
 
 

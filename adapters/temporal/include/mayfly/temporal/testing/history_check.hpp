@@ -40,7 +40,9 @@ public:
         if ((is == event_class::begins) != (expected == 1))
             say(e, expected == 1 ? "is the first event, and that should be WorkflowExecutionStarted"
                                  : "comes a second time");
-        if (is == event_class::unknown || is == event_class::not_here)
+        if (is == event_class::not_here)
+            say(e, "is of a feature that workflows do not have here, and may not be left out");
+        if (is == event_class::unknown)
             say(e, "is of a type that this version does not know, and may not be left out");
         if (over_ && is != event_class::nothing)
             say(e, "comes after the run's end");
