@@ -9,10 +9,11 @@
 #include <mayfly/temporal/connection.hpp>
 #include <mayfly/temporal/detail/held_arrivals.hpp>
 #include <mayfly/temporal/detail/queue_reader.hpp>
-#include <mayfly/temporal/detail/source_outage.hpp>
+#include <mayfly/temporal/detail/read_meter.hpp>
+#include <mayfly/temporal/detail/source_table.hpp>
+#include <mayfly/temporal/detail/source_teller.hpp>
 #include <mayfly/temporal/detail/source_version.hpp>
 #include <mayfly/temporal/detail/source_waiter.hpp>
-#include <mayfly/temporal/detail/source_words.hpp>
 #include <mayfly/temporal/read_budget.hpp>
 #include <mayfly/temporal/source_options.hpp>
 
@@ -30,14 +31,12 @@
 #include <boost/system/error_code.hpp>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <exception>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -65,6 +64,7 @@ public:
           descriptions_(options_.deployment_reads_per_second, std::max(1.0, options_.deployment_reads_per_second / 5)),
           queues_(options_.queue_reads_per_second, std::max(1.0, options_.queue_reads_per_second / 5)),
           reader_(on_, options_),
+          teller_(options_.on_event),
           timer_(on_->get_executor())
     {}
 
@@ -89,10 +89,10 @@ public:
         using enum controller_event::kind;
         if (e.target == nullptr || (e.what != decided && e.what != bootstrap && e.what != launched))
             return;
-        const auto known = by_name_.find(e.target->version);
-        if (known == by_name_.end())
+        const auto known = versions_.find(e.target->version);
+        if (!known)
             return;
-        source_version& v = *versions_[known->second];
+        source_version& v = *versions_[*known];
         v.hear(e.target->group, {.starting = e.fleet.pending() > 0 || e.made.launch > 0 || e.what != decided,
                                     .live = e.fleet.live,
                                     .foreign = e.fleet.foreign,
@@ -101,7 +101,7 @@ public:
                                     .service = e.fleet.service});
         const uptime t = now();
         if (v.is_hot(t))
-            hurry(known->second, t);
+            hurry(*known, t);
     }
 
     void push(const std::string& queue, task_type type, std::uint32_t count)
@@ -115,8 +115,8 @@ public:
 
     void routing_changed(const deployment_version& version)
     {
-        if (const auto known = by_name_.find(version); known != by_name_.end())
-            seek(known->second, now());
+        if (const auto known = versions_.find(version))
+            seek(*known, now());
     }
 
     void on_arrival(std::function<void(const deployment_version&, const task_added&)> listener)
@@ -126,24 +126,21 @@ public:
 
     void forget(const deployment_version& version)
     {
-        if (const auto known = by_name_.find(version); known != by_name_.end())
-            drop(known->second);
+        if (const auto known = versions_.find(version))
+            drop(*known);
     }
 
     [[nodiscard]] source_load load()
     {
         const uptime t = now();
-        source_load out = load_;
-        if (t - mark_.at >= std::chrono::seconds{10}) {
-            before_ = mark_;
-            mark_ = {t, descriptions_.made(), queues_.made()};
-        }
-        const double over = std::max(1e-3, static_cast<double>((t - before_.at).count()) * 1e-6);
-        out.deployment_reads_per_second = static_cast<double>(descriptions_.made() - before_.descriptions) / over;
-        out.queue_reads_per_second = static_cast<double>(queues_.made() - before_.queues) / over;
+        source_load out;
+        const auto [of_descriptions, of_queues] = meter_.rates({descriptions_.made(), queues_.made()}, t);
+        out.deployment_reads_per_second = of_descriptions;
+        out.queue_reads_per_second = of_queues;
         out.deployment_reads = descriptions_.made();
         out.queue_reads = queues_.made();
-        out.versions = by_name_.size();
+        out.failed_reads = teller_.failed();
+        out.versions = versions_.size();
         out.waiting = descriptions_.waiting() + queues_.waiting();
         out.under_way = under_way_;
         for (const read_rank r : {read_rank::hot, read_rank::routed, read_rank::quiet})
@@ -153,12 +150,6 @@ public:
     }
 
 private:
-    struct mark {
-        uptime at{};
-        std::uint64_t descriptions = 0;
-        std::uint64_t queues = 0;
-    };
-
     [[nodiscard]] uptime now() const
     {
         return std::chrono::duration_cast<uptime>(std::chrono::steady_clock::now() - began_);
@@ -168,50 +159,26 @@ private:
 
     std::uint32_t find_or_make(std::shared_ptr<const launch_target> target, uptime t)
     {
-        const auto known = by_name_.find(target->version);
-        if (known != by_name_.end()) {
-            source_version& v = *versions_[known->second];
-            v.target = std::move(target);
-            return known->second;
+        if (const auto known = versions_.find(target->version)) {
+            versions_[*known]->target = std::move(target);
+            return *known;
         }
-        forget_old(t);
-        std::uint32_t at = 0;
-        if (free_.empty()) {
-            at = static_cast<std::uint32_t>(versions_.size());
-            versions_.emplace_back();
-        } else {
-            at = free_.back();
-            free_.pop_back();
-        }
-        by_name_.emplace(target->version, at);
-        versions_[at] = std::make_shared<source_version>();
-        versions_[at]->target = std::move(target);
-        return at;
+        for (const std::uint32_t at : versions_.forgotten(t))
+            drop(at);
+        return versions_.add(std::move(target));
     }
 
     void drop(std::uint32_t at)
     {
-        const std::shared_ptr<source_version> v = std::move(versions_[at]);
+        const std::shared_ptr<source_version> v = versions_.take(at);
         descriptions_.leave(at);
         queues_.leave(at);
-        by_name_.erase(v->target->version);
         arrivals_.forget(v->target->version);
-        free_.push_back(at);
         v->dropped = true;
         for (auto& w : v->waiters)
             w->complete(boost::asio::error::operation_aborted, {});
         v->waiters.clear();
         stop(*v);
-    }
-
-    void forget_old(uptime t)
-    {
-        if (t - swept_at_ < std::chrono::minutes{10})
-            return;
-        swept_at_ = t;
-        for (std::uint32_t at = 0; at < versions_.size(); ++at)
-            if (versions_[at] && versions_[at]->waiters.empty() && t - versions_[at]->asked_at > std::chrono::hours{1})
-                drop(at);
     }
 
     // ---- work that others tell of
@@ -221,8 +188,8 @@ private:
     {
         const std::vector<arrival> all = arrivals_.split(queue, type, count);
         for (arrival a : all) {
-            if (const auto known = by_name_.find(a.version); known != by_name_.end()) {
-                source_version& v = *versions_[known->second];
+            if (const auto known = versions_.find(a.version)) {
+                source_version& v = *versions_[*known];
                 add_counts& counts = a.tasks.counts;
                 counts.matched = v.taken_at_once(counts.not_matched, t);
                 counts.not_matched -= counts.matched;
@@ -230,7 +197,7 @@ private:
                 // Statistics that are younger have them already.
                 if (since == t || !v.stats.waited_since(type, since))
                     v.stats.join(type, counts.not_matched);
-                hurry(known->second, t);
+                hurry(*known, t);
             }
             if (on_arrival_)
                 on_arrival_(a.version, a.tasks);
@@ -254,11 +221,13 @@ private:
     {
         held_.look(t, [&](const std::string& queue, task_type type) {
             std::size_t left = most_sought;
-            for (std::uint32_t at = 0; at < versions_.size() && left > 0; ++at)
-                if (versions_[at] && versions_[at]->may_have(queue, type)) {
+            versions_.each([&](std::uint32_t at, const source_version& v) {
+                if (v.may_have(queue, type)) {
                     --left;
                     seek(at, t);
                 }
+                return left > 0;
+            });
         });
     }
 
@@ -409,17 +378,7 @@ private:
             begin(at, describe);
     }
 
-    void tell_limit(const read_budget& of, uptime t)
-    {
-        const bool of_queues = &of == &queues_;
-        std::optional<uptime>& told_at = told_limit_at_[of_queues ? 1 : 0];
-        if (told_at && t - *told_at < std::chrono::minutes{1})
-            return;
-        told_at = t;
-        const std::string words = limit_words(of_queues ? "queues" : "turn",
-            of_queues ? "queue_reads_per_second" : "deployment_reads_per_second", of, by_name_.size());
-        tell({.what = source_event::kind::budget_is_the_limit, .outcome = condition::throttled, .words = words});
-    }
+    void tell_limit(const read_budget& of, uptime t) { teller_.limit(of, &of == &queues_, versions_.size(), t); }
 
     // ---- reading
 
@@ -490,12 +449,12 @@ private:
                 if (me->options_.read_workers)
                     none = co_await me->reader_.hear_workers(*v, me->began_, me->queues_);
                 if (none)
-                    me->tell({.what = source_event::kind::no_heartbeats, .words = no_heartbeats_words});
+                    me->teller_.tell({.what = source_event::kind::no_heartbeats, .words = no_heartbeats_words});
                 me->reader_.judge(*v, me->began_, out->reading);
             }
         }
         out->reading.stats = v->believed(me->now());
-        me->note(*v, *target, out->ec, said);
+        me->teller_.outcome(*v, *target, out->ec, said, me->on_->options(), me->now());
         // Statistics are worth something without pollers; not for long, for whoever may never see them.
         using boost::asio::error::operation_aborted;
         if (described && out->ec != operation_aborted && condition_of(out->ec) != condition::permanent)
@@ -524,42 +483,6 @@ private:
         co_return may;
     }
 
-    /// Tells what cannot be read, and when it can be again: of the version, or, where it concerns all, once for all.
-    void note(source_version& v, const launch_target& target, const error_code& ec, const grpc::status& said)
-    {
-        using enum source_event::kind;
-        if (ec == boost::asio::error::operation_aborted)
-            return;
-        const uptime t = now();
-        if (!ec) {
-            v.failing_since.reset();
-            v.unreadable = false;
-            if (outage_.succeeded(t))
-                tell({.what = readable_again});
-            if (std::exchange(v.told, false))
-                tell({.what = readable_again, .target = &target});
-            return;
-        }
-        ++load_.failed_reads;
-        v.unreadable = true;
-        if (!v.failing_since)
-            v.failing_since = t;
-        const bool was_on = outage_.is_on();
-        using enum source_outage::scope;
-        const auto scope = concerns_all(said) ? outage_.failed(*v.failing_since, t) : version;
-        const bool for_all = scope == all;
-        if (scope == unclear || (for_all ? was_on : std::exchange(v.told, true)))
-            return;
-        const std::string words = unreadable_words(ec, said, on_->options(), target.version);
-        tell({unreadable, for_all ? nullptr : &target, condition_of(ec), words});
-    }
-
-    void tell(const source_event& e) const
-    {
-        if (options_.on_event)
-            options_.on_event(e);
-    }
-
     static constexpr std::size_t most_sought = 64;  // versions whose work one queue's may be
     static constexpr uptime slow_turn = std::chrono::seconds{10};
     static constexpr std::chrono::seconds longest_queue_turn{20};
@@ -572,24 +495,18 @@ private:
     read_budget descriptions_;
     read_budget queues_;
     queue_reader reader_;
+    source_teller teller_;
     boost::asio::steady_timer timer_;
     arrivals arrivals_{};
     held_arrivals held_{};
     std::function<void(const deployment_version&, const task_added&)> on_arrival_{};
-    std::vector<std::shared_ptr<source_version>> versions_{};
-    std::vector<std::uint32_t> free_{};
-    std::map<deployment_version, std::uint32_t> by_name_{};
+    source_table versions_{};
     std::deque<std::pair<uptime, std::uint32_t>> turns_{};  // until when somebody waits, soonest first
     const std::chrono::steady_clock::time_point made_at_ = std::chrono::steady_clock::now();
     std::chrono::steady_clock::time_point began_ = made_at_;
-    uptime swept_at_{};
     uptime wake_at_ = never;
-    std::array<std::optional<uptime>, 2> told_limit_at_{};  // of descriptions, of queues
-    source_load load_{};
-    mark before_{};  // at the beginning of the last ten seconds, or before
-    mark mark_{};
+    read_meter meter_{};
     std::size_t under_way_ = 0;
-    source_outage outage_{};
     bool sleeping_ = false;
     bool posted_ = false;
 };
