@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSL-1.0
-"""Histories from one SDK replayed in the other: of workflows that a worker of the Python SDK ran on a real server by our
+"""Histories from one SDK replayed in the other: of workflows that a worker of the Python SDK ran by our
 code, and of the same ones that our worker ran by the Python SDK's replayer. Each also by its own, and with planted
 defects, which have to be found.
 
-usage: workflow_replay.py REPLAY_WORKER MAYFLY real|address:HOST:PORT [--keep FOLDER]
+usage: workflow_replay.py REPLAY_WORKER MAYFLY embedded:PROGRAM|real|address:HOST:PORT [--keep FOLDER]
 """
 
 import argparse
