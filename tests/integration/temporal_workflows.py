@@ -324,7 +324,9 @@ async def served(bench, **environment):
 async def main(spec, program, *chosen):
     cache = [c.removeprefix("cache=") for c in chosen if c.startswith("cache=")]
     chosen = [c for c in chosen if not c.startswith("cache=")]
-    with temporal_services.serving(spec) as service:
+    # A worker that leaves loses nothing where the server ends its polls.
+    ends_polls = ["frontend.enableCancelWorkerPollsOnShutdown=true"]
+    with temporal_services.serving(spec, dynamic=ends_polls) as service:
         client = await Client.connect(service.address)
         bench = Bench(client, service.address, f"workflows-{uuid.uuid4()}", program)
         async with served(bench, **({"WORKFLOW_WORKER_CACHE": cache[0]} if cache else {})):

@@ -23,7 +23,8 @@ struct worker_timing {
     std::chrono::nanoseconds timeout_margin =
         std::chrono::seconds{5};  ///< After a timeout; then the attempt is given up.
     std::chrono::nanoseconds doubtful_polls = std::chrono::seconds{60};  ///< How long polls may be refused as invalid.
-    /// How long a workflow may run before it waits for something. Longer is reported, and the task fails; zero: never.
+    /// How long a workflow may run before it waits for something. Longer is logged while it lasts, by a thread that has
+    /// nothing else to do, and the task fails once it is over. Zero: as long as it likes.
     std::chrono::nanoseconds workflow_step = std::chrono::seconds{1};
     std::chrono::nanoseconds worker_heartbeat = std::chrono::seconds{60};
     std::chrono::nanoseconds leave_patience = std::chrono::seconds{2};  ///< For the answer to "this worker leaves".
