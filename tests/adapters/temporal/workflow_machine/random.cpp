@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
+#include "mirror.hpp"
 #include "world.hpp"
 
 #include <doctest/doctest.h>
@@ -302,6 +303,12 @@ private:
             CAPTURE(s.words);
             REQUIRE(s.what == kind::replayed);
         }
+        machine m(std::make_unique<mirror>(all), options_of_tests(true));
+        run_task t;
+        t.events = all;
+        const machine_step s = m.begin(std::move(t));
+        CAPTURE(s.words);
+        REQUIRE(s.what == kind::replayed);
     }
 
     dice dice_;
