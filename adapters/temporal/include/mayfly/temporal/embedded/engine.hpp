@@ -148,6 +148,7 @@ public:
             run_is_due(*r, now);
             follow_up_all(now);
         }
+        follow_up_all(now);
         for (const ticket id : queues_.expired(now))
             tell(id, grpc::status());
         while (task_queue* const q = queues_.released(now.at))

@@ -44,7 +44,8 @@ inline constexpr uptime longest_silence = std::chrono::seconds(10);
          at != all.end() && at->first.name_space == name_space; ++at) {
         const task_queue& q = *at->second;
         const auto share = q.lanes().find(wanted);
-        if (share != q.lanes().end()) {
+        // What waits for the one worker that remembers it is no work for another one.
+        if (share != q.lanes().end() && !q.sticky()) {
             const auto seen = q.stats(now.at, &wanted);
             auto& of_type = out.stats[static_cast<std::size_t>(at->first.type)];
             mayfly::queue_stats& s = of_type ? *of_type : of_type.emplace();

@@ -196,13 +196,14 @@ protected:
     template <class Results>
     void end_queries(workflow_run& r, const Results& results, bool another_task, const moment& now)
     {
-        for (const auto& [name, result] : results) {
-            const auto at = std::find_if(
-                r.queries.begin(), r.queries.end(), [&](const auto& q) { return std::to_string(q.first) == name; });
+        for (const auto& entry : results) {
+            const auto at = std::find_if(r.queries.begin(), r.queries.end(),
+                [&](const auto& q) { return std::to_string(q.first) == entry.first; });
             if (at == r.queries.end() || !at->second->sent)
                 continue;
             const ticket id = at->first;
             drop_query(*at->second, now);
+            const auto& result = entry.second;
             tell_query(id, result.result_type() == api::enums::QUERY_RESULT_TYPE_ANSWERED, result.answer(),
                 result.error_message(), result.has_failure() ? &result.failure() : nullptr);
         }
