@@ -66,8 +66,8 @@ struct replay_report {
 
 /** Goes through one history with the workflow of its type. Nothing is sent anywhere and no activity is run.
 
-    It has to be whole, from its first event on; it may end anywhere, as a run does that is not over. Queries and what
-    updates were rejected are not in history. Children have histories of their own.
+    It has to be whole from its first event on, and may be of a run that is not over. Queries are not in history, nor
+   are updates that were rejected. Children have histories of their own.
 */
 [[nodiscard]] inline replay_report replay(
     const api::history::History& history, const workflow_registry& workflows, const replay_options& with = {})
