@@ -11,6 +11,7 @@ both services get the very same calls in the same order. What may differ is list
 import argparse
 import asyncio
 import base64
+import contextvars
 import json
 import os
 import re
@@ -49,6 +50,7 @@ LATE = ("first_workflow_task_backoff",)  # counted from the run before, which la
 UUID_IN = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 UUID = re.compile(f"^{UUID_IN.pattern}$")
 PATIENCE = 15
+WORLD = contextvars.ContextVar("WORLD")  # of the scenario that is played
 
 
 def seconds(value):
@@ -71,7 +73,7 @@ def command(kind, **attributes):
 
 
 def activity(name="a", **more):
-    options = dict(activity_id=name, activity_type={"name": "work"}, task_queue={"name": World.current.queue},
+    options = dict(activity_id=name, activity_type={"name": "work"}, task_queue={"name": WORLD.get().queue},
                    start_to_close_timeout=seconds(10), retry_policy={"maximum_attempts": 1})
     options.update(more)
     return command("SCHEDULE_ACTIVITY_TASK", **options)
@@ -92,7 +94,6 @@ def oops(message="it broke", kind="Oops", **more):
 
 class World:
     """One service, and the client and the worker that talk to it."""
-    current = None
 
     def __init__(self, client):
         self.client, self.service, self.runs = client, client.workflow_service, []
@@ -231,8 +232,8 @@ DISCARD = {"discard_speculative_workflow_task_with_events": True}
 # Scenarios. Each returns what else has to be the same, if anything.
 
 async def simple(w):
-    await w.start(memo={"fields": {"m": payloads(1).payloads[0]}}, user_metadata={"summary": payloads("sum").payloads[0]},
-                  workflow_execution_timeout=seconds(3600))
+    await w.start(memo={"fields": {"m": payloads(1).payloads[0]}},
+                  user_metadata={"summary": payloads("sum").payloads[0]}, workflow_execution_timeout=seconds(3600))
     await w.reply(await w.task(), complete())
 
 
@@ -566,7 +567,8 @@ async def ids(w):
     told = []
     for reuse, conflict in (("ALLOW_DUPLICATE", "FAIL"), ("ALLOW_DUPLICATE", "USE_EXISTING"),
                             ("ALLOW_DUPLICATE", "TERMINATE_EXISTING")):
-        await w.start() if not w.runs else None
+        if not w.runs:
+            await w.start()
         try:
             await w.start(workflow_id_reuse_policy="WORKFLOW_ID_REUSE_POLICY_" + reuse,
                           workflow_id_conflict_policy="WORKFLOW_ID_CONFLICT_POLICY_" + conflict)
@@ -600,7 +602,8 @@ async def reset(w):
 async def update_with_start(w):
     start = ws.v1.StartWorkflowExecutionRequest(
         namespace="default", workflow_id=w.id(), workflow_type={"name": "flow"}, task_queue={"name": w.queue},
-        request_id=str(uuid.uuid4()), identity="starter", workflow_id_conflict_policy="WORKFLOW_ID_CONFLICT_POLICY_FAIL")
+        request_id=str(uuid.uuid4()), identity="starter",
+        workflow_id_conflict_policy="WORKFLOW_ID_CONFLICT_POLICY_FAIL")
     change = ws.v1.UpdateWorkflowExecutionRequest(
         namespace="default", workflow_execution={"workflow_id": w.id()},
         wait_policy={"lifecycle_stage": "UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED"},
@@ -651,7 +654,8 @@ async def versions(w):
 
 SCENARIOS = [simple, timers, activities, activity_ends, activity_cancels, buffered, failing_task, slow_task, sticky,
              inline_task, children, child_exists, parent_closes, externals, continues, retries, run_timeout, cancelled,
-             terminated, updates, update_unanswered, queries, bad_commands, properties, signal_with_start, ids, reset, update_with_start, on_schedule, versions]
+             terminated, updates, update_unanswered, queries, bad_commands, properties, signal_with_start, ids, reset,
+             update_with_start, on_schedule, versions]
 
 
 def plain(value, names, key=""):
@@ -676,7 +680,8 @@ def plain(value, names, key=""):
 
 
 async def play(scenario, client):
-    World.current = w = World(client)
+    w = World(client)
+    WORLD.set(w)
     names = {w.queue: "QUEUE"}
     extra = await scenario(w)
     histories = await w.all_histories()
@@ -706,18 +711,20 @@ def differences(real, ours):
     return out
 
 
+async def attempt(scenario, client):
+    try:
+        return await asyncio.wait_for(play(scenario, client), 60)
+    except Exception as error:  # the other one shows whether it should have been so
+        return [], f"{type(error).__name__}: {error}"
+
+
 async def compare(addresses, only, every):
     clients = [await Client.connect(address) for address in addresses]
     wrong = 0
     for scenario in SCENARIOS:
         if only and scenario.__name__ not in only:
             continue
-        results = []
-        for client in clients:
-            try:
-                results.append(await asyncio.wait_for(play(scenario, client), 60))
-            except Exception as error:  # the other one shows whether it should have been so
-                results.append(([], f"{type(error).__name__}: {error}"))
+        results = await asyncio.gather(*(attempt(scenario, client) for client in clients))
         found = differences(*results)
         failed = isinstance(results[0][1], str) or isinstance(results[1][1], str)
         wrong += bool(found or failed)
