@@ -4,7 +4,8 @@
 
 usage: readme.py [--write] [--output PROGRAM]
 
-A block of code in the README is the text between `//[name` and `//]` in a source file. With --write the README is
+A block of code in the README is the text between `//[name` and `//]` in a source file, without what stands there between
+`//<-` and `//->`. With --write the README is
 changed, otherwise a difference is an error. With --output, what PROGRAM prints must be the README's first block of
 output.
 """
@@ -17,7 +18,8 @@ import sys
 import textwrap
 
 root = pathlib.Path(__file__).resolve().parents[2]
-sources = ["examples/quickstart/worker.cpp", "tests/unit/readme.cpp", "examples/01_first_controller.cpp",
+sources = ["examples/quickstart/worker.cpp", "examples/workflows/hello.hpp", "examples/workflows/worker.cpp",
+           "examples/workflows/approval.hpp", "tests/unit/readme.cpp", "examples/01_first_controller.cpp",
            "examples/echo_function/main.cpp"]
 
 
@@ -26,7 +28,7 @@ def region(path):
     found = re.search(r"^[ ]*//\[\w+\n(.*?)^[ ]*//\]$", text, re.S | re.M)
     if not found:
         sys.exit(f"{path}: there is no part between //[name and //]")
-    return textwrap.dedent(found.group(1))
+    return textwrap.dedent(re.sub(r"^[ ]*//<-\n.*?^[ ]*//->\n", "", found.group(1), flags=re.S | re.M))
 
 
 def main():
