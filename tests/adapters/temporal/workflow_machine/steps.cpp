@@ -270,6 +270,23 @@ TEST_CASE("patches, as history and code have them")
         CAPTURE(step.words);
         CHECK((step.what == kind::replayed) == r.replays);
     }
+    for (const bool gone : {false, true}) {
+        CAPTURE(gone);
+        // The attributes that come with a patch are not those of the user's behind it.
+        history_server s;
+        const auto code = [&](const activation& now) -> std::vector<intent> {
+            if (job_of<start_run>(now) == nullptr)
+                return {};
+            upsert_search_attributes own;
+            (*own.attributes.mutable_indexed_fields())["Region"].set_data("\"north\"");
+            if (now.replaying && gone)
+                return {own};
+            return {set_patch{"p", true}, own};
+        };
+        s.complete(make_machine(code)->begin(s.poll(false)));
+        const auto step = make_machine(code, true)->begin(all_of(s));
+        CHECK_MESSAGE(step.what == kind::replayed, step.words);
+    }
     history_server s;
     auto m = testing::make_machine({wait});
     s.complete(m->begin(s.poll(false)));
@@ -572,6 +589,44 @@ TEST_CASE("updates")
         const auto step = m->begin(task);
         CHECK_MESSAGE(names_of(step) == "CompleteWorkflowExecution", step.words);
     }
+    SUBCASE("a task of rejections that brought news too, and left nothing: no replay has that task")
+    {
+        const std::vector<op> ops{{op::kind::activity, "charge"}};
+        int told = 0;
+        const auto code = [&](const activation& now) -> std::vector<intent> {
+            told += job_of<activity_resolved>(now) != nullptr ? 1 : 0;
+            if (const auto* u = job_of<update_received>(now))
+                return {reject_update{u->protocol_instance_id, {}}};
+            if (job_of<start_run>(now) == nullptr)
+                return {};
+            schedule_activity x;
+            x.seq = 1;
+            x.id = "1";
+            x.type = "charge";
+            return {x};
+        };
+        history_server s;
+        auto m = make_machine(code);
+        s.complete(m->begin(s.poll(false)));
+        CHECK(m->reported(0));
+        s.end_activity(0, 0);
+        s.update("bad", "u");
+        const auto step = m->begin(s.poll(true));
+        REQUIRE_MESSAGE(step.what == kind::complete, step.words);
+        CHECK(step.commands.empty());
+        CHECK(told == 1);
+        CHECK_FALSE(m->reported(3));
+        // What it brought was real; the task was not.
+        s.asked.clear();
+        s.events.resize(s.events.size() - 2);
+        s.task_out = false;
+        s.signal("go");
+        const auto task = s.poll(true);
+        CHECK_FALSE(m->continues(task));
+        CHECK(m->begin(task).what == kind::drop);
+        auto whole = s.at_hand(false);
+        CHECK(make_machine(code)->begin(whole).what == kind::complete);
+    }
     SUBCASE("one that history has admitted again after a reset")
     {
         const std::vector<op> ops{{op::kind::await_signal}};
@@ -854,6 +909,27 @@ TEST_CASE("histories that are odd, and sound")
         s.complete(step);
         CHECK(replay(s.events, ops).what == kind::replayed);
     }
+    SUBCASE("recorded while a task was open: what comes of that is not known")
+    {
+        s.fire("1");
+        static_cast<void>(s.poll(false));
+        int activations = 0;
+        const auto code = [&](const activation& now) -> std::vector<intent> {
+            CHECK(now.replaying);
+            return activations++ == 0 ? std::vector<intent>{start_timer{1, std::chrono::seconds(1), {}}}
+                                      : std::vector<intent>{complete_run{}};
+        };
+        const auto step = make_machine(code, true)->begin(all_of(s));
+        CHECK_MESSAGE(step.what == kind::replayed, step.words);
+        CHECK(activations == 1);
+        CHECK_FALSE(step.run_closed);
+    }
+    SUBCASE("recorded while its first task was open")
+    {
+        history_server other;
+        static_cast<void>(other.poll(false));
+        CHECK(replay(other.events, ops).what == kind::replayed);
+    }
     SUBCASE("the end is missing")
     {
         s.fire("1");
@@ -875,6 +951,23 @@ TEST_CASE("histories that are odd, and sound")
         cut.events.erase(cut.events.begin(), cut.events.begin() + 3);
         CHECK_FALSE(m->continues(cut));
     }
+}
+
+TEST_CASE("words about a history are text, whatever bytes are in it")
+{
+    history_server s;
+    const std::vector<op> before{{op::kind::patch, "p"}, {op::kind::await_signal}};
+    s.complete(testing::make_machine(before)->begin(s.poll(false)));
+    for (HistoryEvent& e : s.events)
+        if (e.event_type() == EVENT_TYPE_MARKER_RECORDED) {
+            auto& details = *e.mutable_marker_recorded_event_attributes()->mutable_details();
+            details.clear();
+            details["patch_id"].add_payloads()->set_data("\xff\xfe");
+        }
+    const auto step = replay(s.events, {{op::kind::timer}});
+    REQUIRE(step.what == kind::fail);
+    CHECK(step.problem->failure.message().find("\xEF\xBF\xBD") != std::string::npos);
+    CHECK(step.problem->failure.message().find('\xff') == std::string::npos);
 }
 
 TEST_CASE("code that asks for what makes no sense fails its task")

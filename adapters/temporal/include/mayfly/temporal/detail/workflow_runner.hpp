@@ -416,11 +416,12 @@ private:
         }
         if (run->task->report.names_itself)
             run->sdk = own_sdk();
-        if (!run->forget)
-            run->machine->reported(reply.value.reset_history_event_id());
         task_response more;
-        if (!run->forget && !reply.value.workflow_task().task_token().empty())
-            more = std::move(*reply.value.mutable_workflow_task());
+        if (!run->forget) {
+            run->forget = !run->machine->reported(reply.value.reset_history_event_id());
+            if (!reply.value.workflow_task().task_token().empty())
+                more = std::move(*reply.value.mutable_workflow_task());
+        }
         finish(run, false, std::move(more));
     }
 

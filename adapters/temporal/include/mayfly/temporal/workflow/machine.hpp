@@ -58,7 +58,8 @@ public:
     [[nodiscard]] machine_step heartbeat() { return run_.heartbeat(); }
 
     /// The server took the completion. `reset_history_event_id` is from its answer; zero where that has none.
-    void reported(std::int64_t reset_history_event_id) { run_.reported(reset_history_event_id); }
+    /// False: this machine cannot go on, and the next task is for a new one.
+    bool reported(std::int64_t reset_history_event_id) { return run_.reported(reset_history_event_id); }
 
     /// Whether this task goes on where the machine stands. A new machine takes what begins with the first event.
     [[nodiscard]] bool continues(const run_task& task) const { return run_.continues(task); }

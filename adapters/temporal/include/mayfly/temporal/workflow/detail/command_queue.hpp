@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -217,8 +218,8 @@ struct asked {
         const auto mark = read_local(e.marker_recorded_event_attributes());
         return mark && mark->seq == a.seq && mark->type == a.key;
     }
-    case want::attributes:
-    case want::patch_attributes: return e.event_type() == EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES;
+    case want::attributes: return e.event_type() == EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES && !is_patch_upsert(e);
+    case want::patch_attributes: return is_patch_upsert(e);
     case want::memo: return e.event_type() == EVENT_TYPE_WORKFLOW_PROPERTIES_MODIFIED;
     case want::accept_update:
         return e.event_type() == EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED &&
@@ -302,13 +303,23 @@ public:
     {
         if (asked_.empty())
             return nullptr;
-        return &asked_[index_of(e)];
+        std::optional<local_mark> mark;
+        const bool marks_local = e.event_type() == api::enums::EVENT_TYPE_MARKER_RECORDED &&
+                                 e.marker_recorded_event_attributes().marker_name() == local_marker;
+        if (marks_local)
+            mark = read_local(e.marker_recorded_event_attributes());
+        const auto at = std::find_if(asked_.begin(), asked_.end(), [&](const asked& a) {
+            if (!marks_local)
+                return a.what != want::local;
+            return a.what == want::local && mark && a.seq == mark->seq && a.key == mark->type;
+        });
+        return at == asked_.end() ? &asked_.front() : &*at;
     }
 
     /// Takes out what `candidate` found.
-    asked take(const api::history::HistoryEvent& e)
+    asked take(const asked& found)
     {
-        const auto at = asked_.begin() + static_cast<std::ptrdiff_t>(index_of(e));
+        const auto at = std::find_if(asked_.begin(), asked_.end(), [&](const asked& a) { return &a == &found; });
         asked out = std::move(*at);
         asked_.erase(at);
         return out;
@@ -317,16 +328,6 @@ public:
     [[nodiscard]] const asked& front() const { return asked_.front(); }
 
 private:
-    [[nodiscard]] std::size_t index_of(const api::history::HistoryEvent& e) const
-    {
-        const bool marks_local = e.event_type() == api::enums::EVENT_TYPE_MARKER_RECORDED &&
-                                 e.marker_recorded_event_attributes().marker_name() == local_marker;
-        const auto at = std::find_if(asked_.begin(), asked_.end(), [&](const asked& a) {
-            return marks_local ? a.what == want::local && became(a, e) : a.what != want::local;
-        });
-        return at == asked_.end() ? 0 : static_cast<std::size_t>(at - asked_.begin());
-    }
-
     std::deque<asked> asked_;
 };
 

@@ -22,6 +22,9 @@ inline constexpr const char* patch_marker = "core_patch";
 inline constexpr const char* local_marker = "core_local_activity";
 inline constexpr const char* side_effect_marker = "SideEffect";
 
+/// The search attribute that holds the patches of a run.
+inline constexpr const char* change_attribute = "TemporalChangeVersion";
+
 /// JSON as a payload.
 inline void put_json(api::common::Payload& out, std::string json)
 {
@@ -68,6 +71,15 @@ inline void write_patch(api::command::RecordMarkerCommandAttributes& out, const 
             id->data(), deprecated != nullptr && !deprecated->data().empty() && deprecated->data()[0] != '\0'};
     }
     return std::nullopt;
+}
+
+/// An upsert that came with a patch's marker, and with nothing else.
+[[nodiscard]] inline bool is_patch_upsert(const api::history::HistoryEvent& e)
+{
+    if (e.event_type() != api::enums::EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES)
+        return false;
+    const auto& fields = e.upsert_workflow_search_attributes_event_attributes().search_attributes().indexed_fields();
+    return fields.size() == 1 && fields.contains(change_attribute);
 }
 
 inline void write_side_effect(

@@ -14,9 +14,6 @@
 
 namespace mayfly::temporal::workflow::detail {
 
-/// The search attribute that holds the patches of a run.
-inline constexpr const char* change_attribute = "TemporalChangeVersion";
-
 /// The patches of a run: those of which history knows, and those that code went by.
 class patch_book {
 public:
@@ -58,15 +55,6 @@ private:
     std::set<std::string> known_;
     std::set<std::string> set_;  ///< In order, as the attribute has them.
 };
-
-/// An upsert that came with a patch's marker, and with nothing else.
-[[nodiscard]] inline bool is_patch_upsert(const api::history::HistoryEvent& e)
-{
-    if (e.event_type() != api::enums::EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES)
-        return false;
-    const auto& fields = e.upsert_workflow_search_attributes_event_attributes().search_attributes().indexed_fields();
-    return fields.size() == 1 && fields.contains(change_attribute);
-}
 
 [[nodiscard]] inline std::optional<patch_mark> patch_of(const api::history::HistoryEvent& e)
 {

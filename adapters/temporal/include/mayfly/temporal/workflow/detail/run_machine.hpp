@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace mayfly::temporal::workflow::detail {
@@ -39,6 +40,7 @@ public:
         task_ = std::move(task);
         task_.events.clear();
         at_ = place::reading;
+        saw_news_ = false;
         return more(std::move(events), task_.more_history);
     }
 
@@ -68,15 +70,21 @@ public:
         return out;
     }
 
-    void reported(std::int64_t reset_to)
+    bool reported(std::int64_t reset_to)
     {
-        // A speculative task left nothing: its two events never were. What it had beside them was real.
+        // A speculative task left nothing: its two events never were. What it had beside them was real, and code has
+        // seen it in a task that no replay has: another machine sees it with what comes next, as all later ones.
         if (reset_to <= 0 || reset_to >= past_.last_started || at_ == place::reading || at_ == place::running)
-            return;
+            return !broken_;
+        if (saw_news_) {
+            broken_ = true;
+            return false;
+        }
         past_.events.stand_at(std::max(reset_to, past_.last_started - 2));
         past_.last_started = reset_to;
         for (const std::uint32_t flag : std::exchange(sent_flags_, {}))
             past_.flags.erase(flag);
+        return true;
     }
 
     [[nodiscard]] bool continues(const run_task& task) const
@@ -158,7 +166,8 @@ private:
         const bool asks_only = task_.legacy_query.has_value();
         for (;;) {
             sequence seq;
-            switch (past_.events.next(task_.started_event_id, !asks_only, seq)) {
+            // A task that is open in a recorded history may come to anything.
+            switch (past_.events.next(task_.started_event_id, !asks_only && !replay_only_, seq)) {
             case history_buffer::found::need_more: {
                 machine_step out;
                 out.what = machine_step::kind::more_history;
@@ -172,8 +181,6 @@ private:
             machine_step out = run(seq.completed.has_value());
             if (out.what != machine_step::kind::replayed)
                 return out;
-            if (!seq.completed)
-                return finish_replay();
         }
     }
 
@@ -206,19 +213,21 @@ private:
     machine_step run(bool replayed)
     {
         auto& books = past_.steps.books;
-        const bool silent = replayed || replay_only_;
         while (!past_.steps.said_last_word()) {
             std::vector<job> jobs;
             if (!books.jobs.empty())
                 jobs = books.jobs.take();
             else if (!books.at_once.empty())
                 jobs = std::exchange(books.at_once, {});
-            else if (auto mark = past_.steps.locals.next(silent))
-                jobs.push_back(end_local(*mark, silent));
+            else if (auto mark = past_.steps.locals.next(replayed))
+                jobs.push_back(end_local(*mark, replayed));
             else
                 break;
-            activation now{past_.facts, silent, std::move(jobs)};
+            activation now{past_.facts, replayed, std::move(jobs)};
             activated_ = true;
+            saw_news_ = saw_news_ || (!replayed && std::any_of(now.jobs.begin(), now.jobs.end(), [](const job& j) {
+                return !std::holds_alternative<update_received>(j);
+            }));
             activated did = code_->activate(std::move(now));
             if (did.problem)
                 return failed(std::move(*did.problem));
@@ -231,8 +240,8 @@ private:
             books.at_once.clear();
             past_.steps.locals.stop_all();
         }
-        if (silent) {
-            books.queue.settle(!replayed || past_.flags.contains(move_last_flag));
+        if (replayed) {
+            books.queue.settle(past_.flags.contains(move_last_flag));
             static_cast<void>(past_.steps.updates.take());
             machine_step out;
             out.what = machine_step::kind::replayed;
@@ -255,12 +264,12 @@ private:
         return then;
     }
 
-    job end_local(const local_mark& mark, bool silent)
+    job end_local(const local_mark& mark, bool replayed)
     {
         past_.facts.now = std::max(past_.facts.now, mark.completed);
         auto& a =
             past_.steps.books.queue.push(want::local, mark.seq, mark.type, api::enums::COMMAND_TYPE_RECORD_MARKER);
-        if (!silent)
+        if (!replayed)
             write_local(*a.command.mutable_record_marker_command_attributes(), mark);
         return told(mark);
     }
@@ -327,6 +336,7 @@ private:
     std::vector<std::uint32_t> sent_flags_;  ///< With the last completion.
     place at_ = place::idle;
     bool activated_ = false;
+    bool saw_news_ = false;  ///< In the task at hand, code was told of more than updates.
     bool broken_ = false;
 };
 

@@ -53,7 +53,7 @@ public:
         const bool after_patch = std::exchange(skip_upsert_, false);
         const asked* const front = books.queue.candidate(e);
         if (front != nullptr && became(*front, e))
-            return recorded(books.queue.take(e), e);
+            return recorded(books.queue.take(*front), e);
         // What code of after a patch need not do any more.
         if (const auto patch = patch_of(e); patch && patch->deprecated) {
             skip_upsert_ = true;
