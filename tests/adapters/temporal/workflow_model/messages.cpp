@@ -166,7 +166,8 @@ TEST_CASE("handlers that `run` registers: signals before that are kept, updates 
     CHECK(d.ask("seen") == "\"x12\"");
     CHECK(d.go(signal("late", 3)) == lines{"done \"x123\""});
     // What it answered from is gone.
-    CHECK(d.ask("seen").find("failed: UnknownQuery") == 0);
+    CHECK(d.ask("seen").find("failed: UnknownQuery: the workflow is over, and query \"seen\" with it") == 0);
+    CHECK(d.ask("other").find("there is no query \"other\"; known: none") != std::string::npos);
 }
 
 TEST_CASE("dynamic handlers take what has no other")
@@ -189,6 +190,18 @@ TEST_CASE("dynamic handlers take what has no other")
     CHECK(d.ask("what") == "\"whatsomething\"");
     CHECK(d.go(update("u", "try", 1, 2)) == lines{"accept u", "complete u: \"try2\""});
     CHECK(d.go(signal("known")) == lines{"done null"});
+}
+
+TEST_CASE("signals that nobody took are told of at the end")
+{
+    driver d;
+    d.runs([](workflow::context& ctx) -> workflow::task<> { co_await ctx.sleep(1s); });
+    (void)d.go(d.start());
+    (void)d.go(signal("lost", 1));
+    d.logged.clear();
+    CHECK(d.go(fired(1)) == lines{"done null"});
+    REQUIRE(d.logged.size() == 1);
+    CHECK(d.logged[0].find("signal \"lost\" never had a handler") != std::string::npos);
 }
 
 TEST_CASE("who only looks must change nothing")
@@ -250,6 +263,40 @@ TEST_CASE("what everybody answers")
     const std::string about = d.ask("__temporal_workflow_metadata");
     CHECK(about.find(R"("type":"test")") != std::string::npos);
     CHECK(about.find(R"({"name":"approve","description":"lets it go on"})") != std::string::npos);
+}
+
+TEST_CASE("a query is a const member")
+{
+    struct looks {
+        int a() const { return 1; }
+        int b(int) const noexcept { return 1; }
+        int c(const workflow::context&, std::string) const { return 1; }
+        int d() { return 1; }
+        int e(int) { return 1; }
+        int f(workflow::context&) { return 1; }
+    };
+    using workflow::detail::is_const_member;
+    static_assert(is_const_member<looks, decltype(&looks::a)>);
+    static_assert(is_const_member<looks, decltype(&looks::b)>);
+    static_assert(is_const_member<looks, decltype(&looks::c)>);
+    static_assert(!is_const_member<looks, decltype(&looks::d)>);
+    static_assert(!is_const_member<looks, decltype(&looks::e)>);
+    static_assert(!is_const_member<looks, decltype(&looks::f)>);
+}
+
+TEST_CASE("a handler that has no name is refused: others take all names")
+{
+    using begins = void (*)(workflow::context&);
+    for (const begins f : {begins{[](workflow::context& ctx) { ctx.on_signal("", [] {}); }},
+             begins{[](workflow::context& ctx) { ctx.on_update("", [] {}); }},
+             begins{[](workflow::context& ctx) { ctx.on_query("", [] { return 1; }); }}}) {
+        driver d;
+        d.runs([f](workflow::context& ctx) -> workflow::task<> {
+            f(ctx);
+            co_return;
+        });
+        CHECK(d.go(d.start()).at(0).find("a handler has a name") != std::string::npos);
+    }
 }
 
 TEST_CASE("names that are not to be had")

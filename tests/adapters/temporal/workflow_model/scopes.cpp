@@ -25,7 +25,7 @@ TEST_CASE("cancelled: all that the root scope has, in the order in which it was 
         auto kept = ctx.shielded();
         auto g = kept.sleep(2h);
         std::string order;
-        co_await workflow::when_any(a);
+        (void)co_await workflow::when_any(a);
         CHECK(a.failed());
         CHECK(b.failed());
         CHECK(!c.ready());
@@ -219,7 +219,8 @@ TEST_CASE("forgotten at any point: nothing is left, and nothing that destructors
                 co_await ctx.activity("a", {.start_to_close = 1s});
             });
             auto kept = scope.activity<std::string>("b", {.start_to_close = 1s});
-            auto side = ctx.spawn([nested](workflow::context& own) { return nested(own, 5, nested); });
+            const auto deep = [nested](workflow::context& own) { return nested(own, 5, nested); };
+            auto side = ctx.spawn(deep);
             co_await workflow::when_all(kept, side, scope.child("c"), ctx.local_activity("l", {.start_to_close = 1s}));
         });
         if (steps > 0)
@@ -242,4 +243,47 @@ TEST_CASE("forgotten at any point: nothing is left, and nothing that destructors
         if (steps > 0 && steps < 5)
             CHECK(*count == 7 + (steps > 1));
     }
+}
+
+TEST_CASE("what could not be written was never begun: there is nothing to cancel")
+{
+    class refuses final : public mt::payload_codec {
+    public:
+        mt::converted<api::common::Payload> encode(api::common::Payload p) const override
+        {
+            if (p.data().find("bad") != std::string::npos)
+                return mt::conversion_error{"no"};
+            return p;
+        }
+        mt::converted<api::common::Payload> decode(api::common::Payload p) const override { return p; }
+    };
+    driver d;
+    d.runs([](workflow::context& ctx) -> workflow::task<int> {
+        const mt::memo_values memo = mt::memo_values().set("m", std::string("bad"));
+        int refused = 0;
+        for (int i = 0; i < 4; ++i) {
+            try {
+                if (i == 0)
+                    (void)ctx.activity("a", {.start_to_close = 1s, .summary = "bad"});
+                else if (i == 1)
+                    (void)ctx.local_activity("l", {.start_to_close = 1s, .summary = "bad"});
+                else if (i == 2)
+                    (void)ctx.child("c", {.summary = "bad"});
+                else
+                    (void)ctx.child("c", {.memo = memo});
+            } catch (const mt::bad_conversion&) {
+                ++refused;
+            }
+        }
+        try {
+            co_await ctx.sleep(1s);
+        } catch (const mt::cancelled_error&) {
+        }
+        co_return refused;
+    });
+    auto setup = d.setup("test");
+    setup.converter = mt::data_converter({std::make_shared<refuses>()});
+    d.code = d.registry.find("test")->make(setup);
+    CHECK(d.go(d.start()) == lines{"timer 1 1000ms"});
+    CHECK(d.go(workflow::cancel_requested{}) == lines{"cancel timer 1", "done 4"});
 }

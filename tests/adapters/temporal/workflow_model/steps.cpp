@@ -387,7 +387,11 @@ TEST_CASE("continue as new, from anywhere")
         co_return co_await within(ctx);
     });
     CHECK(d.go(d.start()) == lines{"timer 1 1000ms", "continue test 5 \"x\""});
-    CHECK(std::get<workflow::continue_as_new>(d.intents.back()).run_timeout == 1h);
+    const auto& next = std::get<workflow::continue_as_new>(d.intents.back());
+    CHECK(next.run_timeout == 1h);
+    // The machine knows what stays, and what is this run's own.
+    CHECK_FALSE(next.search_attributes.has_value());
+    CHECK_FALSE(next.retry.has_value());
 }
 
 TEST_CASE("nothing of the workflow's runs after its end")
@@ -424,12 +428,13 @@ TEST_CASE("a failure of something spawned that nobody can wait for any more is t
     for (const row& r : rows) {
         driver d;
         d.runs([r](workflow::context& ctx) -> workflow::task<> {
-            auto side = ctx.spawn([r](workflow::context& own) -> workflow::task<> {
+            const auto beside = [r](workflow::context& own) -> workflow::task<> {
                 co_await own.sleep(1s);
                 if (r.cancels)
                     throw mt::cancelled_error();
                 throw mt::application_error("no", "No");
-            });
+            };
+            auto side = ctx.spawn(beside);
             auto keeps = side;
             if (!r.kept)
                 keeps = side = ctx.sleep(0s);
@@ -438,4 +443,86 @@ TEST_CASE("a failure of something spawned that nobody can wait for any more is t
         CHECK(d.go(d.start()).size() == 2);
         CHECK_MESSAGE(d.go(fired(2)) == r.said, r.why);
     }
+}
+
+TEST_CASE("functions that keep what has a destructor have a name")
+{
+    const auto by_value = [text = std::string(40, 'x')] { return text.empty(); };
+    static_assert(!workflow::detail::safe_closure<decltype(by_value)>);
+    static_assert(workflow::detail::safe_closure<decltype(by_value)&>);
+    static_assert(workflow::detail::safe_closure<decltype([number = 1] { return number == 2; })>);
+    driver d;
+    d.runs([](workflow::context& ctx) -> workflow::task<std::string> {
+        std::string seen;
+        ctx.on_signal("s", [&](std::string s) { seen = std::move(s); });
+        const auto came = [awaited = std::string(40, 'x'), &seen] { return seen == awaited; };
+        co_await ctx.wait_for(came);
+        const bool again = co_await ctx.wait_for(came, 1h);
+        auto beside = [awaited = std::string(40, 'y'), &seen](workflow::context& own) -> workflow::task<> {
+            co_await own.wait_for([&] { return seen == awaited; });
+        };
+        co_await ctx.spawn(beside);
+        co_return again ? seen : "";
+    });
+    CHECK(d.go(d.start()).empty());
+    CHECK(d.go(signal("s", std::string(40, 'x'))).empty());
+    CHECK(d.go(signal("s", std::string(40, 'y'))) == lines{"done \"" + std::string(40, 'y') + '"'});
+}
+
+TEST_CASE("a task is awaited once")
+{
+    struct row {
+        const char* why;
+        workflow::task<> (*twice)(workflow::context&);
+    };
+    const row rows[] = {
+        {"twice",
+            [](workflow::context& ctx) -> workflow::task<> {
+                auto t = nothing(ctx);
+                co_await std::move(t);
+                co_await std::move(t);
+            }},
+        {"spawned, and then awaited",
+            [](workflow::context& ctx) -> workflow::task<> {
+                auto t = nothing(ctx);
+                auto beside = ctx.spawn(std::move(t));
+                co_await std::move(t);
+            }},
+        {"spawned twice",
+            [](workflow::context& ctx) -> workflow::task<> {
+                auto t = nothing(ctx);
+                auto beside = ctx.spawn(std::move(t));
+                auto again = ctx.spawn(std::move(t));
+                co_await again;
+            }},
+        {"awaited, and then spawned",
+            [](workflow::context& ctx) -> workflow::task<> {
+                auto t = nothing(ctx);
+                co_await std::move(t);
+                auto again = ctx.spawn(std::move(t));
+                co_await again;
+            }},
+    };
+    for (const row& r : rows) {
+        CAPTURE(r.why);
+        driver d;
+        d.runs(r.twice);
+        const lines said = d.go(d.start());
+        REQUIRE(said.size() == 1);
+        CHECK_MESSAGE(said[0].find("a workflow::task is awaited once") != std::string::npos, said[0]);
+    }
+}
+
+TEST_CASE("many that end in one activation end in no time")
+{
+    // Each that ends costs the same, however many there are. In squares, this would take minutes.
+    driver d;
+    d.runs([](workflow::context& ctx) -> workflow::task<std::size_t> {
+        std::vector<workflow::future<void>> all;
+        for (int i = 0; i < 30'000; ++i)
+            all.push_back(ctx.spawn(nothing));
+        co_await workflow::when_all(all);
+        co_return all.size();
+    });
+    CHECK(d.go(d.start()) == lines{"done 30000"});
 }

@@ -51,7 +51,7 @@ workflow::task<int> everything(workflow::context& ctx)
         ++seen;
         auto noted = ctx.spawn(
             [](workflow::context& own) -> workflow::task<> { co_await own.activity("note", {.start_to_close = 1s}); });
-        co_await workflow::when_any(noted);
+        (void)co_await workflow::when_any(noted);
     });
     ctx.on_update(
         "u",

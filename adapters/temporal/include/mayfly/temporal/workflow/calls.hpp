@@ -57,7 +57,8 @@ decltype(auto) with_options(Do&& then, const A&... all)
     What is called is a function or a member that the worker has registered, a name with its types (`typed_activity`,
     `typed_workflow`), or a name alone, with the result's type in angle brackets: `ctx.activity<receipt>("charge", o,
     {...})`. Then come its arguments without a context, and options last. Arguments are values, as in
-    `order{.id = id}`, but such a value gets a name first, since GCC 12 destroys it twice within a co_await.
+    `order{.id = id}`, but such a value gets a name first, since GCC 12 destroys it twice within a co_await. The same
+    goes for functions that capture such values: `wait_for` and `spawn` refuse those without a name.
 */
 class calls {
 public:

@@ -60,18 +60,21 @@ public:
     }
 
     /// Until it holds: `co_await ctx.wait_for([&] { return approved; });`. It is asked whenever something has run, and
-    /// still holds when this goes on. It looks, and changes nothing.
-    template <std::invocable Holds>
-    [[nodiscard]] auto wait_for(Holds what) const
+    /// still holds when this goes on. It looks, and changes nothing. What captures by value what has a destructor, such
+    /// as text, gets a name first: `auto came = [id, &seen] {...}; co_await ctx.wait_for(came);`.
+    template <detail::called_later Holds>
+    [[nodiscard]] auto wait_for(Holds&& what) const
     {
-        return detail::condition_wait<Holds>(state(), in(), std::move(what));
+        detail::check_closure<Holds>();
+        return detail::condition_wait<std::decay_t<Holds>>(state(), in(), std::forward<Holds>(what));
     }
 
     /// Whether it held before the time was over.
-    template <std::invocable Holds>
-    [[nodiscard]] auto wait_for(Holds what, std::chrono::nanoseconds at_most) const
+    template <detail::called_later Holds>
+    [[nodiscard]] auto wait_for(Holds&& what, std::chrono::nanoseconds at_most) const
     {
-        return detail::condition_wait<Holds>(state(), in(), std::move(what), at_most);
+        detail::check_closure<Holds>();
+        return detail::condition_wait<std::decay_t<Holds>>(state(), in(), std::forward<Holds>(what), at_most);
     }
 
     /// Runs beside what calls this, from the next wait on. A task's own context says what it is cancelled with.
@@ -82,12 +85,15 @@ public:
     }
 
     /// The same with a scope of its own, which `cancel` of the future cancels: `ctx.spawn([&](workflow::context& ctx)
-    /// -> workflow::task<> {...})`. The function and the arguments are kept for it.
+    /// -> workflow::task<> {...})`. The function and the arguments are kept for it; a function gets a name first as in
+    /// `wait_for`.
     template <class F, class... A>
-        requires std::invocable<F&, context&, A...>
-    [[nodiscard]] auto spawn(F what, A... arguments) const
+        requires detail::called_later<F, context&, A...>
+    [[nodiscard]] auto spawn(F&& what, A... arguments) const
     {
-        return detail::spawn_with_scope<context>(state(), in(), std::move(what), std::move(arguments)...);
+        detail::check_closure<F>();
+        return detail::spawn_with_scope<context>(
+            state(), in(), std::decay_t<F>(std::forward<F>(what)), std::move(arguments)...);
     }
 
     // Cancelling.
@@ -114,7 +120,7 @@ public:
     }
 
     // Handlers, from here on. They may use what `run` has in its own frame: they end with it. Members of a class are
-    // registered with the class.
+    // registered with the class, and its queries are answered after the end too.
 
     /// Signals of this name that came before are handled now.
     template <class F>
@@ -122,11 +128,13 @@ public:
     {
         auto entry = detail::make_signal(std::move(f));
         entry.description = std::move(description);
+        detail::check_handler_name(state(), name);
         detail::register_signal(state(), std::move(name), std::move(entry));
     }
     template <class F>
     void on_update(std::string name, F f, std::string description = {})
     {
+        detail::check_handler_name(state(), name);
         add_update(std::move(name), detail::make_update(std::move(f), detail::lets_all_in{}), std::move(description));
     }
     /// `validator` takes the same arguments, and throws if the update cannot be let in: then it leaves no trace.
@@ -134,6 +142,7 @@ public:
         requires(!std::convertible_to<V, std::string>)
     void on_update(std::string name, F f, V validator, std::string description = {})
     {
+        detail::check_handler_name(state(), name);
         add_update(std::move(name), detail::make_update(std::move(f), std::move(validator)), std::move(description));
     }
     /// `f` looks, and changes nothing.
@@ -164,7 +173,7 @@ public:
     }
 
     /// No handler of a signal or an update is under way, this one aside if it is asked in one: what to wait for before
-    /// a workflow ends or continues.
+    /// a workflow ends or continues. What a handler spawned is not the handler: it sees that one as under way.
     [[nodiscard]] bool all_handlers_finished() const noexcept
     {
         const detail::root* const here = state().coroutines.current();
@@ -228,8 +237,9 @@ private:
 
     void add_update(std::string name, detail::update_entry entry, std::string description)
     {
+        if (!state().may_act("a handler's registration"))
+            return;
         entry.description = std::move(description);
-        detail::check_handler_name(state(), name);
         state().handlers.updates.insert_or_assign(std::move(name), std::move(entry));
     }
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <mayfly/temporal/workflow/detail/scheduler.hpp>
+#include <mayfly/temporal/workflow/errors.hpp>
 #include <mayfly/temporal/workflow_signature.hpp>
 
 #include <concepts>
@@ -146,7 +147,13 @@ public:
         std::coroutine_handle<promise_type> h_;
         mutable detail::frame* caller_ = nullptr;
     };
-    [[nodiscard]] called in_workflow() && noexcept { return called(h_); }
+    [[nodiscard]] called in_workflow() &&
+    {
+        if (!h_ || h_.promise().of != nullptr)
+            throw usage_error("a workflow::task is awaited once, and not after it was moved from: to have its result "
+                              "in several places, spawn it and wait for the future");
+        return called(h_);
+    }
 
     /// For who runs it.
     [[nodiscard]] std::coroutine_handle<promise_type> release() noexcept { return std::exchange(h_, {}); }

@@ -33,7 +33,11 @@ public:
             stop();
     }
 
-    [[nodiscard]] bool await_ready() const noexcept { return enough(); }
+    [[nodiscard]] bool await_ready() noexcept
+    {
+        const auto settles = [this](const auto& one) { return one->done() && (any_ || one->error()); };
+        return std::ranges::any_of(all_, settles) || (any_ ? all_.empty() : rest_done());
+    }
     template <class Promise>
     void await_suspend(std::coroutine_handle<Promise> h)
     {
@@ -43,9 +47,9 @@ public:
             if (!one->done())
                 one->add(*this);
     }
-    void woken() override
+    void woken(const awaited& by) override
     {
-        if (!waits_ || !enough())
+        if (!waits_ || !(any_ || by.error() || rest_done()))
             return;
         stop();
         who_.wake();
@@ -76,13 +80,12 @@ protected:
     void forget() { all_.clear(); }
 
 private:
-    [[nodiscard]] bool enough() const noexcept
+    /// Goes through each once, however often it is asked.
+    [[nodiscard]] bool rest_done() noexcept
     {
-        const auto done = [](const auto& one) { return one->done(); };
-        if (any_)
-            return all_.empty() || std::ranges::any_of(all_, done);
-        return std::ranges::all_of(all_, done) ||
-               std::ranges::any_of(all_, [](const auto& one) { return one->done() && one->error() != nullptr; });
+        while (done_ < all_.size() && all_[done_]->done())
+            ++done_;
+        return done_ == all_.size();
     }
     void stop() noexcept
     {
@@ -93,6 +96,7 @@ private:
 
     std::vector<std::shared_ptr<awaited>> all_;
     suspended who_{};
+    std::size_t done_ = 0;  ///< So many, from the first on, are there.
     bool any_;
     bool waits_ = false;
 };

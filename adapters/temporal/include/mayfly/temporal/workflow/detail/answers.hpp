@@ -138,6 +138,11 @@ template <class C, class M>
     return bound<C, M, typename temporal::detail::call_shape<M>::parameters>{static_cast<C*>(object), member};
 }
 
+template <class C, class M, class Parameters = typename temporal::detail::call_shape<M>::parameters>
+inline constexpr bool is_const_member = false;
+template <class C, class M, class... P>
+inline constexpr bool is_const_member<C, M, temporal::detail::types<P...>> = std::is_invocable_v<M, const C&, P...>;
+
 template <class Signature>
 constexpr void check_signal()
 {
@@ -252,9 +257,7 @@ template <class C, class M>
 {
     using signature = workflow_signature<M>;
     check_query<signature>();
-    static_assert(std::is_invocable_v<M, const C&> || std::tuple_size_v<typename signature::arguments> != 0 ||
-                      signature::takes_context,
-        "a query is a const member: it changes nothing");
+    static_assert(is_const_member<C, M>, "a query is a const member: it changes nothing");
     return {[member](void* object, context& ctx, const std::string& name, const payloads& input) {
         auto on = bind_member<C>(object, member);
         return answer_query<signature>(on, ctx, name, input);

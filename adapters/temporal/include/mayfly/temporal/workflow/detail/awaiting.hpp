@@ -44,10 +44,12 @@ private:
     frame* frame_ = nullptr;
 };
 
+class awaited;
+
 /// Hears that something is there.
 class waiter {
 public:
-    virtual void woken() = 0;
+    virtual void woken(const awaited& by) = 0;
 
 protected:
     ~waiter() = default;
@@ -98,7 +100,7 @@ protected:
         done_ = true;
         source_ = nullptr;
         for (waiter* w : std::exchange(waiters_, {}))
-            w->woken();
+            w->woken(*this);
     }
 
 private:
@@ -159,7 +161,7 @@ public:
         waits_ = true;
         on_->add(*this);
     }
-    void woken() override
+    void woken(const awaited&) override
     {
         waits_ = false;
         who_.wake();

@@ -43,19 +43,6 @@ namespace mayfly::temporal::workflow::detail {
     return out;
 }
 
-/// Of the run itself, as it was started.
-[[nodiscard]] inline std::optional<activity_retry> retry_of(const api::common::RetryPolicy& r)
-{
-    activity_retry out{.initial_interval = from_wire(r.initial_interval()),
-        .backoff = r.backoff_coefficient(),
-        .maximum_interval = from_wire(r.maximum_interval()),
-        .maximum_attempts = r.maximum_attempts(),
-        .non_retryable_types = {r.non_retryable_error_types().begin(), r.non_retryable_error_types().end()}};
-    if (out == activity_retry{})
-        return {};
-    return out;
-}
-
 [[nodiscard]] inline activity_priority priority_of(const priority& p)
 {
     return {p.key, std::string(p.fairness_key), p.fairness_weight};
@@ -80,6 +67,7 @@ template <class T>
     std::string type, api::common::Payloads input, const activity_options& o)
 {
     check_timeouts(type, o.start_to_close, o.schedule_to_close);
+    auto words = encode_words(state.setup.converter, o.summary, o.details);  // What may throw comes first.
     auto to = std::make_shared<future_state<T>>();
     pending* const p = state.open(pending_kind::activity, to, in, type);
     if (p == nullptr)
@@ -100,7 +88,7 @@ template <class T>
     i.cancellation = o.cancellation;
     i.use_workflow_version = o.use_workflow_version;
     i.priority = priority_of(o.priority);
-    i.words = encode_words(state.setup.converter, o.summary, o.details);
+    i.words = std::move(words);
     state.want(std::move(i));
     return to;
 }
@@ -111,6 +99,7 @@ template <class T>
     const local_activity_options& o)
 {
     check_timeouts(type, o.start_to_close, o.schedule_to_close);
+    auto words = encode_words(state.setup.converter, o.summary, {});
     auto to = std::make_shared<future_state<T>>();
     pending* const p = state.open(pending_kind::local_activity, to, in, type);
     if (p == nullptr)
@@ -128,7 +117,7 @@ template <class T>
     i.retry = retry_of(o.retry);
     i.local_retry_threshold = o.local_retry_threshold;
     i.cancellation = o.cancellation;
-    i.words = encode_words(state.setup.converter, o.summary, {});
+    i.words = std::move(words);
     state.set_attempt(*p, i);
     state.want(std::move(i));
     return to;
@@ -145,6 +134,10 @@ template <class T>
 [[nodiscard]] begun_child<T> begin_child(run_state& state, const std::shared_ptr<scope_state>& in, std::string type,
     api::common::Payloads input, const child_options& o)
 {
+    auto words = encode_words(state.setup.converter, o.summary, o.details);
+    std::optional<api::common::Memo> memo;
+    if (o.memo)
+        memo = (*o.memo).message(state.setup.converter).value();
     begun_child<T> to{std::make_shared<future_state<T>>(), std::make_shared<future_state<std::string>>()};
     pending* const p = state.open(pending_kind::child, to.result, in, type);
     if (p == nullptr) {
@@ -162,8 +155,8 @@ template <class T>
     i.task_queue = o.task_queue.empty() ? state.info.task_queue : std::string(o.task_queue);
     i.input = std::move(input);
     i.header = lent(o.header);
-    if (o.memo)
-        i.memo = (*o.memo).message(state.setup.converter).value();
+    if (memo)
+        i.memo = std::move(*memo);
     if (o.search_attributes)
         i.search_attributes = (*o.search_attributes).message();
     i.execution_timeout = o.execution_timeout;
@@ -175,7 +168,7 @@ template <class T>
     i.cron_schedule = std::string(o.cron_schedule);
     i.cancellation = o.cancellation;
     i.priority = priority_of(o.priority);
-    i.words = encode_words(state.setup.converter, o.summary, o.details);
+    i.words = std::move(words);
     state.want(std::move(i));
     return to;
 }
@@ -212,13 +205,14 @@ struct continued {
     out.what.type = std::move(type);
     out.what.task_queue = std::string(o.task_queue);
     out.what.input = std::move(input);
-    out.what.header = o.header ? *o.header : state.info.header;
+    out.what.header = lent(o.header);
     out.what.run_timeout = o.run_timeout;
     out.what.task_timeout = o.task_timeout;
-    out.what.retry = o.retry == retry_policy{} ? retry_of(state.info.retry) : retry_of(o.retry);
-    // The server carries nothing over by itself.
+    out.what.retry = retry_of(o.retry);
+    // Only here it is known what a codec hides: which fields were removed.
     out.what.memo = o.memo ? (*o.memo).message(state.setup.converter).value() : state.memo;
-    out.what.search_attributes = o.search_attributes ? (*o.search_attributes).message() : state.search_attributes;
+    if (o.search_attributes)
+        out.what.search_attributes = (*o.search_attributes).message();
     out.what.versioning = static_cast<api::enums::ContinueAsNewVersioningBehavior>(o.versioning);
     throw out;
 }

@@ -4,14 +4,33 @@
 #include <mayfly/temporal/workflow/detail/run_state.hpp>
 
 #include <chrono>
+#include <concepts>
 #include <coroutine>
 #include <exception>
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 namespace mayfly::temporal::workflow::detail {
+
+/// A function that is kept.
+template <class F, class... A>
+concept called_later = std::invocable<std::add_lvalue_reference_t<std::decay_t<F>>, A...>;
+
+/// GCC 12 destroys a closure twice that is a temporary of a co_await expression. So a temporary has nothing to destroy,
+/// with any compiler.
+template <class F>
+concept safe_closure = std::is_lvalue_reference_v<F> || std::is_trivially_destructible_v<F>;
+
+template <class F>
+constexpr void check_closure()
+{
+    static_assert(safe_closure<F>,
+        "this function captures by value what has a destructor: capture it by reference, or give the function a name "
+        "first and pass that: `auto came = [id, &seen] {...}; co_await ctx.wait_for(came);`");
+}
 
 /// Waits until something holds, or not that long.
 template <class Holds>
@@ -79,7 +98,7 @@ public:
         stop();
         who_.wake();
     }
-    void woken() override
+    void woken(const awaited&) override
     {
         timer_.reset();
         (void)holds();

@@ -18,15 +18,17 @@ namespace mayfly::temporal::workflow::detail {
 inline void check_handler_name(const run_state& state, std::string_view name)
 {
     (void)state.may_act("a handler's registration");
-    if (name.size() > 0 && is_reserved(name))
+    if (name.empty())
+        throw usage_error("a handler has a name; for all that have no other there are on_any_signal, on_any_update and "
+                          "on_any_query");
+    if (is_reserved(name))
         throw usage_error("the name \"" + std::string(name) +
                           "\" is reserved: choose one that does not begin with __temporal_, and not __stack_trace");
 }
 
 inline void register_signal(run_state& state, std::string name, signal_entry entry)
 {
-    check_handler_name(state, name);
-    if (state.quiet)
+    if (!state.may_act("a handler's registration"))
         return;
     signal_entry& kept = state.handlers.signals.insert_or_assign(std::move(name), std::move(entry)).first->second;
     std::vector<signal_received> still;
@@ -63,7 +65,7 @@ template <class T, class F>
 [[nodiscard]] T side_effect(run_state& state, F& f)
 {
     if (!state.may_act("side_effect"))
-        return f();
+        return T{};
     const std::uint32_t seq = ++state.side_effects;
     const auto known = state.side_effects_known.find(seq);
     if (known == state.side_effects_known.end()) {

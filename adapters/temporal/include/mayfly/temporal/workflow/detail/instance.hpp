@@ -12,6 +12,7 @@
 #include <exception>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -319,8 +320,11 @@ private:
             state_.log(log_level::warning, std::to_string(state_.handlers_running) +
                                                " handlers of signals or updates are under way while it "
                                                "ends: wait for all_handlers_finished first");
+        for (const signal_received& s : state_.kept_signals)
+            state_.log(log_level::warning, "signal \"" + s.name + "\" never had a handler: it ends without it");
         // What was registered at run time may use what `run` had.
-        state_.handlers = {};
+        for (const auto& [name, entry] : std::exchange(state_.handlers, {}).queries)
+            queries_over_.insert(name);
         state_.coroutines.close();
     }
 
@@ -349,6 +353,11 @@ private:
             return *std::move(own);
         make_body();
         query_entry* const to = state_.find_query(question.query_type());
+        if (to == nullptr && (queries_over_.contains(question.query_type()) || queries_over_.contains("")))
+            throw application_error("the workflow is over, and query \"" + question.query_type() +
+                                        "\" with it: what its `run` registered may use what that had. Queries that are "
+                                        "members of a workflow's class are answered after its end too",
+                {.type = "UnknownQuery", .non_retryable = true});
         if (to == nullptr)
             throw application_error("there is no query \"" + question.query_type() +
                                         "\"; known: " + known_names(state_, &handler_table::queries),
@@ -365,6 +374,7 @@ private:
     bool starts_ = false;
     bool ended_ = false;
     std::vector<update_received> early_updates_{};
+    std::set<std::string> queries_over_{};  ///< That `run` had registered.
     std::optional<intent> last_word_{};
     std::optional<task_problem> problem_{};
 };

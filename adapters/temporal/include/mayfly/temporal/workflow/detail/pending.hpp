@@ -101,7 +101,7 @@ public:
     }
 
     /// A local activity that waits for its next attempt: the wait is over.
-    void woken() override;
+    void woken(const awaited&) override;
 
     /// Takes no reference to itself with it: whoever is woken may begin anything.
     void complete(const data_converter& with, const api::common::Payloads& value)

@@ -144,7 +144,7 @@ public:
         waiting_.emplace(&kept, std::move(p));
         kept.wait_ = start_timer(job.backoff, nullptr);
         if (kept.wait_->done())
-            kept.woken();
+            kept.woken(*kept.wait_);
         else
             kept.wait_->add(kept);
     }
@@ -277,7 +277,7 @@ inline void pending::cancel()
         of_->cancelled_at_once(*this);
 }
 
-inline void pending::woken()
+inline void pending::woken(const awaited&)
 {
     of_->local_again(*this);
 }

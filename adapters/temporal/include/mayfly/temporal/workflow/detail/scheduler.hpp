@@ -43,6 +43,7 @@ struct root {
     enum class kind : std::uint8_t { run, handler, spawned };
 
     scheduler* by = nullptr;
+    std::uint64_t order = 0;
     kind what = kind::spawned;
     bool outlives_run = false;  ///< A handler that uses nothing of what `run` has in its frames.
     bool done = false;
@@ -103,7 +104,8 @@ public:
         r.body = body;
         r.top = &top;
         top.of = &r;
-        roots_.emplace(++order_, std::move(made));
+        r.order = ++order_;
+        roots_.emplace(r.order, std::move(made));
         ready(body, &r);
         return r;
     }
@@ -185,7 +187,7 @@ private:
             now.h.resume();
             current_ = nullptr;
             if (now.of->done)
-                std::erase_if(roots_, [&](const auto& r) { return r.second.get() == now.of; });
+                roots_.erase(now.of->order);
         }
     }
 
