@@ -195,6 +195,89 @@ TEST_CASE("a task that waits for one asks for the next before its time is over")
     CHECK(w.seen.size() == 2);  // it did not begin again
 }
 
+TEST_CASE("its outcome is kept for the next task, whose first page is of old events alone")
+{
+    world w;
+    w.config.settings.sticky_cache = 0;
+    std::atomic<bool> go{false};
+    std::atomic<int> calls{0};
+    w.activities.add("held", [&](activity_context& context) {
+        ++calls;
+        while (!go && !context.cancelled())
+            std::this_thread::yield();
+        return 7;
+    });
+    w.runs(runs_local(local(1, "held")));
+    w.begin_flows();
+    w.flows.add(w.flows.task(first_task(1s)));
+    REQUIRE(w.until([&] { return w.flows.completed.size() == 1; }));
+    CHECK(w.flows.completed[0].force_create_new_workflow_task());
+    REQUIRE(w.until([&] { return w.worker->activity().busy == 1; }));
+    go = true;
+    REQUIRE(w.until([&] { return w.worker->activity().busy == 0; }));
+    const history h = first_task(1s).completed().task();
+    auto t = w.flows.task(h);
+    t.mutable_history()->mutable_events()->DeleteSubrange(3, 3);
+    t.set_next_page_token("3");
+    w.flows.kept = h.events;
+    w.flows.add(std::move(t));
+    REQUIRE(w.until([&] { return w.flows.completed.size() + w.flows.failed.size() == 2; }));
+    REQUIRE(w.flows.completed.size() == 2);
+    CHECK(w.flows.completed[1].commands_size() == 2);
+    CHECK(calls == 1);
+    CHECK(w.seen.size() == 2);
+}
+
+TEST_CASE("it ends where no task comes in which it could be told of")
+{
+    world w;
+    std::atomic<bool> cancelled{false};
+    w.activities.add("held", [&](activity_context& context) {
+        while (!context.cancelled())
+            std::this_thread::yield();
+        cancelled = true;
+    });
+    w.runs(runs_local(local(1, "held")));
+    w.begin_flows();
+    w.flows.add(w.flows.task(first_task(1s)));
+    REQUIRE(w.until([&] { return w.flows.completed.size() == 1; }));
+    REQUIRE(w.until([&] { return cancelled && w.runs_alive() == 0; }));
+    CHECK(w.flows.failed.empty());
+}
+
+TEST_CASE("however many end while a report is under way, they are told of one after the other")
+{
+    constexpr int many = 4000;
+    world w;
+    w.config.settings.max_concurrent_local_activities = 1;
+    std::atomic<bool> go{false};
+    std::atomic<int> calls{0};
+    w.activities.add("held", [&] {
+        while (!go)
+            std::this_thread::yield();
+        ++calls;
+    });
+    w.runs([](const flow::activation& a) {
+        flow::activated out;
+        if (std::holds_alternative<flow::start_run>(a.jobs.front()))
+            for (std::uint32_t i = 1; i <= many; ++i)
+                out.intents.emplace_back(local(i, "held"));
+        return out;
+    });
+    w.begin_flows();
+    api::RespondWorkflowTaskCompletedResponse with;
+    *with.mutable_workflow_task() = w.flows.task(first_task(1s).completed().task(), 3);
+    w.flows.replies.push_back(with);
+    w.flows.held = "RespondWorkflowTaskCompleted";
+    w.flows.add(w.flows.task(first_task(1s)));
+    REQUIRE(w.until([&] { return w.flows.calls_held() == 1; }));
+    go = true;
+    REQUIRE(w.until([&] { return calls == many && w.worker->activity().busy == 1; }));
+    w.flows.release();
+    REQUIRE(w.until([&] { return w.flows.completed.size() == 2; }));
+    CHECK(w.flows.completed[1].commands_size() == many);
+}
+
 TEST_CASE("who leaves waits for it, and hands it over when time is up")
 {
     for (const bool in_time : {true, false}) {

@@ -280,6 +280,75 @@ TEST_CASE("queries are answered from memory, from history, and after the task th
     CHECK(w.flows.completed.size() == 1);
 }
 
+TEST_CASE("a query that waited while its run went on is answered from memory, and spoils nothing")
+{
+    world w;
+    w.runs([](const flow::activation& a) {
+        return std::holds_alternative<flow::start_run>(a.jobs.front()) ? wants(timer(1)) : flow::activated{};
+    });
+    w.begin_flows();
+    w.flows.add(w.flows.task(first_task()));
+    REQUIRE(w.until([&] { return w.flows.completed.size() == 1 && w.worker->activity().busy == 0; }));
+    const auto waiting = w.flows.query(first_task().completed().timer("1"), false, "early");
+    w.flows.add(w.flows.task(second_task(), 3), true);
+    REQUIRE(w.until([&] { return w.flows.completed.size() == 2 && w.worker->activity().busy == 0; }));
+    w.flows.add(waiting, true);
+    REQUIRE(w.until([&] { return w.flows.answered.size() == 1 && w.worker->activity().busy == 0; }));
+    CHECK(w.flows.answered[0].completed_type() == api::enums::QUERY_RESULT_TYPE_ANSWERED);
+    CHECK(w.flows.answered[0].query_result().payloads(0).data() == "early!");
+    w.flows.add(w.flows.task(second_task().completed().signal("s").task(), 8), true);
+    REQUIRE(w.until([&] { return w.flows.completed.size() == 3; }));
+    CHECK(w.seen.size() == 3);  // nothing was replayed
+    CHECK(w.flows.fetched.empty());
+    CHECK(w.flows.failed.empty());
+}
+
+TEST_CASE("a run that failed in a query is begun anew with the next task")
+{
+    world w;
+    bool bug = false;
+    w.runs([&](const flow::activation& a) {
+        if (bug && a.replaying) {
+            flow::activated out;
+            out.problem = flow::task_problem{.failure = detail::made_failure("a bug", "Bug", false)};
+            return out;
+        }
+        return one_timer(a);
+    });
+    w.begin_flows();
+    bug = true;
+    w.flows.add(w.flows.query(first_task().completed().timer("1"), true, "q"));
+    REQUIRE(w.until([&] { return w.flows.answered.size() == 1 && w.worker->activity().busy == 0; }));
+    CHECK(w.flows.answered[0].completed_type() == api::enums::QUERY_RESULT_TYPE_FAILED);
+    bug = false;
+    w.flows.kept = second_task().events;
+    w.flows.add(w.flows.task(second_task(), 3), true);
+    REQUIRE(w.until([&] { return w.flows.completed.size() == 1; }));
+    CHECK(w.flows.failed.empty());
+}
+
+TEST_CASE("a task that does not go on where the run stands is begun from the start")
+{
+    world w;
+    w.runs(one_timer);
+    w.begin_flows();
+    w.flows.add(w.flows.task(first_task()));
+    REQUIRE(w.until([&] { return w.flows.completed.size() == 1 && w.worker->activity().busy == 0; }));
+    // The completion came too late, although the server took it as far as anybody here knows.
+    history late = first_task();
+    late.add(api::enums::EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT)
+        .mutable_workflow_task_timed_out_event_attributes()
+        ->set_scheduled_event_id(2);
+    late.task();
+    w.flows.kept = late.events;
+    w.flows.add(w.flows.task(late, 3), true);
+    REQUIRE(w.until([&] { return w.flows.completed.size() + w.flows.failed.size() == 2; }));
+    CHECK(w.flows.failed.empty());
+    CHECK(w.flows.fetched.size() == 1);
+    REQUIRE(w.flows.completed.size() == 2);
+    CHECK(w.flows.completed[1].commands(0).command_type() == api::enums::COMMAND_TYPE_START_TIMER);
+}
+
 TEST_CASE("the next task may come with the answer to the last")
 {
     world w;
@@ -396,6 +465,19 @@ TEST_CASE("a workflow that blocks is reported while it hangs, and its task fails
     CHECK(w.flows.failed[0].failure().message().find("[TMPRL1101]") == 0);
     CHECK(w.flows.failed[0].failure().message().find("here") != std::string::npos);
     CHECK(w.flows.completed.empty());
+}
+
+TEST_CASE("a step that throws is not watched any longer")
+{
+    std::atomic<int> told{0};
+    const auto watch = std::make_shared<detail::step_watch>(5ms, [&](const std::string&) { ++told; });
+    detail::watched_code run(
+        std::make_unique<code>([](const flow::activation&) -> flow::activated { throw 1; }, nullptr), watch, "run");
+    CHECK_THROWS(static_cast<void>(run.activate({})));
+    const auto until = std::chrono::steady_clock::now() + 100ms;
+    while (told == 0 && std::chrono::steady_clock::now() < until)
+        std::this_thread::yield();
+    CHECK(told == 0);
 }
 
 TEST_CASE("a worker that stops at any moment says nothing more")

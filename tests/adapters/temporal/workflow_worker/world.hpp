@@ -199,6 +199,7 @@ public:
         for (asio::steady_timer* t : std::exchange(held_, {}))
             t->cancel();
     }
+    [[nodiscard]] std::size_t calls_held() const { return held_.size(); }
     void end_polls()
     {
         for (parked_poll* p : std::exchange(parked_, {}))

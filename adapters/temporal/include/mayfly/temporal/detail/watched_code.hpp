@@ -45,6 +45,25 @@ namespace mayfly::temporal::detail {
     return "news";
 }
 
+/// A step that is watched until it is over, by an exception too.
+class watched_step {
+public:
+    watched_step(step_watch& by, const std::function<std::string()>& words) : by_(&by) { by.begin(words); }
+    watched_step(const watched_step&) = delete;
+    watched_step& operator=(const watched_step&) = delete;
+    ~watched_step()
+    {
+        if (by_ != nullptr)
+            static_cast<void>(by_->end());
+    }
+
+    /// It has come back. True if it took longer than it may.
+    [[nodiscard]] bool end() { return std::exchange(by_, nullptr)->end(); }
+
+private:
+    step_watch* by_;
+};
+
 /** Code that fails its task where it does not come back in time.
 
     It cannot be interrupted: it is told of while it hangs, and the task fails once it has come back.
@@ -58,9 +77,9 @@ public:
     [[nodiscard]] workflow::activated activate(workflow::activation now) override
     {
         cause_ = now.jobs.empty() ? std::string{"nothing"} : words_of(now.jobs.back());
-        watch_->begin(words_);
+        watched_step step(*watch_, words_);
         workflow::activated out = inner_->activate(std::move(now));
-        if (watch_->end() && !out.problem)
+        if (step.end() && !out.problem)
             out.problem = workflow::task_problem{.failure = late()};
         return out;
     }
@@ -68,9 +87,9 @@ public:
     [[nodiscard]] workflow::query_answer query(const api::query::WorkflowQuery& question) override
     {
         cause_ = "query \"" + question.query_type() + '"';
-        watch_->begin(words_);
+        watched_step step(*watch_, words_);
         workflow::query_answer out = inner_->query(question);
-        if (watch_->end())
+        if (step.end())
             out.failure = late();
         return out;
     }

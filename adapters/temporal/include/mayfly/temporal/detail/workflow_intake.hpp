@@ -106,6 +106,15 @@ public:
         return close(std::move(out));
     }
 
+    /// What was taken from the poll does not go on where it was to, and comes after what is fetched from the start.
+    void start_over(history_events taken)
+    {
+        own_ = std::move(taken);
+        own_token_ = std::exchange(token_, {});
+        last_ = 0;
+        fetching_start_ = true;
+    }
+
     /// Of the page to fetch; empty for the first.
     [[nodiscard]] const std::string& token() const noexcept { return token_; }
     [[nodiscard]] std::int64_t last() const noexcept { return last_; }

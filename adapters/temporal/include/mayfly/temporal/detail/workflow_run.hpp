@@ -17,7 +17,6 @@
 #include <optional>
 #include <string>
 #include <utility>
-#include <vector>
 
 namespace mayfly::temporal::detail {
 
@@ -29,6 +28,7 @@ struct open_task {
     std::chrono::steady_clock::time_point arrived{};
     std::int32_t attempt = 1;
     bool query = false;        ///< Nothing else is asked.
+    bool goes_on = false;      ///< Where the run in memory stands, as far as the poll tells.
     bool machine_has = false;  ///< The machine was told of it.
     bool away = false;         ///< A call for it is under way: the machine hears nothing.
 };
@@ -44,16 +44,19 @@ struct workflow_run {
     std::string type{};
     std::unique_ptr<workflow::machine> machine{};  // null: nothing is known of it
     std::optional<open_task> task{};
-    std::optional<api::PollWorkflowTaskQueueResponse> next{};                   // came meanwhile, the newest
-    std::deque<api::PollWorkflowTaskQueueResponse> queries{};                   // the same, all
-    std::map<std::uint32_t, std::shared_ptr<local_work>> locals{};              // that run
-    std::vector<std::pair<std::uint32_t, workflow::local_outcome>> outcomes{};  // the machine has not heard of
-    known_sdk sdk{};                                                            // as history says
+    std::optional<api::PollWorkflowTaskQueueResponse> next{};                  // came meanwhile, the newest
+    std::deque<api::PollWorkflowTaskQueueResponse> queries{};                  // the same, all
+    std::map<std::uint32_t, std::shared_ptr<local_work>> locals{};             // that run
+    std::deque<std::pair<std::uint32_t, workflow::local_outcome>> outcomes{};  // the machine has not heard of
+    known_sdk sdk{};                                                           // as history says
     std::chrono::nanoseconds task_timeout = std::chrono::seconds{10};
     boost::asio::steady_timer timer;  // of the task
     bool forget = false;              // when the task is over
+    bool telling = false;             // the machine hears of outcomes, one after the other
 
-    [[nodiscard]] bool idle() const noexcept { return !task && !next && queries.empty() && locals.empty(); }
+    /// Local activities wait for a task to be told in, or are to.
+    [[nodiscard]] bool has_locals() const noexcept { return !locals.empty() || !outcomes.empty(); }
+    [[nodiscard]] bool idle() const noexcept { return !task && !next && queries.empty() && !has_locals(); }
 
     /// What the history says that no machine needs.
     void note(const history_events& events)

@@ -154,6 +154,7 @@ private:
 
     void begin(const run_ptr& run, task_response task)
     {
+        run->timer.cancel();
         run->forget = false;
         run->workflow_id = task.workflow_execution().workflow_id();
         run->type = task.workflow_type().name();
@@ -164,9 +165,8 @@ private:
         t.report.token = task.task_token();
         t.report.workflow_id = run->workflow_id;
 
-        const auto how =
-            intake_of(task, run->machine ? std::optional(run->machine->last_started_event_id()) : std::nullopt,
-                !run->locals.empty() || !run->outcomes.empty());
+        const auto how = intake_of(task,
+            run->machine ? std::optional(run->machine->last_started_event_id()) : std::nullopt, run->has_locals());
         if (how == intake::refuse) {
             log(log_level::warning, "a task of " + shown(*run) + " is not as tasks are, and left alone");
             return give_up(run);
@@ -177,20 +177,30 @@ private:
         if (!type)
             return fail(run, unregistered_problem(run->type, known_->names()), {});
         t.report.behavior = behavior_of(*type);
-        if (how != intake::go_on) {
-            forget(*run);
-            try {
-                run->machine = make_machine(*run, *type);
-            } catch (...) {
-                return fail(run, {.failure = to_failure(std::current_exception(), converter_)}, {});
-            }
-        }
+        if (how != intake::go_on && !build(run, *type))
+            return;
+        t.goes_on = how == intake::go_on;
         t.pages = history_pages(task, how, run->machine->last_started_event_id());
         t.begun = run_task_of(task);
+        if (t.goes_on && t.query)  // what the run has seen since it was asked is as good
+            t.begun.previous_started_event_id = run->machine->last_started_event_id();
         if (auto first = t.pages.first())
             feed(run, *std::move(first));
         else
             fetch(run);
+    }
+
+    /// A machine that knows nothing yet. False: there is none, and the task has failed.
+    [[nodiscard]] bool build(const run_ptr& run, const workflow_type& type)
+    {
+        forget(*run);
+        try {
+            run->machine = make_machine(*run, type);
+        } catch (...) {
+            fail(run, {.failure = to_failure(std::current_exception(), converter_)}, {});
+            return false;
+        }
+        return true;
     }
 
     [[nodiscard]] static workflow::run_task run_task_of(task_response& task)
@@ -271,12 +281,29 @@ private:
             log(log_level::warning, "a task of " + shown(*run) + " is dropped: " + to_words(page.how));
             return give_up(run);
         }
+        if (!t.machine_has && page.events.empty() && page.more)  // all of it is known, or the server had nothing yet
+            return fetch(run);
         run->note(page.events);
-        if (std::exchange(t.machine_has, true))
+        if (t.machine_has)
             return drive(run, [&](workflow::machine& m) { return m.more(std::move(page.events), page.more); });
         t.begun.events = std::move(page.events);
         t.begun.more_history = page.more;
+        if (t.goes_on && !run->machine->continues(t.begun))
+            return start_over(run);
+        t.machine_has = true;
         drive(run, [&](workflow::machine& m) { return m.begin(std::move(t.begun)); });
+    }
+
+    /// What is in memory is not what the task goes on with: its history is read from the start.
+    void start_over(const run_ptr& run)
+    {
+        open_task& t = *run->task;
+        --counts_.hits;
+        ++counts_.misses;
+        t.goes_on = false;
+        t.pages.start_over(std::exchange(t.begun.events, {}));
+        if (build(run, *known_->find(run->type)))
+            fetch(run);
     }
 
     // ---- the machine
@@ -345,12 +372,17 @@ private:
             settle(run);
     }
 
-    // One at a time: the machine may have done with the task after any of them.
+    // One at a time: the machine may have done with the task after any of them. Who waits for more comes back here.
     void tell_outcomes(const run_ptr& run)
     {
-        auto first = std::move(run->outcomes.front());
-        run->outcomes.erase(run->outcomes.begin());
-        drive(run, [&](workflow::machine& m) { return m.local_resolved(first.first, std::move(first.second)); });
+        if (std::exchange(run->telling, true))
+            return;
+        while (!run->outcomes.empty() && run->task && !run->task->away) {
+            auto first = std::move(run->outcomes.front());
+            run->outcomes.pop_front();
+            drive(run, [&](workflow::machine& m) { return m.local_resolved(first.first, std::move(first.second)); });
+        }
+        run->telling = false;
     }
 
     void wait_for_locals(const run_ptr& run)
@@ -364,6 +396,19 @@ private:
             const auto self = weak.lock();
             if (self && !ec && !self->stopped_ && run->task && !run->task->away && clock::now() >= run->heartbeat_at())
                 self->drive(run, [](workflow::machine& m) { return m.heartbeat(); });
+        });
+    }
+
+    /// The task in which local activities are to be heard of may have gone to another worker, and they with it.
+    void keep_locals_a_while(const run_ptr& run)
+    {
+        run->timer.expires_at(steady_sum(clock::now(), run->task_timeout));
+        run->timer.async_wait([weak = weak_from_this(), run](error_code ec) {
+            const auto self = weak.lock();
+            if (!self || ec || self->stopped_ || run->task || clock::now() < run->timer.expiry())
+                return;
+            self->forget(*run);
+            self->settle(run);
         });
     }
 
@@ -502,6 +547,8 @@ private:
         if (run->forget)
             forget(*run);
         if (more.task_token().empty()) {
+            if (run->has_locals())
+                keep_locals_a_while(run);
             ended_(failed);
             return settle(run);
         }
