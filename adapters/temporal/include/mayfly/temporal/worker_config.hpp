@@ -24,7 +24,8 @@ struct worker_timing {
         std::chrono::seconds{5};  ///< After a timeout; then the attempt is given up.
     std::chrono::nanoseconds doubtful_polls = std::chrono::seconds{60};  ///< How long polls may be refused as invalid.
     /// How long a workflow may run before it waits for something. Longer is logged while it lasts, by a thread that has
-    /// nothing else to do, and the task fails once it is over. Zero: as long as it likes.
+    /// nothing else to do: the logger has to bear that beside what the worker itself says. The task fails once it is
+    /// over. Zero: as long as it likes, and nothing is said by another thread.
     std::chrono::nanoseconds workflow_step = std::chrono::seconds{1};
     std::chrono::nanoseconds worker_heartbeat = std::chrono::seconds{60};
     std::chrono::nanoseconds leave_patience = std::chrono::seconds{2};  ///< For the answer to "this worker leaves".
@@ -43,6 +44,8 @@ struct worker_config {
     /// With one, the worker is versioned.
     std::optional<deployment_version> version{};
     data_converter converter{};
+    /// Called by the worker where it runs; of a workflow that hangs (`worker_timing::workflow_step`) by another thread
+    /// at any moment. It is not to wait for either.
     temporal::logger logger{};
     /// A limit for the whole queue, which the server keeps; the last worker to say one wins.
     std::optional<double> queue_activities_per_second{};
