@@ -121,14 +121,19 @@ private:
         std::size_t open = 0;
         std::size_t waiting = 0;
         std::size_t activities = 0;
+        std::size_t bytes = 0;
+        std::size_t busy = 0;
         for (const auto& [order, r] : b_.runs.all()) {
             if (std::string bad = one(*r); !bad.empty())
                 return "workflow " + r->workflow_id + ' ' + bad;
             open += r->open() ? 1U : 0U;
             waiting += r->waiting.size();
             activities += r->activities.size();
+            bytes += r->bytes;
+            busy += r->has_task() || !r->queries.empty() ? 1U : 0U;
         }
-        if (open != b_.runs.open() || open + b_.runs.closed() != b_.runs.all().size())
+        if (bytes != b_.runs.bytes() || busy != b_.runs.busy() || open != b_.runs.open() ||
+            open + b_.runs.closed() != b_.runs.all().size())
             return "workflows are counted wrong";
         if (activities != b_.owned.all().size())
             return "an activity belongs to no workflow";

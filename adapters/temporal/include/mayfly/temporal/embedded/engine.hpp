@@ -119,6 +119,8 @@ public:
             soonest = std::min(soonest, forgotten_at(*e));
         if (const workflow_run* const r = runs_.oldest_closed())
             soonest = std::min(soonest, run_forgotten_at(*r));
+        if (!follow_ups_.empty())
+            soonest = uptime::zero();
         return soonest;
     }
 
@@ -127,16 +129,18 @@ public:
     */
     [[nodiscard]] uptime next_jump() const
     {
-        const auto& activities = store_.all();
-        const auto& runs = runs_.all();
-        const bool awaited = run_waits_.awaits_result() || waits_.size() != 0;
-        const bool busy =
-            queues_.busy_tasks() != 0 ||
-            std::any_of(activities.begin(), activities.end(), [](const auto& e) { return under_way(*e.second); }) ||
-            std::any_of(owned_.all().begin(), owned_.all().end(), [](const auto& e) { return under_way(*e.second); }) ||
-            std::any_of(runs.begin(), runs.end(),
-                [](const auto& r) { return r.second->has_task() || !r.second->queries.empty(); });
-        return awaited && !busy ? std::min(due_.soonest(), due_runs_.soonest()) : never;
+        if (waits_.size() == 0 && !run_waits_.awaits_result())
+            return never;
+        if (queues_.busy_tasks() != 0 || runs_.busy() != 0 || !follow_ups_.empty())
+            return never;
+        const auto& owned = owned_.all();
+        const auto under_way = [](const auto& e) {
+            return e.second->where == place::queued || e.second->where == place::started;
+        };
+        if (std::any_of(owned.begin(), owned.end(), under_way) ||
+            (store_.open() != 0 && std::any_of(store_.all().begin(), store_.all().end(), under_way)))
+            return never;
+        return std::min(due_.soonest(), due_runs_.soonest());
     }
 
     /// All that time alone has brought about until now.
@@ -163,7 +167,8 @@ public:
             forget(*e);
         }
         while (workflow_run* const r = runs_.oldest_closed()) {
-            if (run_forgotten_at(*r) > now.at && runs_.closed() <= limits_.closed_workflows)
+            if (run_forgotten_at(*r) > now.at && runs_.closed() <= limits_.closed_workflows &&
+                runs_.bytes() <= limits_.bytes)
                 break;
             forget_run(*r, now);
         }
@@ -185,11 +190,6 @@ public:
     }
 
 private:
-    [[nodiscard]] static bool under_way(const execution& e) noexcept
-    {
-        return e.where == place::queued || e.where == place::started;
-    }
-
     friend class engine_records;  // carries it over a restart
 };
 

@@ -15,7 +15,8 @@ namespace mayfly::temporal::embedded {
 
 /** Carries an engine over a restart: what changed, to be written before anybody hears of it, and back again.
 
-    Not kept: polls and calls that wait, which come again; workers' heartbeats; statistics.
+    Not kept: workflows with their histories and activities, which are in memory only, so that a restart knows nothing
+    of them; polls and calls that wait, which come again; workers' heartbeats; statistics.
 */
 class engine_records {
 public:

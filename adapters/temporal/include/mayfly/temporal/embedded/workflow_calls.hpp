@@ -32,8 +32,8 @@ public:
     [[nodiscard]] answered<api::SignalWithStartWorkflowExecutionResponse> signal_with_start(
         api::SignalWithStartWorkflowExecutionRequest q, const caller& who)
     {
-        if (q.signal_name().empty())
-            return bad_request("SignalName is not set on request.");
+        if (grpc::status bad = check_signal(q, q.signal_input()); !bad.ok())
+            return bad;
         if (grpc::status bad = check_start(q); !bad.ok())
             return bad;
         if (q.workflow_id_conflict_policy() == api::enums::WORKFLOW_ID_CONFLICT_POLICY_FAIL)
@@ -49,7 +49,11 @@ public:
         workflow_run* const known = runs_.find(q.namespace_(), q.workflow_id(), "");
         if (known != nullptr && known->open() &&
             q.workflow_id_conflict_policy() == api::enums::WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING) {
-            if (q.request_id().empty() || known->signal_requests.insert(q.request_id()).second) {
+            if (q.request_id().empty() || !known->signal_requests.contains(q.request_id())) {
+                if (grpc::status bad = takes_signal(*known, q.ByteSizeLong(), who.now); !bad.ok())
+                    return bad;
+                if (!q.request_id().empty())
+                    known->signal_requests.insert(q.request_id());
                 signal(*known);
                 happened(*known, who.now);
             }
@@ -83,6 +87,8 @@ public:
                                 {}));
         if (grpc::status bad = check_start(start); !bad.ok())
             return tell(id, refused_both(std::move(bad), {}));
+        if (grpc::status bad = check_update(update); !bad.ok())
+            return tell(id, refused_both({}, std::move(bad)));
         const std::string update_id = update_id_of(update);
         const workflow_run* const known = runs_.find(start.namespace_(), start.workflow_id(), "");
         const std::string known_run = known != nullptr ? known->run_id : std::string();
@@ -115,27 +121,22 @@ public:
     [[nodiscard]] answered<api::SignalWorkflowExecutionResponse> signal_workflow(
         const api::SignalWorkflowExecutionRequest& q, const caller& who)
     {
-        if (q.signal_name().empty())
-            return bad_request("SignalName is not set on request.");
+        if (grpc::status bad = check_signal(q, q.input()); !bad.ok())
+            return bad;
         const auto found = open_run(q.namespace_(), q.workflow_execution(), "");
         if (!found)
             return found.error();
         workflow_run& r = **found;
-        for (const std::string* text : {&q.signal_name(), &q.identity(), &q.request_id()})
-            if (grpc::status bad = check_length("SignalName, Identity or RequestId", *text, limits_.id_length);
-                !bad.ok())
-                return bad;
-        if (q.input().ByteSizeLong() > limits_.blob)
-            return bad_request("input exceeds size limit");
         if (!q.request_id().empty() && r.signal_requests.contains(q.request_id()))
             return api::SignalWorkflowExecutionResponse();
-        if (r.close_attempted && r.with_worker())
-            return workflow_closing();
+        if (grpc::status bad = takes_signal(r, q.ByteSizeLong(), who.now); !bad.ok())
+            return bad;
         if (!q.request_id().empty())
             r.signal_requests.insert(q.request_id());
         add_signal(r, q.signal_name(), q.has_input() ? &q.input() : nullptr, q.has_header() ? &q.header() : nullptr,
             q.identity(), q.request_id(), nullptr, who.now);
         happened(r, who.now);
+        follow_up_all(who.now);
         return api::SignalWorkflowExecutionResponse();
     }
 
@@ -278,6 +279,28 @@ protected:
         return complete_workflow_start(q, limits_);
     }
 
+    template <class Request>
+    [[nodiscard]] grpc::status check_signal(const Request& q, const api::common::Payloads& input) const
+    {
+        if (q.signal_name().empty())
+            return bad_request("SignalName is not set on request.");
+        for (const std::string* text : {&q.signal_name(), &q.identity(), &q.request_id()})
+            if (grpc::status bad = check_length("SignalName, Identity or RequestId", *text, limits_.id_length);
+                !bad.ok())
+                return bad;
+        if (input.ByteSizeLong() > limits_.blob)
+            return bad_request("signal input exceeds size limit");
+        return {};
+    }
+
+    /// Whether a signal of so many bytes, which makes sense, can be written now.
+    [[nodiscard]] grpc::status takes_signal(const workflow_run& r, std::size_t bytes, const moment& now)
+    {
+        if (r.close_attempted && r.with_worker())
+            return workflow_closing();
+        return make_history_room(bytes, now);
+    }
+
     [[nodiscard]] static api::StartWorkflowExecutionResponse start_answer_of(const workflow_run& r, bool now)
     {
         api::StartWorkflowExecutionResponse out;
@@ -315,6 +338,8 @@ protected:
                              " open workflows; wait until some of them have ended.");
         if (queues_.find_or_make({q.namespace_(), q.task_queue().name(), task_type::workflow}) == nullptr)
             return queues_.no_room_for_queue();
+        if (grpc::status bad = make_history_room(q.ByteSizeLong(), who.now); !bad.ok())
+            return bad;
         run_start start = start_of(q, who.now);
         if (to_terminate != nullptr) {
             api::common::Payloads by;
@@ -474,6 +499,17 @@ protected:
     }
 
     // Room.
+
+    /// Closed runs go for it, those that closed first.
+    [[nodiscard]] grpc::status make_history_room(std::size_t bytes, const moment& now)
+    {
+        while (runs_.bytes() + bytes > limits_.bytes && runs_.oldest_closed() != nullptr)
+            forget_run(*runs_.oldest_closed(), now);
+        return runs_.bytes() + bytes <= limits_.bytes
+                   ? grpc::status()
+                   : exhausted("The service keeps at most " + std::to_string(limits_.bytes) +
+                               " bytes of workflows' histories; wait until some of them have ended.");
+    }
 
     void forget_run(workflow_run& r, const moment& now)
     {

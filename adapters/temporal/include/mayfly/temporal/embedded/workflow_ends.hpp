@@ -142,8 +142,18 @@ protected:
             case follow_up::what::close_child: close_child(*r, f.event, now); break;
             case follow_up::what::signal_external: signal_external(*r, f.event, now); break;
             case follow_up::what::cancel_external: cancel_external(*r, f.event, now); break;
+            case follow_up::what::end_long: end_long(*r, now); break;
             }
         }
+    }
+
+    void end_long(workflow_run& r, const moment& now)
+    {
+        if (r.open())
+            terminate_run(r,
+                r.history.all_events() > limits_.history_events ? "Workflow history count exceeds limit."
+                                                                : "Workflow history size exceeds limit.",
+                nullptr, history_service, now);
     }
 
     void start_child(workflow_run& parent, std::int64_t event, const moment& now)

@@ -51,9 +51,13 @@ public:
             link_to_begin(e);
             events_.push_back(std::move(e));
         }
-        aside_.clear();
+        drop_aside();
     }
-    void drop_aside() { aside_.clear(); }
+    void drop_aside()
+    {
+        aside_.clear();
+        count_aside_anew();
+    }
 
     /// The events that are already counted do not change; the last one is, when the next is written or `bytes` asked.
     [[nodiscard]] std::size_t bytes()
@@ -63,9 +67,20 @@ public:
         return bytes_;
     }
 
+    /// With what is kept aside.
+    [[nodiscard]] std::size_t all_bytes()
+    {
+        for (; counted_aside_ < aside_.size(); ++counted_aside_)
+            bytes_aside_ += aside_[counted_aside_].ByteSizeLong();
+        return bytes() + bytes_aside_;
+    }
+    [[nodiscard]] std::int64_t all_events() const noexcept
+    {
+        return static_cast<std::int64_t>(events_.size() + aside_.size());
+    }
+
     [[nodiscard]] std::int64_t next_id() const noexcept { return static_cast<std::int64_t>(events_.size()) + 1; }
     [[nodiscard]] const std::deque<event>& events() const noexcept { return events_; }
-    [[nodiscard]] std::deque<event>& aside() noexcept { return aside_; }
     [[nodiscard]] const std::deque<event>& aside() const noexcept { return aside_; }
     [[nodiscard]] const event& at(std::int64_t id) const { return events_[static_cast<std::size_t>(id - 1)]; }
     [[nodiscard]] bool has(std::int64_t id) const noexcept { return id > 0 && id < next_id(); }
@@ -104,12 +119,15 @@ public:
             if (at->timer_fired_event_attributes().timer_id() == timer) {
                 const std::int64_t out = at->timer_fired_event_attributes().started_event_id();
                 aside_.erase(at);
+                count_aside_anew();
                 return out;
             }
         return 0;
     }
 
 private:
+    void count_aside_anew() noexcept { counted_aside_ = bytes_aside_ = 0; }
+
     void begin(event& e, api::enums::EventType type, const moment& now)
     {
         e.set_event_type(type);
@@ -179,6 +197,8 @@ private:
     std::int64_t task_id_ = 1'048'575;
     std::size_t counted_ = 0;
     std::size_t bytes_ = 0;
+    std::size_t counted_aside_ = 0;
+    std::size_t bytes_aside_ = 0;
 };
 
 }  // namespace mayfly::temporal::embedded

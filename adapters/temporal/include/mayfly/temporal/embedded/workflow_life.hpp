@@ -22,11 +22,18 @@ namespace mayfly::temporal::embedded {
 
 /// Something that one run's change brings about in another one, after the change itself.
 struct follow_up {
-    enum class what : std::uint8_t { start_child, tell_parent, close_child, signal_external, cancel_external };
+    enum class what : std::uint8_t {
+        start_child,
+        tell_parent,
+        close_child,
+        signal_external,
+        cancel_external,
+        end_long
+    };
 
     what kind{};
     std::string run_id{};    ///< Of the run that it comes from.
-    std::int64_t event = 0;  ///< Of that run: by which it was asked for. Of `tell_parent`: nothing.
+    std::int64_t event = 0;  ///< Of that run: by which it was asked for. Of `tell_parent` and `end_long`: nothing.
 };
 
 /** What becomes of runs once they are started: their tasks are scheduled, handed out, and time out.
@@ -64,13 +71,23 @@ protected:
         if (!r.with_worker())
             r.history.flush();
         watch_run(r);
+        if (r.open() && !r.too_long &&
+            (r.history.all_events() > limits_.history_events || r.bytes > limits_.history_bytes)) {
+            // Afterwards: whoever changed it is not done with it yet.
+            r.too_long = true;
+            follow_ups_.push_back({follow_up::what::end_long, r.run_id, 0});
+        }
         ++r.changes;
         for (const ticket id : std::set<ticket>(r.waiting))
             if (const workflow_wait* const w = run_waits_.find(id))
                 try_answer(*w, now);
     }
 
-    void watch_run(workflow_run& r) { due_runs_.set(r, r.next_event()); }
+    void watch_run(workflow_run& r)
+    {
+        due_runs_.set(r, r.next_event());
+        runs_.count(r);
+    }
 
     /// Something has happened that the run has to decide on.
     void happened(workflow_run& r, const moment& now)
@@ -216,8 +233,8 @@ protected:
 
     void run_is_due(workflow_run& r, const moment& now)
     {
-        if (!r.open())
-            return;
+        if (queries_not_taken(r, now) || !r.open())
+            return watch_run(r);
         if (r.deadline() <= now.at)
             return run_timed_out(r, now);
         if (r.backoff && r.backoff->at <= now.at) {
@@ -272,6 +289,23 @@ protected:
         schedule_task(r, now);
         enqueue_task(r, now);
         settle(r, now);
+    }
+
+    /// Queries have waited for too long at the queue of one worker: any may answer them from now on.
+    [[nodiscard]] bool queries_not_taken(workflow_run& r, const moment& now)
+    {
+        std::vector<query_task*> late;
+        for (const auto& [id, q] : r.queries)
+            if (q->moves && *q->moves <= now.at)
+                late.push_back(q.get());
+        if (!late.empty())
+            r.sticky_queue.clear();
+        for (query_task* const q : late) {
+            if (q->queue != nullptr)
+                q->queue->remove(*q);
+            give_back_query(*q, now);
+        }
+        return !late.empty();
     }
 
     // What the queues ask for.

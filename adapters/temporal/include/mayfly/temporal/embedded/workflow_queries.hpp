@@ -115,6 +115,10 @@ protected:
         if (sticky)
             q->normal_name = r.task_queue;
         t.queue_order = 0;
+        t.moves.reset();
+        if (sticky)
+            t.moves = later(now.at, r.sticky_timeout);
+        watch_run(r);
         static_cast<void>(queues_.add(t, key,
             sticky ? std::nullopt
                    : task_target(r, deployments_.routing_of(r.name_space, r.task_queue, task_type::workflow)),
@@ -128,6 +132,8 @@ protected:
         const bool sticky = w.queue->sticky();
         // Once it is with a worker, only its caller's patience ends it.
         queues_.task_ended(t, now);
+        t.moves.reset();
+        watch_run(r);
         t.stamp = ids_.number();
         api::PollWorkflowTaskQueueResponse out;
         const attempt_id attempt{r.run_id, t.stamp};
@@ -157,8 +163,10 @@ protected:
             t.queue->remove(t);
         queues_.task_ended(t, now);
         run_waits_.forget(t.id);
-        const std::uint64_t id = t.id;
-        t.run->queries.erase(id);
+        workflow_run& r = *t.run;
+        const ticket id = t.id;
+        r.queries.erase(id);
+        watch_run(r);
     }
 
     /// Nobody waits for it any more.
@@ -192,9 +200,9 @@ protected:
             }
     }
 
-    /// After a completion: what was answered is told, and what was not goes with the next task, or by itself.
+    /// What a completion answers is told. What it does not goes with the next task, or is released.
     template <class Results>
-    void end_queries(workflow_run& r, const Results& results, bool another_task, const moment& now)
+    void answer_queries(workflow_run& r, const Results& results, const moment& now)
     {
         for (const auto& entry : results) {
             const auto at = std::find_if(r.queries.begin(), r.queries.end(),
@@ -207,8 +215,6 @@ protected:
             tell_query(id, result.result_type() == api::enums::QUERY_RESULT_TYPE_ANSWERED, result.answer(),
                 result.error_message(), result.has_failure() ? &result.failure() : nullptr);
         }
-        if (!another_task)
-            release_queries(r, now);
     }
 
     void release_queries(workflow_run& r, const moment& now) override

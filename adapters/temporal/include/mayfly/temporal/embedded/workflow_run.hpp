@@ -146,6 +146,9 @@ struct workflow_run {
     std::string next_run_id{};   ///< That it went on as.
     std::string reset_run_id{};  ///< That it was reset to.
 
+    std::size_t bytes = 0;  ///< Of its history, as `workflow_store` counts them.
+    bool too_long = false;  ///< Its history is: it is about to be terminated.
+    bool busy = false;      ///< Something of it waits for a worker, or is with one; counted by `workflow_store`.
     std::uint64_t changes = 0;
     std::set<ticket> waiting{};  ///< Calls that wait for something of it.
 
@@ -183,9 +186,13 @@ struct workflow_run {
     /// The soonest moment at which time alone changes something.
     [[nodiscard]] uptime next_event() const
     {
+        uptime out = never;
+        for (const auto& [id, q] : queries)
+            if (q->moves)
+                out = std::min(out, *q->moves);
         if (!open())
-            return never;
-        uptime out = deadline();
+            return out;
+        out = std::min(out, deadline());
         if (backoff)
             out = std::min(out, backoff->at);
         if (!firing.empty())

@@ -32,8 +32,21 @@ public:
         return r;
     }
 
+    /// After a change of it.
+    void count(workflow_run& r)
+    {
+        bytes_ -= r.bytes;
+        r.bytes = r.history.all_bytes();
+        bytes_ += r.bytes;
+        busy_ -= r.busy ? 1U : 0U;
+        r.busy = r.has_task() || !r.queries.empty();
+        busy_ += r.busy ? 1U : 0U;
+    }
+
     void erase(workflow_run& r)
     {
+        bytes_ -= r.bytes;
+        busy_ -= r.busy ? 1U : 0U;
         if (r.open())
             --open_;
         else
@@ -76,6 +89,10 @@ public:
     [[nodiscard]] const by_order& all() const noexcept { return all_; }
     [[nodiscard]] std::size_t open() const noexcept { return open_; }
     [[nodiscard]] std::size_t closed() const noexcept { return closed_.size(); }
+    /// Of all histories.
+    [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+    /// Runs of which something waits for a worker, or is with one.
+    [[nodiscard]] std::size_t busy() const noexcept { return busy_; }
 
 private:
     std::unordered_map<std::string, std::unique_ptr<workflow_run>> runs_{};
@@ -83,6 +100,8 @@ private:
     by_order all_{};
     std::map<std::pair<uptime, std::uint64_t>, workflow_run*> closed_{};
     std::size_t open_ = 0;
+    std::size_t bytes_ = 0;
+    std::size_t busy_ = 0;
     std::uint64_t last_order_ = 0;
 };
 

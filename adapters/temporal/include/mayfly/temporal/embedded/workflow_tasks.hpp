@@ -57,6 +57,8 @@ public:
                                "versioned mode");
         auto out = completed(r, q, versioned, who);
         follow_up_all(who.now);
+        if (out && !r.open())
+            out->clear_workflow_task();  // it has been terminated meanwhile
         return out;
     }
 
@@ -141,8 +143,8 @@ protected:
             if (u.where == workflow_update::state::sent)
                 u.where = workflow_update::state::admitted;
 
+        answer_queries(r, q.query_results(), now);  // before another task goes out, which would ask them again
         if (c.closes) {
-            end_queries(r, q.query_results(), true, now);
             close_run(r, *c.closes, now);
             if (c.next)
                 begin_next(*std::move(c.next), now);
@@ -161,7 +163,8 @@ protected:
                 enqueue_task(r, now);
             }
         }
-        end_queries(r, q.query_results(), r.has_task(), now);
+        if (!r.has_task())
+            release_queries(r, now);
         for (execution* e : c.activities)
             enqueue(*e, now);
         settle(r, now);

@@ -90,6 +90,22 @@ protected:
         return q.request().meta().update_id().empty() ? ids_.uuid() : q.request().meta().update_id();
     }
 
+    [[nodiscard]] grpc::status check_update(const api::UpdateWorkflowExecutionRequest& q) const
+    {
+        const auto& asked = q.request();
+        if (asked.input().name().empty())
+            return bad_request("UpdateName is not set on request.");
+        for (const std::string* text : {&asked.input().name(), &asked.meta().update_id(), &asked.meta().identity()})
+            if (grpc::status bad = check_length("UpdateName, UpdateId or Identity", *text, limits_.id_length);
+                !bad.ok())
+                return bad;
+        if (asked.input().args().ByteSizeLong() > limits_.blob)
+            return bad_request("update input exceeds size limit");
+        if (q.wait_policy().lifecycle_stage() == api::enums::UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_ADMITTED)
+            return bad_request("to wait for the stage ADMITTED is not served; wait for ACCEPTED or COMPLETED");
+        return {};
+    }
+
     [[nodiscard]] answered<workflow_run*> run_to_update(
         const api::UpdateWorkflowExecutionRequest& q, const caller&) const
     {
@@ -98,10 +114,8 @@ protected:
         const auto& which = q.workflow_execution();
         if (which.workflow_id().empty())
             return bad_request("WorkflowId is not set on request.");
-        if (q.request().input().name().empty())
-            return bad_request("UpdateName is not set on request.");
-        if (q.wait_policy().lifecycle_stage() == api::enums::UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_ADMITTED)
-            return bad_request("to wait for the stage ADMITTED is not served; wait for ACCEPTED or COMPLETED");
+        if (grpc::status bad = check_update(q); !bad.ok())
+            return bad;
         workflow_run* const r = runs_.find(q.namespace_(), which.workflow_id(), which.run_id());
         if (r == nullptr || (!q.first_execution_run_id().empty() && r->first_run_id != q.first_execution_run_id()))
             return no_workflow(which.workflow_id());
