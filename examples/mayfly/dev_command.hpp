@@ -34,8 +34,8 @@ SIGINT or SIGTERM.
   --address A                on which address; 127.0.0.1 if not given. It asks nobody who they are: give another one
                              only where you trust everybody who can reach it
   --namespace NAME           a namespace to begin with; "default" if none is given. May be given several times
-  --state FILE               keep everything but workflows there, so that the next start goes on from it; in memory if
-                             not given
+  --state FILE               keep there what was accepted, so that the next start goes on from it; in memory if not
+                             given. Workflows are in memory only, with a file too: they are gone when this ends
   --state-sync               with --state: wait for the disk before anything is answered, so that it outlives not only
                              this program but the machine
   --skip-time                for tests: time jumps to the next timer whenever a caller waits for a result and nothing
@@ -183,10 +183,10 @@ inline int run_dev(const std::vector<std::string_view>& arguments)
     const bool v6 = o.service.address.find(':') != std::string::npos;
     dev_log::line(
         "ready on " + (v6 ? '[' + o.service.address + ']' : o.service.address) + ':' + std::to_string(service.port()) +
-        (o.service.state_file.empty()
-                ? ", in memory"
-                : ", going on from " + o.service.state_file + " with " + std::to_string(kept) +
-                      (kept == 1 ? " open activity" : " open activities") + "; workflows are kept in memory only"));
+        (o.service.state_file.empty() ? ", all in memory only"
+                                      : ", going on from " + o.service.state_file + " with " + std::to_string(kept) +
+                                            (kept == 1 ? " open activity" : " open activities") +
+                                            "; workflows are in memory only and gone when this ends"));
 
     signals.async_wait([&](const boost::system::error_code&, int) {
         if (status == 0)

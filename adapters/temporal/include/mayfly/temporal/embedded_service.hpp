@@ -44,8 +44,9 @@ struct embedded_options {
     /// nothing would happen. A workflow of thirty days ends in milliseconds. What is closed is not forgotten then.
     bool skip_time = false;
 
-    /// Where to keep what was accepted, so that the next service with the same file goes on from there; workflows are
-    /// kept in memory alone. Empty: everything is.
+    /// Where to keep what was accepted, so that the next service with the same file goes on from there. Empty: all is
+    /// in memory only. Workflows, their histories and their activities always are: with a file, too, the next service
+    /// knows nothing of them.
     std::string state_file{};
     embedded::state_file_options state_options{};
 
@@ -54,7 +55,7 @@ struct embedded_options {
     std::function<void(const embedded::add_event&)> on_added{};
     std::function<void(const embedded::worker_event&)> on_worker{};
     /// Called once, with a sentence, when the state file cannot be written any more. From then on every call is
-    /// refused: nothing is accepted that a restart would not find.
+    /// refused: but for workflows, which no restart finds, nothing is accepted that a restart would not find.
     std::function<void(const std::string&)> on_failed{};
 };
 
@@ -276,9 +277,9 @@ private:
    they do to a server.
 
     It serves namespaces, workflows, standalone activities, task queues, worker heartbeats and worker deployments; not
-   schedules, Nexus and batches. What it knows is in memory, and in a state file if there is to be one, but for
-   workflows. It runs on the clock `C`, which may be a manual one. Used from one thread or strand, which its executor
-   is. It may go at any time.
+   schedules, Nexus and batches. Workflows are in memory only and end with it, unfinished ones too; the rest is in a
+   state file as well, if there is to be one. It runs on the clock `C`, which may be a manual one. Used from one thread
+   or strand, which its executor is. It may go at any time.
 */
 template <DeadlineClock C>
 class basic_embedded_service {
