@@ -138,6 +138,25 @@ TEST_CASE("a history replays as far as it goes")
     }
 }
 
+TEST_CASE("a run that was reset replays under its own id, where that is told")
+{
+    workflow_registry all;
+    std::string seen;
+    all.add("nap", [&seen](workflow::context& ctx, int n) -> workflow::task<int> {
+        seen = ctx.info().run_id;
+        co_await ctx.sleep(1h);
+        co_return n;
+    });
+    CHECK(replay(slept, all).ok());
+    CHECK(seen == "8d4b1f6e-0000-4000-8000-000000000001");
+    replay_options own;
+    own.run_id = "another";
+    const auto report = replay(slept, all, own);
+    CHECK(report.ok());
+    CHECK(report.run_id == "another");
+    CHECK(seen == "another");
+}
+
 TEST_CASE("what is no history, or of a workflow that is not here, is told apart")
 {
     workflow_registry all;

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdio>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -27,8 +28,10 @@ namespace mayfly::temporal::testing {
         return json;
     // A first event of 123 bytes begins as JSON may.
     history_from_json out;
-    if (!saved.empty() && out.message.ParseFromArray(saved.data(), static_cast<int>(saved.size())) &&
-        out.message.events_size() != 0 && out.message.events(0).event_id() > 0)
+    constexpr std::size_t most = std::numeric_limits<int>::max();
+    if (!saved.empty() && saved.size() <= most &&
+        out.message.ParseFromArray(saved.data(), static_cast<int>(saved.size())) && out.message.events_size() != 0 &&
+        out.message.events(0).event_id() > 0)
         return out;
     return json.error();
 }

@@ -27,6 +27,8 @@ namespace mayfly::temporal::testing {
 struct replay_options {
     data_converter converter{};
     std::string name_space = "default";
+    /// For a run that was reset, whose history only has the id of the one before. Empty: as history says.
+    std::string run_id{};
     const callable_names* activities = nullptr;  ///< Of `activity_registry`, where workflows name functions.
     temporal::logger logger{};  ///< Workflows are silent while they are replayed; for what their code says else.
 };
@@ -83,7 +85,7 @@ struct replay_report {
     const auto& started = history.events(0).workflow_execution_started_event_attributes();
     out.workflow_type = started.workflow_type().name();
     out.workflow_id = started.workflow_id();
-    out.run_id = started.original_execution_run_id();
+    out.run_id = with.run_id.empty() ? started.original_execution_run_id() : with.run_id;
     const auto& last = *history.events().rbegin();
     out.closed = workflow::detail::closes_run(last.event_type()) ||
                  workflow::detail::class_of(last) == workflow::detail::event_class::ends;
