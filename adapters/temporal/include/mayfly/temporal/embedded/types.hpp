@@ -92,20 +92,21 @@ struct limits {
     std::size_t closed_activities = 50'000;  ///< Remembered. Beyond, those that closed first are forgotten.
     std::size_t open_workflows = 100'000;
     std::size_t closed_workflows = 20'000;   ///< Remembered. Beyond, those that closed first are forgotten.
-    std::size_t bytes = 1024 * 1024 * 1024;  ///< Of inputs, results and details; as much of histories. Closed ones
-                                             ///< make room.
-    std::int64_t history_events = 51'200;    ///< Of one run. Beyond, it is terminated.
-    std::size_t history_bytes = 50UL * 1024 * 1024;  ///< Likewise.
-    std::size_t parked_polls = 10'000;               ///< Of one namespace.
-    std::size_t waiting_calls = 50'000;              ///< For results, of one namespace.
-    std::size_t pollers = 10'000;                    ///< Remembered of one task queue.
-    std::size_t all_pollers = 100'000;               ///< And of all.
-    std::size_t versions_of_queue = 1'000;  ///< Whose numbers a task queue keeps. Beyond, those at rest are forgotten.
-    std::size_t id_length = 1'000;          ///< Bytes of any name or id.
-    std::size_t blob = 2 * 1024 * 1024;     ///< Bytes of an input, a result, details or a failure.
-    std::chrono::seconds poll_time{60};     ///< How long a poll waits for a task, at most.
-    std::chrono::seconds wait_time{60};     ///< And a call for a result.
+    std::size_t bytes = 1024 * 1024 * 1024;  ///< Of inputs, results and details. Closed ones make room.
+    std::size_t parked_polls = 10'000;       ///< Of one namespace.
+    std::size_t waiting_calls = 50'000;      ///< For results, of one namespace.
+    std::size_t pollers = 10'000;            ///< Remembered of one task queue.
+    std::size_t all_pollers = 100'000;       ///< And of all.
+    std::size_t versions_of_queue = 1'000;   ///< Whose numbers a task queue keeps. Beyond, those at rest are forgotten.
+    std::size_t id_length = 1'000;           ///< Bytes of any name or id.
+    std::size_t blob = 2 * 1024 * 1024;      ///< Bytes of an input, a result, details or a failure.
+    std::chrono::seconds poll_time{60};      ///< How long a poll waits for a task, at most.
+    std::chrono::seconds wait_time{60};      ///< And a call for a result.
     std::chrono::seconds poller_memory{300};  ///< How long a poller that no longer polls is listed.
+
+    /// Of one workflow's run: beyond either it is terminated. All histories together have `bytes` for themselves, too.
+    std::int64_t history_events = 51'200;
+    std::size_t history_bytes = 50UL * 1024 * 1024;
 };
 
 [[nodiscard]] inline grpc::status refused(grpc::status_code code, std::string words)

@@ -301,22 +301,6 @@ protected:
         return make_history_room(bytes, now);
     }
 
-    [[nodiscard]] static api::StartWorkflowExecutionResponse start_answer_of(const workflow_run& r, bool now)
-    {
-        api::StartWorkflowExecutionResponse out;
-        out.set_run_id(r.run_id);
-        out.set_first_execution_run_id(r.first_run_id);
-        out.set_started(now);
-        out.set_status(r.status);
-        auto& link = *out.mutable_link()->mutable_workflow_event();
-        link.set_namespace_(r.name_space);
-        link.set_workflow_id(r.workflow_id);
-        link.set_run_id(r.run_id);
-        link.mutable_event_ref()->set_event_id(1);
-        link.mutable_event_ref()->set_event_type(api::enums::EVENT_TYPE_WORKFLOW_EXECUTION_STARTED);
-        return out;
-    }
-
     /// `before` is called with the run before its first task is scheduled; `later` leaves that to the caller.
     template <class Request, class Before>
     [[nodiscard]] answered<api::StartWorkflowExecutionResponse> started(
@@ -378,28 +362,6 @@ protected:
         if (!(*found)->open())
             return not_found("workflow execution already completed");
         return *found;
-    }
-
-    /// A refusal of a start with an update says what it is of each.
-    [[nodiscard]] static grpc::status refused_both(grpc::status start, grpc::status update)
-    {
-        api::errordetails::MultiOperationExecutionFailure detail;
-        const bool of_start = !start.ok();
-        const grpc::status& bad = of_start ? start : update;
-        for (const grpc::status* s : {&start, &update}) {
-            auto& out = *detail.add_statuses();
-            const bool other = s->ok();
-            out.set_code(static_cast<std::int32_t>(other ? grpc::status_code::aborted : s->code));
-            out.set_message(other ? "Operation was aborted." : s->message);
-            if (api::common::GrpcStatus whole; !other && whole.ParseFromString(s->details))
-                *out.mutable_details() = whole.details();
-            if (other) {
-                auto& any = *out.add_details();
-                any.set_type_url("type.googleapis.com/temporal.api.failure.v1.MultiOperationExecutionAborted");
-            }
-        }
-        const std::string words = std::string("MultiOperation could not be executed: ") + bad.message;
-        return refused(bad.code, words, "MultiOperationExecutionFailure", detail);
     }
 
     // Histories.

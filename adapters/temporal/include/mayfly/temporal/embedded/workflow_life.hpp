@@ -71,12 +71,10 @@ protected:
         if (!r.with_worker())
             r.history.flush();
         watch_run(r);
-        if (r.open() && !r.too_long &&
-            (r.history.all_events() > limits_.history_events || r.bytes > limits_.history_bytes)) {
+        const bool long_now = r.history.all_events() > limits_.history_events || r.bytes > limits_.history_bytes;
+        if (long_now && r.open() && !std::exchange(r.too_long, true))
             // Afterwards: whoever changed it is not done with it yet.
-            r.too_long = true;
             follow_ups_.push_back({follow_up::what::end_long, r.run_id, 0});
-        }
         ++r.changes;
         for (const ticket id : std::set<ticket>(r.waiting))
             if (const workflow_wait* const w = run_waits_.find(id))

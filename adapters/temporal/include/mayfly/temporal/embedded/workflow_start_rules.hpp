@@ -5,6 +5,7 @@
 #include <mayfly/temporal/embedded/start_rules.hpp>
 #include <mayfly/temporal/embedded/workflow_run.hpp>
 
+#include <cstdint>
 #include <string>
 #include <utility>
 
@@ -90,6 +91,44 @@ enum class start_choice { begin, terminate_and_begin, attach, refuse };
                      : "Workflow execution already finished. WorkflowId: " + known.workflow_id +
                            ", RunId: " + known.run_id + ". Workflow Id reuse policy does not allow another run.",
         "WorkflowExecutionAlreadyStartedFailure", detail);
+}
+
+[[nodiscard]] inline api::StartWorkflowExecutionResponse start_answer_of(const workflow_run& r, bool now)
+{
+    api::StartWorkflowExecutionResponse out;
+    out.set_run_id(r.run_id);
+    out.set_first_execution_run_id(r.first_run_id);
+    out.set_started(now);
+    out.set_status(r.status);
+    auto& link = *out.mutable_link()->mutable_workflow_event();
+    link.set_namespace_(r.name_space);
+    link.set_workflow_id(r.workflow_id);
+    link.set_run_id(r.run_id);
+    link.mutable_event_ref()->set_event_id(1);
+    link.mutable_event_ref()->set_event_type(api::enums::EVENT_TYPE_WORKFLOW_EXECUTION_STARTED);
+    return out;
+}
+
+/// A refusal of a start with an update says what it is of each.
+[[nodiscard]] inline grpc::status refused_both(grpc::status start, grpc::status update)
+{
+    api::errordetails::MultiOperationExecutionFailure detail;
+    const bool of_start = !start.ok();
+    const grpc::status& bad = of_start ? start : update;
+    for (const grpc::status* s : {&start, &update}) {
+        auto& out = *detail.add_statuses();
+        const bool other = s->ok();
+        out.set_code(static_cast<std::int32_t>(other ? grpc::status_code::aborted : s->code));
+        out.set_message(other ? "Operation was aborted." : s->message);
+        if (api::common::GrpcStatus whole; !other && whole.ParseFromString(s->details))
+            *out.mutable_details() = whole.details();
+        if (other) {
+            auto& any = *out.add_details();
+            any.set_type_url("type.googleapis.com/temporal.api.failure.v1.MultiOperationExecutionAborted");
+        }
+    }
+    const std::string words = std::string("MultiOperation could not be executed: ") + bad.message;
+    return refused(bad.code, words, "MultiOperationExecutionFailure", detail);
 }
 
 }  // namespace mayfly::temporal::embedded
