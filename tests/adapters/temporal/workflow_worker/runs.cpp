@@ -320,6 +320,7 @@ TEST_CASE("a run that failed in a query is begun anew with the next task")
     w.flows.add(w.flows.query(first_task().completed().timer("1"), true, "q"));
     REQUIRE(w.until([&] { return w.flows.answered.size() == 1 && w.worker->activity().busy == 0; }));
     CHECK(w.flows.answered[0].completed_type() == api::enums::QUERY_RESULT_TYPE_FAILED);
+    CHECK(w.runs_alive() == 0);
     bug = false;
     w.flows.kept = second_task().events;
     w.flows.add(w.flows.task(second_task(), 3), true);

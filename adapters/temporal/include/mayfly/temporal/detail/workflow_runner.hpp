@@ -98,6 +98,8 @@ public:
             if (run->idle()) {
                 forget(*run);
                 runs_.erase(run->id);
+            } else if (!run->task) {
+                run->timer.cancel();  // nobody is to wait for it who has left
             }
     }
 
@@ -517,7 +519,8 @@ private:
         api::enums::WorkflowTaskFailedCause cause = api::enums::WORKFLOW_TASK_FAILED_CAUSE_UNSPECIFIED)
     {
         const bool failed = what.failure.has_value();
-        run->forget = run->forget || most_ == 0 || draining_ || (run->machine && run->machine->closed());
+        run->forget = run->forget || most_ == 0 || draining_ || !run->machine || run->machine->closed() ||
+                      !run->machine->reported(0);  // it may have failed in what it read for the question
         send(run, methods::respond_query_task_completed, reports_.answered(run->task->report, std::move(what), cause),
             [failed](workflow_runner& self, const run_ptr& r, error_code ec, const auto& reply) {
                 if (ec && grpc::is_message_too_large(reply.status.code, reply.status.message) && !failed) {
@@ -547,7 +550,7 @@ private:
         if (run->forget)
             forget(*run);
         if (more.task_token().empty()) {
-            if (run->has_locals())
+            if (run->has_locals() && !draining_)
                 keep_locals_a_while(run);
             ended_(failed);
             return settle(run);
