@@ -62,6 +62,20 @@ TEST_CASE("a query waits for the worker that remembers the run only as long as a
     }
 }
 
+TEST_CASE("a query that no worker has cannot be answered")
+{
+    flows w;
+    w.begin();
+    must(w.reply(w.take_flow(), {timer("t", 720h)}));
+    const ticket asks = w.query();
+    flow_task made_up;
+    made_up.set_task_token(token_of({w.run().run_id, 0}));
+    CHECK(w.answer_query(made_up) == invalid_argument);
+    CHECK(!w.got(asks));
+    CHECK(w.answer_query(w.take_flow()) == ok);
+    CHECK(w.queried(asks) == "here");
+}
+
 TEST_CASE("a run whose history grows too long is terminated")
 {
     struct row {

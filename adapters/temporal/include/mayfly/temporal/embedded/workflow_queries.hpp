@@ -69,7 +69,7 @@ public:
         if (grpc::status bad = names_.check(q.namespace_()); !bad.ok())
             return bad;
         const auto token = read_token(q.task_token());
-        if (!token)
+        if (!token || token->stamp == 0)
             return bad_request("Error deserializing task token.");
         if (workflow_run* const r = runs_.find_run(token->run_id))
             for (const auto& [id, t] : r->queries)
