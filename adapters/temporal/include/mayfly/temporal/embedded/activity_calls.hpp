@@ -6,13 +6,10 @@
 #include <mayfly/temporal/embedded/activity_store.hpp>
 #include <mayfly/temporal/embedded/activity_views.hpp>
 #include <mayfly/temporal/embedded/ids.hpp>
+#include <mayfly/temporal/embedded/pages.hpp>
 #include <mayfly/temporal/embedded/start_rules.hpp>
 #include <mayfly/temporal/embedded/types.hpp>
 
-#include <algorithm>
-#include <cstdint>
-#include <iterator>
-#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -104,28 +101,9 @@ public:
         const auto query = activity_query::parse(r.query());
         if (!query)
             return query.error();
-        std::uint64_t before = ~std::uint64_t{0};
-        if (!r.next_page_token().empty()) {
-            const auto token = read_token(r.next_page_token());
-            if (!token)
-                return bad_request("Invalid next page token.");
-            before = token->stamp;
-        }
-        const int most = r.page_size() > 0 ? std::min(r.page_size(), 1'000) : 1'000;
-        api::ListActivityExecutionsResponse out;
-        // The newest first.
-        for (auto at = store_.all().lower_bound(before); at != store_.all().begin();) {
-            const execution& e = *std::prev(at)->second;
-            if (e.name_space() == r.namespace_() && query->matches(e)) {
-                if (out.executions_size() == most) {
-                    out.set_next_page_token(token_of({e.run_id, at->first}));
-                    break;
-                }
-                *out.add_executions() = list_info_of(e);
-            }
-            --at;
-        }
-        return out;
+        return page_of<api::ListActivityExecutionsResponse>(
+            store_.all(), r, [&](const execution& e) { return e.name_space() == r.namespace_() && query->matches(e); },
+            [](const execution& e) { return list_info_of(e); });
     }
 
     [[nodiscard]] answered<api::CountActivityExecutionsResponse> count_activities(
@@ -136,22 +114,10 @@ public:
         const auto query = activity_query::parse(r.query());
         if (!query)
             return query.error();
-        std::map<api::enums::ActivityExecutionStatus, std::int64_t> counts;
-        std::int64_t all = 0;
-        for (const auto& [order, e] : store_.all())
-            if (e->name_space() == r.namespace_() && query->matches(*e)) {
-                ++counts[e->status];
-                ++all;
-            }
-        api::CountActivityExecutionsResponse out;
-        out.set_count(all);
-        if (query->grouped())
-            for (const auto& [status, n] : counts) {
-                auto& group = *out.add_groups();
-                group.set_count(n);
-                *group.add_group_values() = text_payload(status_word(status));
-            }
-        return out;
+        return count_of<api::CountActivityExecutionsResponse>(
+            store_.all(), query->grouped(),
+            [&](const execution& e) { return e.name_space() == r.namespace_() && query->matches(e); },
+            [](api::enums::ActivityExecutionStatus s) { return status_word(s); });
     }
 
     [[nodiscard]] answered<api::RequestCancelActivityExecutionResponse> cancel_activity(

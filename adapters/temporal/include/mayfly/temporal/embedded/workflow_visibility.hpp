@@ -2,15 +2,13 @@
 #pragma once
 
 #include <mayfly/temporal/embedded/list_filter.hpp>
+#include <mayfly/temporal/embedded/pages.hpp>
 #include <mayfly/temporal/embedded/workflow_resets.hpp>
+#include <mayfly/temporal/json_time.hpp>
 
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cstdint>
-#include <cstdio>
-#include <iterator>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,32 +25,12 @@ namespace mayfly::temporal::embedded {
     return at < words.size() ? words[at] : words[0];
 }
 
-/// A time as people write it: 2026-01-02T03:04:05Z, with or without a part of a second. None: it is something else.
-[[nodiscard]] inline std::optional<std::chrono::sys_time<uptime>> read_time(const std::string& text)
+/// Nothing if it is no time.
+[[nodiscard]] inline std::optional<std::chrono::sys_time<uptime>> read_time(std::string_view text)
 {
-    int year = 0;
-    unsigned month = 0;
-    unsigned day = 0;
-    int hour = 0;
-    int minute = 0;
-    double second = 0;
-    int end = 0;
-    if (std::sscanf(text.c_str(), "%4d-%2u-%2uT%2d:%2d:%lf%n", &year, &month, &day, &hour, &minute, &second, &end) != 6)
-        return std::nullopt;
-    std::string_view zone = std::string_view(text).substr(static_cast<std::size_t>(end));
-    std::chrono::minutes ahead{};
-    if (zone != "Z" && !zone.empty()) {
-        int h = 0;
-        int m = 0;
-        if (zone.size() != 6 || std::sscanf(zone.data() + 1, "%2d:%2d", &h, &m) != 2)
-            return std::nullopt;
-        ahead = std::chrono::minutes(h * 60 + m) * (zone.front() == '-' ? -1 : 1);
-    }
-    const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(month), std::chrono::day(day)};
-    if (!date.ok())
-        return std::nullopt;
-    return std::chrono::sys_days(date) + std::chrono::hours(hour) + std::chrono::minutes(minute) - ahead +
-           uptime(static_cast<uptime::rep>(second * 1e6));
+    const auto parts = temporal::detail::parse_time(text);
+    const auto since = parts ? temporal::detail::joined<uptime>(*parts) : std::nullopt;
+    return since ? std::optional(std::chrono::sys_time<uptime>(*since)) : std::nullopt;
 }
 
 /// `WorkflowType = 'order' AND ExecutionStatus = 'Running'`: which runs are meant. An empty one means all.
@@ -67,14 +45,14 @@ public:
         workflow_query out;
         for (comparison& c : read->all) {
             const bool time = is_time(c.field);
-            if (time && !read_time(c.value))
+            const auto at = time ? read_time(c.value) : std::nullopt;
+            if (time && !at)
                 return bad_request("invalid query: " + c.value.substr(0, 100) + " is no time; write it as " + c.field +
                                    " > '2026-01-02T03:04:05Z'");
             if (c.field == "ExecutionStatus" && !is_status(c.value))
                 return bad_request("invalid query: " + c.value.substr(0, 100) +
                                    " is no ExecutionStatus; use Running, Completed, Failed, Canceled, Terminated, "
                                    "ContinuedAsNew or TimedOut");
-            const auto at = time ? read_time(c.value) : std::nullopt;
             out.all_.push_back({std::move(c), at});
         }
         if (!read->group_by.empty() && read->group_by != "ExecutionStatus")
@@ -183,28 +161,9 @@ public:
         const auto query = workflow_query::parse(q.query());
         if (!query)
             return query.error();
-        std::uint64_t before = ~std::uint64_t{0};
-        if (!q.next_page_token().empty()) {
-            const auto token = read_token(q.next_page_token());
-            if (!token)
-                return bad_request("Invalid next page token.");
-            before = token->stamp;
-        }
-        const int most = q.page_size() > 0 ? std::min(q.page_size(), 1'000) : 1'000;
-        api::ListWorkflowExecutionsResponse out;
-        // The newest first.
-        for (auto at = runs_.all().lower_bound(before); at != runs_.all().begin();) {
-            workflow_run& r = *std::prev(at)->second;
-            if (r.name_space == q.namespace_() && query->matches(r)) {
-                if (out.executions_size() == most) {
-                    out.set_next_page_token(token_of({r.run_id, at->first}));
-                    break;
-                }
-                *out.add_executions() = run_info(r);
-            }
-            --at;
-        }
-        return out;
+        return page_of<api::ListWorkflowExecutionsResponse>(
+            runs_.all(), q, [&](const workflow_run& r) { return r.name_space == q.namespace_() && query->matches(r); },
+            [](workflow_run& r) { return run_info(r); });
     }
 
     [[nodiscard]] answered<api::CountWorkflowExecutionsResponse> count_workflows(
@@ -215,22 +174,10 @@ public:
         const auto query = workflow_query::parse(q.query());
         if (!query)
             return query.error();
-        std::map<api::enums::WorkflowExecutionStatus, std::int64_t> counts;
-        std::int64_t all = 0;
-        for (const auto& [order, r] : runs_.all())
-            if (r->name_space == q.namespace_() && query->matches(*r)) {
-                ++counts[r->status];
-                ++all;
-            }
-        api::CountWorkflowExecutionsResponse out;
-        out.set_count(all);
-        if (query->grouped())
-            for (const auto& [status, n] : counts) {
-                auto& group = *out.add_groups();
-                group.set_count(n);
-                *group.add_group_values() = text_payload(status_word(status));
-            }
-        return out;
+        return count_of<api::CountWorkflowExecutionsResponse>(
+            runs_.all(), query->grouped(),
+            [&](const workflow_run& r) { return r.name_space == q.namespace_() && query->matches(r); },
+            [](api::enums::WorkflowExecutionStatus s) { return status_word(s); });
     }
 
 protected:
