@@ -130,7 +130,7 @@ struct activity_page {
 };
 
 /// How many there are; of a query with GROUP BY, by group too.
-struct activity_count {
+struct execution_count {
     struct group {
         std::vector<api::common::Payload> values{};
         std::int64_t count = 0;
@@ -138,6 +138,7 @@ struct activity_count {
     std::int64_t count = 0;
     std::vector<group> groups{};
 };
+using activity_count = execution_count;
 
 /// What there is to know of one execution.
 struct activity_description : activity_entry {
@@ -266,9 +267,10 @@ inline activity_page to_page(api::ListActivityExecutionsResponse r)
     return out;
 }
 
-inline activity_count to_count(api::CountActivityExecutionsResponse r)
+template <class Response>
+[[nodiscard]] execution_count to_count(const Response& r)
 {
-    activity_count out{r.count(), {}};
+    execution_count out{r.count(), {}};
     for (const auto& g : r.groups())
         out.groups.push_back({{g.group_values().begin(), g.group_values().end()}, g.count()});
     return out;

@@ -5,7 +5,6 @@
 
 #include <boost/asio/awaitable.hpp>
 
-#include <tuple>
 #include <type_traits>
 
 namespace mayfly::temporal {
@@ -13,21 +12,6 @@ namespace mayfly::temporal {
 class activity_context;
 
 namespace detail {
-
-template <class Parameters>
-struct arguments_of {
-    static constexpr bool takes_context = false;
-};
-template <class... A>
-struct arguments_of<types<A...>> {
-    static constexpr bool takes_context = false;
-    static constexpr bool are_values = !(is_output<A> || ...);
-    using type = std::tuple<std::remove_cvref_t<A>...>;
-};
-template <class... A>
-struct arguments_of<types<activity_context&, A...>> : arguments_of<types<A...>> {
-    static constexpr bool takes_context = true;
-};
 
 template <class R>
 struct result_of {
@@ -53,7 +37,7 @@ template <class F>
 struct activity_signature {
 private:
     using shape = detail::call_shape<std::remove_cvref_t<F>>;
-    using taken = detail::arguments_of<typename shape::parameters>;
+    using taken = detail::arguments_of<activity_context, typename shape::parameters>;
     using given = detail::result_of<typename shape::result>;
     static_assert(taken::are_values,
         "an activity takes its arguments by value or by reference to const, after an optional activity_context&");

@@ -115,7 +115,7 @@ public:
         auto request = detail::request_for<api::CountActivityExecutionsRequest>(*on_);
         request.set_query(query);
         return on_->template async_call_as<activity_count>(methods::count_activity_executions, request, {},
-            detail::to_count, std::nullopt, std::forward<Token>(token));
+            detail::to_count<api::CountActivityExecutionsResponse>, std::nullopt, std::forward<Token>(token));
     }
 
     /// @name For activities that are completed elsewhere than in their worker

@@ -220,7 +220,7 @@ public:
         auto request = detail::request_for<api::CountWorkflowExecutionsRequest>(*on_);
         request.set_query(query);
         return on_->template async_call_as<workflow_count>(methods::count_workflow_executions, request, {},
-            detail::to_workflow_count, std::nullopt, std::forward<Token>(token));
+            detail::to_count<api::CountWorkflowExecutionsResponse>, std::nullopt, std::forward<Token>(token));
     }
 
 private:

@@ -149,15 +149,7 @@ struct workflow_page {
     std::string next_page_token{};  ///< Empty: there is no more.
 };
 
-/// How many there are; of a query with GROUP BY, by group too.
-struct workflow_count {
-    struct group {
-        std::vector<api::common::Payload> values{};
-        std::int64_t count = 0;
-    };
-    std::int64_t count = 0;
-    std::vector<group> groups{};
-};
+using workflow_count = execution_count;
 
 /// What there is to know of one execution.
 struct workflow_description : workflow_entry {

@@ -4,7 +4,6 @@
 #include <mayfly/temporal/detail/call_shape.hpp>
 
 #include <string>
-#include <tuple>
 #include <type_traits>
 
 namespace mayfly::temporal::workflow {
@@ -28,19 +27,6 @@ template <class F>
         &F::run;
     }
 struct workflow_call<F> : call_shape<decltype(&F::run)> {};
-
-template <class Parameters>
-struct workflow_arguments;
-template <class... A>
-struct workflow_arguments<types<A...>> {
-    static constexpr bool takes_context = false;
-    static constexpr bool are_values = !(is_output<A> || ...);
-    using type = std::tuple<std::remove_cvref_t<A>...>;
-};
-template <class... A>
-struct workflow_arguments<types<workflow::context&, A...>> : workflow_arguments<types<A...>> {
-    static constexpr bool takes_context = true;
-};
 
 template <class R>
 struct workflow_result {
@@ -69,7 +55,7 @@ template <class F>
 struct workflow_signature {
 private:
     using shape = detail::workflow_call<std::remove_cvref_t<F>>;
-    using taken = detail::workflow_arguments<typename shape::parameters>;
+    using taken = detail::arguments_of<workflow::context, typename shape::parameters>;
     using given = detail::workflow_result<typename shape::result>;
     static_assert(taken::are_values,
         "a workflow takes its arguments by value or by reference to const, after an optional workflow::context&; so do "

@@ -112,7 +112,6 @@ public:
 
     void add(condition& c) { conditions_.emplace(c.order = ++order_, &c); }
     void remove(condition& c) { conditions_.erase(c.order); }
-    [[nodiscard]] std::uint64_t next_order() noexcept { return ++order_; }
 
     /// Until nothing can go on. Conditions are asked in the order in which they were waited for, each time that
     /// something has run, and each is still true when its coroutine goes on.
