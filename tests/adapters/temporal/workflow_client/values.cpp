@@ -191,7 +191,7 @@ TEST_CASE("an override of the version is the same after the way there and back")
     const versioning_override all[] = {
         {kind::pinned, {"orders", "v1"}}, {kind::auto_upgrade, {}}, {kind::one_time, {"orders", "v2"}}};
     for (const auto& o : all) {
-        const auto back = from_message(mayfly::temporal::detail::to_message(o));
+        const auto back = from_message(mayfly::temporal::detail::to_override(o));
         REQUIRE(back.has_value());
         CHECK(*back == o);
     }

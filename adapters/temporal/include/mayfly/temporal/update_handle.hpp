@@ -70,7 +70,7 @@ public:
     auto async_result(std::optional<std::chrono::milliseconds> within, Token&& token) const
     {
         auto poll = detail::request_for<api::PollWorkflowExecutionUpdateRequest>(*on_);
-        poll.mutable_wait_policy()->set_lifecycle_stage(detail::to_message(update_stage::completed));
+        poll.mutable_wait_policy()->set_lifecycle_stage(detail::to_stage(update_stage::completed));
         auto& ref = *poll.mutable_update_ref();
         ref.set_update_id(id_);
         ref.mutable_workflow_execution()->set_workflow_id(of_.id);

@@ -306,7 +306,7 @@ public:
         request.mutable_update_mask()->add_paths("versioning_override");
         auto& options = *request.mutable_workflow_execution_options();
         if (to)
-            *options.mutable_versioning_override() = detail::to_message(*to);
+            *options.mutable_versioning_override() = detail::to_override(*to);
         return on_->async_call(methods::update_workflow_execution_options, request, std::forward<Token>(token));
     }
 

@@ -22,7 +22,7 @@
 namespace mayfly::temporal::detail {
 
 /// How the function of an activity ended.
-struct activity_outcome {
+struct attempt_outcome {
     api::common::Payload value{};
     std::exception_ptr thrown{};
 };
@@ -45,7 +45,7 @@ struct activity_attempt : std::enable_shared_from_this<activity_attempt> {
     bool has_ended = false;      // the function has
     bool report_waits = false;   // for a heartbeat that is under way
     bool cut_short = false;      // its report was too large once
-    activity_outcome outcome{};  // then
+    attempt_outcome outcome{};  // then
 
     // What another thread has to say is only heard while this is open.
     struct {
@@ -73,9 +73,9 @@ struct activity_attempt : std::enable_shared_from_this<activity_attempt> {
 }
 
 /// Calls a function that is no coroutine.
-[[nodiscard]] inline activity_outcome run_to_end(const activity_type& type, activity_context& context) noexcept
+[[nodiscard]] inline attempt_outcome run_to_end(const activity_type& type, activity_context& context) noexcept
 {
-    activity_outcome out;
+    attempt_outcome out;
     try {
         out.value = type.run(context);
     } catch (...) {

@@ -111,7 +111,7 @@ private:
         }
     };
 
-    void end(const attempt_ptr& a, activity_outcome outcome)
+    void end(const attempt_ptr& a, attempt_outcome outcome)
     {
         if (std::exchange(a->has_ended, true) || stopped_)
             return;

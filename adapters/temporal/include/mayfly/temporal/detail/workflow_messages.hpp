@@ -12,7 +12,7 @@
 
 namespace mayfly::temporal::detail {
 
-inline api::workflow::VersioningOverride to_message(const versioning_override& o)
+inline api::workflow::VersioningOverride to_override(const versioning_override& o)
 {
     using api::workflow::VersioningOverride;
     VersioningOverride out;
@@ -74,7 +74,7 @@ Request workflow_start_request(const std::string& type, const workflow_start_opt
         p.set_fairness_weight(o.priority->fairness_weight);
     }
     if (o.versioning)
-        *out.mutable_versioning_override() = to_message(*o.versioning);
+        *out.mutable_versioning_override() = to_override(*o.versioning);
     if (!o.header.fields().empty())
         *out.mutable_header() = o.header;
     return out;
@@ -120,14 +120,6 @@ inline workflow_page to_workflow_page(api::ListWorkflowExecutionsResponse r)
     for (const auto& info : r.executions())
         out.entries.push_back(to_workflow_entry(info));
     out.next_page_token = r.next_page_token();
-    return out;
-}
-
-inline workflow_count to_workflow_count(api::CountWorkflowExecutionsResponse r)
-{
-    workflow_count out{r.count(), {}};
-    for (const auto& g : r.groups())
-        out.groups.push_back({{g.group_values().begin(), g.group_values().end()}, g.count()});
     return out;
 }
 

@@ -36,7 +36,7 @@ constexpr update_step after_answer(
     return wanted == update_stage::accepted ? update_step::done : update_step::poll;
 }
 
-constexpr api::enums::UpdateWorkflowExecutionLifecycleStage to_message(update_stage s) noexcept
+constexpr api::enums::UpdateWorkflowExecutionLifecycleStage to_stage(update_stage s) noexcept
 {
     return s == update_stage::accepted ? api::enums::UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_ACCEPTED
                                        : api::enums::UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED;
@@ -49,7 +49,7 @@ inline api::UpdateWorkflowExecutionRequest update_request(const connection& on, 
     out.mutable_workflow_execution()->set_workflow_id(key.id);
     out.mutable_workflow_execution()->set_run_id(key.run_id);
     out.set_first_execution_run_id(key.first_run_id);
-    out.mutable_wait_policy()->set_lifecycle_stage(to_message(wanted));
+    out.mutable_wait_policy()->set_lifecycle_stage(to_stage(wanted));
     auto& update = *out.mutable_request();
     update.mutable_meta()->set_update_id(how.id.empty() ? unique_key() : how.id);
     update.mutable_meta()->set_identity(on.options().identity);
@@ -64,7 +64,7 @@ inline api::PollWorkflowExecutionUpdateRequest poll_for(
     const connection& on, const api::UpdateWorkflowExecutionRequest& sent)
 {
     auto out = request_for<api::PollWorkflowExecutionUpdateRequest>(on);
-    out.mutable_wait_policy()->set_lifecycle_stage(to_message(update_stage::completed));
+    out.mutable_wait_policy()->set_lifecycle_stage(to_stage(update_stage::completed));
     auto& ref = *out.mutable_update_ref();
     *ref.mutable_workflow_execution() = sent.workflow_execution();
     ref.set_update_id(sent.request().meta().update_id());
