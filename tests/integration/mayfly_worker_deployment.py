@@ -324,7 +324,7 @@ def verdicts(mayfly):
              "dispatch_rate": 0, "fleet": none | {"ever_seen": False}, "totals": totals, "workers": [],
              "decisions": [decision]}
     driven = {"deployment": "shop", "build_id": "1", "status": "inactive", "kept_in": "metadata", "revision": 1,
-              "driven": True, "problems": [], "conflict": "", "groups": [group]}
+              "driven": True, "beginning": False, "problems": [], "conflict": "", "groups": [group]}
     status = {"schema": "mayfly-controller-status/1", "identity": "it", "started": "", "now": "", "namespaces": [
         {"name": "default", "address": "", "role": "leader", "since": "", "problem": "", "reads": 0, "reads_waiting": 0,
          "reads_per_second": 0, "versions": [driven], "left_out": 0}]}
