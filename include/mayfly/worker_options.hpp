@@ -48,7 +48,7 @@ struct worker_options {
     /// For workflows that declare none themselves.
     versioning_behavior default_behavior = versioning_behavior::unspecified;
 
-    std::optional<bool> eager_activities{};       ///< Stays off: it needs a connection that lasts.
+    std::optional<bool> eager_activities{};       ///< Stays off in a function: it needs a connection that lasts.
     std::optional<bool> versioning{};             ///< Stays on: unversioned workers are not invoked.
     std::optional<deployment_version> version{};  ///< Only the one given to `resolve` is accepted.
 };
@@ -218,7 +218,7 @@ inline void check_registrations(const worker_options& o, const registrations& of
 {
     problems notes;
     if (o.eager_activities == true)
-        notes.push_back({"eager_activities", "on", "stays off, because it needs a connection that lasts"});
+        notes.push_back({"eager_activities", "on", "stays off in a function, because it needs a connection that lasts"});
     const uptime need = later(*o.stop_timeout, *o.hook_allowance);
     if (*o.shutdown_buffer < need)
         notes.push_back({"shutdown_buffer", seconds_text(*o.shutdown_buffer),
