@@ -107,6 +107,14 @@ class Fleet:
                 self.running.remove(process)
                 self.spawn()
 
+    def kill_all(self):
+        for process in [*self.running, *(p for p, _ in self.leaving)]:
+            process.kill()
+            process.wait()
+        for function in self.functions:
+            function.ending.set()
+            function.kill()
+
     def close(self):
         for process in self.running:
             process.terminate()
@@ -390,12 +398,7 @@ async def run(given, folder, log):
         verdict(counts["restarts"] == 2, "the service was not restarted twice")
         verdict(sum(f.invocations for f in fleet.functions) > 10, "functions hardly ran")
     finally:
-        for process in [*fleet.running, *(p for p, _ in fleet.leaving)]:
-            process.kill()
-            process.wait()
-        for function in fleet.functions:
-            function.ending.set()
-            function.kill()
+        fleet.kill_all()
         proxy.close()
         service.stop(signal.SIGKILL)
     return verdict.tell()

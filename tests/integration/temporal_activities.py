@@ -582,9 +582,10 @@ async def run_checks(checks, context, chosen):
     for function in checks:
         if chosen and function.__name__ not in chosen:
             continue
+        begun = asyncio.get_running_loop().time()
         try:
             await asyncio.wait_for(function(context), 60)
-            print(f"ok   {function.__name__}", flush=True)
+            print(f"ok   {function.__name__} ({asyncio.get_running_loop().time() - begun:.1f} s)", flush=True)
         except Exception as e:  # pylint: disable=broad-exception-caught
             failed.append(function.__name__)
             at = next((f for f in reversed(traceback.extract_tb(e.__traceback__)) if "/tests/integration/" in f.filename), None)

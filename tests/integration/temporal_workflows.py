@@ -9,10 +9,10 @@ SERVICE as temporal_services.py has it; PROGRAM is the C++ worker workflow_worke
 import asyncio
 import contextlib
 import datetime
+import functools
 import os
 import subprocess
 import sys
-import traceback
 import uuid
 
 from temporalio.api.enums.v1 import EventType
@@ -22,7 +22,9 @@ from temporalio.exceptions import (ActivityError, ApplicationError, CancelledErr
                                    TerminatedError)
 from temporalio.service import RPCError
 
+import temporal_activities
 import temporal_services
+from temporal_activities import same
 
 SECOND = datetime.timedelta(seconds=1)
 CHECKS = []
@@ -33,19 +35,8 @@ def check(function):
     return function
 
 
-def same(seen, expected, what=""):
-    if seen != expected:
-        raise AssertionError(f"{what or 'seen'}: {seen!r}, expected {expected!r}")
-
-
-async def until(condition, what, within=20):
-    end = asyncio.get_running_loop().time() + within
-    while True:
-        if found := await condition():
-            return found
-        if asyncio.get_running_loop().time() > end:
-            raise AssertionError(f"not within {within} s: {what}")
-        await asyncio.sleep(0.05)
+# A workflow task that is lost comes again after ten seconds.
+until = functools.partial(temporal_activities.until, within=20)
 
 
 class Bench:
@@ -293,22 +284,6 @@ async def a_worker_leaves_in_the_middle(b):
             same(bad, [], handle.id)
 
 
-async def run_checks(bench, chosen):
-    failed = []
-    for function in CHECKS:
-        if chosen and function.__name__ not in chosen:
-            continue
-        begun = asyncio.get_running_loop().time()
-        try:
-            await asyncio.wait_for(function(bench), 60)
-            print(f"ok   {function.__name__} ({asyncio.get_running_loop().time() - begun:.1f} s)", flush=True)
-        except Exception as e:  # pylint: disable=broad-exception-caught
-            failed.append(function.__name__)
-            at = next((f for f in reversed(traceback.extract_tb(e.__traceback__)) if "temporal_workflows" in f.filename), None)
-            print(f"FAIL {function.__name__}:{at.lineno if at else ''}: {type(e).__name__}: {e!s:.1500}", flush=True)
-    return failed
-
-
 @contextlib.asynccontextmanager
 async def served(bench, **environment):
     bench.worker = bench.begin_worker(**environment)
@@ -330,7 +305,7 @@ async def main(spec, program, *chosen):
         client = await Client.connect(service.address)
         bench = Bench(client, service.address, f"workflows-{uuid.uuid4()}", program)
         async with served(bench, **({"WORKFLOW_WORKER_CACHE": cache[0]} if cache else {})):
-            failed = await run_checks(bench, chosen)
+            failed = await temporal_activities.run_checks(CHECKS, bench, chosen)
     print(f"{len(failed)} failed: {' '.join(failed)}" if failed else "all is well")
     return 1 if failed else 0
 

@@ -219,12 +219,7 @@ async def run(given, folder, log):
         check(counts["restarts"] == expected_restarts, f"the service was restarted {counts['restarts']} times")
         check(counts["kill"] > 0 and counts["stop"] > 0, f"nobody was killed or told to go: {dict(counts)}")
     finally:
-        for process in [*fleet.running, *(p for p, _ in fleet.leaving)]:
-            process.kill()
-            process.wait()
-        for function in fleet.functions:
-            function.ending.set()
-            function.kill()
+        fleet.kill_all()
         proxy.close()
         service.stop(signal.SIGKILL)
 
