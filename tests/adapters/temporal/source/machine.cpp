@@ -221,8 +221,13 @@ struct world {
                     .status = w.alive ? worker_status::running : worker_status::shut_down,
                     .version = target->version});
         mayfly::queue_reading r;
-        r.stats = seen.believed(now);
         r.workers = seen.pollers.judge(target->version, words, function, clock, now, true, rules);
+        uptime due = mayfly::never;
+        for (const auto& [id, worker] : queue.workers)
+            due = worker.alive ? std::min(due, worker.ends - with.startup) : due;
+        seen.hear("workers", {.due = due});
+        seen.see_goodbyes(now);
+        r.stats = seen.believed(now);
         r.workers_complete = true;
         std::vector<mayfly::worker_seen> room;
         control.snapshot(handle, r.view(room), now);
@@ -286,6 +291,18 @@ TEST_CASE("a burst on a server that repeats its numbers: all served, and nothing
         CHECK_MESSAGE(w.queue.done == 50, r.why);
         CHECK_MESSAGE(w.started <= 60, r.why);
         CHECK_MESSAGE(w.queue.longest_wait <= 5s + 2 * r.startup, r.why);
+    }
+}
+
+TEST_CASE("a burst that outlives one counting: whoever leaves for want of work is not replaced for an old number")
+{
+    for (const std::uint32_t most : {1U, 4U, 8U, 20U}) {
+        world w({.limits = {0, most}, .startup = 600ms, .service = 1s});
+        w.run_until(12s);
+        w.submit(40);
+        w.run_until(120s);
+        CHECK(w.queue.done == 40);
+        CHECK_MESSAGE(w.started <= most + most / 4 + 1, most, " are allowed, ", w.started, " were started");
     }
 }
 

@@ -228,10 +228,27 @@ TEST_CASE("statistics: what came since has taken its share, and what was reporte
     CHECK(backlog_of(m.believed(12s, 2, came)) == 10U);
     CHECK(backlog_of(m.believed(12s, 100, came)) == 0U);
     CHECK(m.believed(12s, 1, came)[1]->oldest == 4s);
-    m.join(task_type::activity, 7);
+    m.join(task_type::activity, 7, 12s);
     CHECK(backlog_of(m.believed(12s, 1, came)) == 37U);
     m.take({queue("q", 3, 1s)}, 15s, 5s);
     CHECK_MESSAGE(backlog_of(m.believed(15s, 1, came)) == 3U, "the next sample knows all that");
+}
+
+TEST_CASE("statistics: what was there before a worker found nothing is served")
+{
+    stats_memory m;
+    m.take({queue("q", 50, 2s)}, 10s, 5s);
+    m.join(task_type::activity, 7, 12s);
+    m.emptied_after(9s);
+    CHECK_MESSAGE(backlog_of(m.believed(12s, 1, nobody)) == 57U, "it may have left before that was counted");
+    m.emptied_after(11s);
+    CHECK_MESSAGE(backlog_of(m.believed(12s, 1, nobody)) == 7U, "and before that was reported");
+    m.emptied_after(12s);
+    CHECK(backlog_of(m.believed(13s, 1, nobody)) == 0U);
+    m.take({queue("q", 50, 2s)}, 14s, 5s);
+    CHECK_MESSAGE(backlog_of(m.believed(14s, 1, nobody)) == 0U, "the same number again is no news");
+    m.take({queue("q", 4, 2s)}, 15s, 5s);
+    CHECK(backlog_of(m.believed(15s, 1, nobody)) == 4U);
 }
 
 TEST_CASE("statistics: a backlog that may be older than the starts of another controller is not told")
@@ -492,9 +509,30 @@ TEST_CASE("pollers: who came since a sample")
     judged j;
     j.see(10s, {poller("r1@f", 9s), poller("r2@f", 5s)});
     j.see(20s, {poller("r1@f", 19s), poller("r2@f", 5s), poller("r3@f", 18s), poller("x", 18s, other)});
-    CHECK(j.judge.came_since(10s, ours) == 1);
-    CHECK(j.judge.came_since(6s, ours) == 2);
-    CHECK(j.judge.came_since(20s, ours) == 0);
+    CHECK(j.judge.begun_since(10s, ours, 0s, 20s) == 1);
+    CHECK(j.judge.begun_since(6s, ours, 0s, 20s) == 2);
+    CHECK(j.judge.begun_since(20s, ours, 0s, 20s) == 0);
+
+    CHECK_MESSAGE(j.judge.begun_since(10s, ours, 4s, 21s) == 1, "came at 18 s: there was no time for a second task");
+    CHECK_MESSAGE(j.judge.begun_since(10s, ours, 1s, 21s) == 4, "and here for three more");
+}
+
+TEST_CASE("pollers: a goodbye came after the last sign of life")
+{
+    using mayfly::temporal::worker_status;
+    const auto says = [](worker_status s) {
+        return std::vector{worker_word{.identity = "r1@arn:f:1", .status = s, .version = ours}};
+    };
+    judged j;
+    j.see(10s, {poller("r1@arn:f:1", 9s)});
+    j.verdict(10s, says(worker_status::running));
+    CHECK_FALSE(j.judge.goodbye_after());
+    j.see(12s, {poller("r1@arn:f:1", 9s)});
+    j.verdict(12s, says(worker_status::shutting_down));
+    CHECK(j.judge.goodbye_after() == 10s);
+    j.see(13s, {poller("r1@arn:f:1", 9s)});
+    j.verdict(13s, says(worker_status::shut_down));
+    CHECK_MESSAGE(!j.judge.goodbye_after(), "it is said once");
 }
 
 TEST_CASE("pollers: who came and has left came all the same")
@@ -505,12 +543,13 @@ TEST_CASE("pollers: who came and has left came all the same")
     j.see(200s, {});
     CHECK(j.verdict(200s).empty());
     CHECK(j.judge.empty());
-    CHECK(j.judge.came_since(10s, ours) == 1);
-    CHECK(j.judge.came_since(4s, ours) == 2);
+    CHECK(j.judge.begun_since(10s, ours, 0s, 20s) == 1);
+    CHECK(j.judge.begun_since(4s, ours, 0s, 20s) == 2);
+    CHECK_MESSAGE(j.judge.begun_since(4s, ours, 1s, 900s) == 2, "nobody works after the last poll, as far as is known");
     j.judge.forget_until(10s);
-    CHECK_MESSAGE(j.judge.came_since(4s, ours) == 1, "nobody asks for what was before the last sample");
+    CHECK_MESSAGE(j.judge.begun_since(4s, ours, 0s, 20s) == 1, "nobody asks for what was before the last sample");
     j.judge.forget_until(20s);
-    CHECK(j.judge.came_since(4s, ours) == 0);
+    CHECK(j.judge.begun_since(4s, ours, 0s, 20s) == 0);
 }
 
 TEST_CASE("pollers: no more are remembered than may be")

@@ -91,6 +91,7 @@ public:
         std::span<const worker_word> words, std::string_view function, const wall_bridge& clock, uptime now,
         bool complete, const poller_rules& rules)
     {
+        goodbye_after_.reset();
         for (const worker_word& w : words)
             hear(w, version, function, clock, now, rules);
         std::vector<queue_reading::poller> out;
@@ -102,7 +103,7 @@ public:
             // A server that has restarted lists nobody until they poll again.
             if (complete && !listed && !alive) {
                 if ((!l.version || *l.version == version) && left_.size() < rules.most)
-                    left_.push_back(l.first_seen);
+                    left_.push_back({l.first_seen, l.last_seen});
                 at = lives_.erase(at);
                 continue;
             }
@@ -114,20 +115,34 @@ public:
         return out;
     }
 
-    /// How many workers of this version have come after `at`, those included that have left again.
-    [[nodiscard]] std::uint32_t came_since(uptime at, const deployment_version& version) const noexcept
+    /// How many tasks a slot of each worker of this version that has come after `at` has begun since, in all: one at
+    /// once, and one more whenever there was time for it. `service`: of one task; zero while that is unknown. Those
+    /// that have left again have begun theirs too.
+    [[nodiscard]] std::uint64_t begun_since(
+        uptime at, const deployment_version& version, uptime service, uptime now) const noexcept
     {
-        const auto left = std::count_if(left_.begin(), left_.end(), [&](uptime came) { return came > at; });
-        return static_cast<std::uint32_t>(left) +
-               static_cast<std::uint32_t>(std::count_if(lives_.begin(), lives_.end(), [&](const auto& one) {
-                   return one.second.first_seen > at && (!one.second.version || *one.second.version == version);
-               }));
+        std::uint64_t out = 0;
+        const auto count = [&](uptime came, uptime until) {
+            if (came > at)
+                out +=
+                    1 + (service > uptime::zero() && until > came ? static_cast<std::uint64_t>((until - came) / service)
+                                                                  : 0);
+        };
+        for (const stay& s : left_)
+            count(s.came, s.left);
+        for (const auto& [identity, l] : lives_)
+            if (!l.version || *l.version == version)
+                count(l.first_seen, has_ended(l.status) ? l.last_seen : now);
+        return out;
     }
+
+    /// If one of our workers said goodbye before the last verdict, and not before the one before: after when it was.
+    [[nodiscard]] std::optional<uptime> goodbye_after() const noexcept { return goodbye_after_; }
 
     /// Nobody will ask who came until `at` any more.
     void forget_until(uptime at)
     {
-        std::erase_if(left_, [&](uptime came) { return came <= at; });
+        std::erase_if(left_, [&](const stay& s) { return s.came <= at; });
     }
 
     [[nodiscard]] bool empty() const noexcept { return lives_.empty(); }
@@ -158,6 +173,11 @@ private:
         worker_status status = worker_status::unknown;
     };
 
+    struct stay {
+        uptime came{};
+        uptime left{};  // no sooner than this
+    };
+
     [[nodiscard]] static bool has_ended(worker_status s) noexcept
     {
         return s == worker_status::shut_down || s == worker_status::shutting_down;
@@ -175,6 +195,8 @@ private:
             at->second.first_seen = at->second.last_seen = w.started ? clock.of_another(*w.started) : now;
         }
         life& l = at->second;
+        if (has_ended(w.status) && !has_ended(l.status) && is_of(w.identity, function))
+            goodbye_after_ = std::max({goodbye_after_.value_or(unset), l.told_at, l.last_seen});
         // An invocation that the platform repeats is one more worker of the same name.
         const bool also_runs = l.told_at == now && l.status == worker_status::running;
         l.told_at = now;
@@ -213,7 +235,8 @@ private:
     }
 
     std::map<std::string, life, std::less<>> lives_{};
-    std::vector<uptime> left_{};  // when those came that have been forgotten since
+    std::optional<uptime> goodbye_after_{};
+    std::vector<stay> left_{};  // of those that have been forgotten since
 };
 
 }  // namespace mayfly::temporal

@@ -91,10 +91,23 @@ public:
     }
 
     /// Somebody says that so many tasks were added.
-    void join(task_type type, std::uint32_t count) noexcept
+    void join(task_type type, std::uint32_t count, uptime now) noexcept
     {
-        if (const auto i = static_cast<std::size_t>(type); i < joined_.size())
+        if (const auto i = static_cast<std::size_t>(type); i < joined_.size()) {
             joined_[i] = saturating_add(joined_[i], count);
+            joined_at_[i] = now;
+        }
+    }
+
+    /// A worker has looked for work after `at`, and has found none: what was counted and reported until then is served.
+    void emptied_after(uptime at) noexcept
+    {
+        for (std::size_t i = 0; i < told_.size(); ++i) {
+            if (told_[i] && told_at_[i] <= at)
+                told_[i]->backlog = 0;
+            if (joined_at_[i] <= at)
+                joined_[i] = 0;
+        }
     }
 
     /// Whether tasks of this type waited when they were counted last, later than `since`.
@@ -104,10 +117,10 @@ public:
         return i < told_.size() && told_[i] && told_[i]->backlog > 0 && told_at_[i] >= since;
     }
 
-    /// What is believed of each type by now; absent if nothing was ever told of it. `came_since(at)`: how many workers
-    /// have come after `at`. Each is taken to have one task in each slot.
+    /// What is believed of each type by now; absent if nothing was ever told of it. `begun_since(at)`: how many tasks a
+    /// slot of each of the workers that have come after `at` has begun, in all.
     template <class F>
-    [[nodiscard]] by_type believed(uptime now, std::uint32_t slots, F came_since) const
+    [[nodiscard]] by_type believed(uptime now, std::uint32_t slots, F begun_since) const
     {
         by_type out = told_;
         for (std::size_t i = 0; i < out.size(); ++i) {
@@ -117,7 +130,7 @@ public:
             if (s.backlog + joined_[i] == 0)
                 continue;
             const std::uint64_t waited = s.backlog + joined_[i];
-            const std::uint64_t taken = std::uint64_t{came_since(told_at_[i])} * std::max(slots, 1U);
+            const std::uint64_t taken = std::uint64_t{begun_since(told_at_[i])} * std::max(slots, 1U);
             s.oldest = s.backlog > 0 ? s.oldest + (now - told_at_[i]) : uptime::zero();
             s.backlog = waited - std::min(waited, taken);
         }
@@ -205,6 +218,7 @@ private:
     by_type told_{};
     std::array<uptime, all_task_types.size()> told_at_{};
     std::array<std::uint32_t, all_task_types.size()> joined_{};
+    std::array<uptime, all_task_types.size()> joined_at_{};
     uptime heard_at_{};
     bool heard_ = false;
 };

@@ -93,13 +93,14 @@ public:
         if (!known)
             return;
         source_version& v = *versions_[*known];
+        const uptime t = now();
         v.hear(e.target->group, {.starting = e.fleet.pending() > 0 || e.made.launch > 0 || e.what != decided,
                                     .live = e.fleet.live,
                                     .foreign = e.fleet.foreign,
                                     .minimum = e.signal != nullptr ? std::optional(e.signal->limits.min) : std::nullopt,
                                     .slots = e.fleet.slots,
-                                    .service = e.fleet.service});
-        const uptime t = now();
+                                    .service = e.fleet.service,
+                                    .due = e.fleet.leaving > 0 ? t : later(t, e.fleet.leaves_in)});
         if (v.is_hot(t))
             hurry(*known, t);
     }
@@ -178,7 +179,7 @@ private:
         for (auto& w : v->waiters)
             w->complete(boost::asio::error::operation_aborted, {});
         v->waiters.clear();
-        stop(*v);
+        v->stop();
     }
 
     // ---- work that others tell of
@@ -196,7 +197,7 @@ private:
                 v.arrived_at = t;
                 // Statistics that are younger have them already.
                 if (since == t || !v.stats.waited_since(type, since))
-                    v.stats.join(type, counts.not_matched);
+                    v.stats.join(type, counts.not_matched, t);
                 hurry(*known, t);
             }
             if (on_arrival_)
@@ -241,7 +242,7 @@ private:
             return;
         const bool describe = v.wants_description(t, options_.stats_cached_for);
         if (!describe && !v.wants_pollers(t))
-            return answer(v, {}, unread(v, t));
+            return v.answer({}, v.unread(t));
         if (std::exchange(v.credit, false))
             return begin(at, describe);
         (describe ? descriptions_ : queues_).join(at, v.rank(t), describe ? 1 : cost(v), t);
@@ -277,40 +278,8 @@ private:
 
     void abandon(std::uint32_t at, source_waiter* who)
     {
-        const std::shared_ptr<source_version> v = versions_[at];
-        if (!v)
-            return;
-        const auto found =
-            std::find_if(v->waiters.begin(), v->waiters.end(), [&](const auto& w) { return w.get() == who; });
-        if (found == v->waiters.end())
-            return;
-        const std::unique_ptr<source_waiter> w = std::move(*found);
-        v->waiters.erase(found);
-        w->complete(boost::asio::error::operation_aborted, {});
-        if (v->waiters.empty())
-            stop(*v);
-        wake_soon();
-    }
-
-    static void stop(source_version& v)
-    {
-        if (v.reading)
-            v.cancel.emit(boost::asio::cancellation_type::terminal);
-    }
-
-    static void answer(source_version& v, const error_code& ec, const queue_reading& r)
-    {
-        const auto all = std::exchange(v.waiters, {});
-        for (const auto& w : all)
-            w->complete(ec, r);
-    }
-
-    /// What is known without having read anything.
-    [[nodiscard]] static queue_reading unread(const source_version& v, uptime t)
-    {
-        queue_reading out;
-        out.stats = v.believed(t);
-        return out;
+        if (const std::shared_ptr<source_version> v = versions_[at]; v && v->leave(who))
+            wake_soon();
     }
 
     [[nodiscard]] std::uint32_t cost(const source_version& v) const
@@ -338,7 +307,7 @@ private:
             if (waits && !v->reading && later(v->asked_at, longest_turn) <= t) {
                 tell_limit(queues_.waits(at) ? queues_ : descriptions_, t);
                 // One that was never described is not one with nobody there.
-                answer(*v, v->status ? error_code{} : boost::asio::error::timed_out, unread(*v, t));
+                v->answer(v->status ? error_code{} : boost::asio::error::timed_out, v->unread(t));
             }
         }
         for (const read_budget* b : {&descriptions_, &queues_})
@@ -398,7 +367,7 @@ private:
             // A coroutine that goes on to wait after its cancellation throws.
             const bool stopped = thrown || result->ec == asio::error::operation_aborted;
             if (!stopped)
-                answer(*v, result->ec, result->reading);
+                v->answer(result->ec, result->reading);
             else if (!v->dropped && !v->waiters.empty())
                 me->ask(at, me->now());
             if (v->sought && !v->dropped)
@@ -451,6 +420,7 @@ private:
                 if (none)
                     me->teller_.tell({.what = source_event::kind::no_heartbeats, .words = no_heartbeats_words});
                 me->reader_.judge(*v, me->began_, out->reading);
+                v->see_goodbyes(v->pollers_at);
             }
         }
         out->reading.stats = v->believed(me->now());

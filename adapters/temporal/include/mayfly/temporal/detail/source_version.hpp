@@ -13,6 +13,8 @@
 #include <mayfly/temporal/stats_memory.hpp>
 
 #include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/system/error_code.hpp>
 
@@ -41,6 +43,7 @@ struct source_version {
         std::optional<std::uint32_t> minimum{};  ///< Of those that live; as it was if it is not told.
         std::uint32_t slots = 1;                 ///< Of one of them.
         uptime service{};                        ///< Mean time of one task in a slot; zero while unknown.
+        uptime due = never;                      ///< Until then nobody leaves because its time is over.
 
         /// Those that do not leave when they have nothing to do.
         [[nodiscard]] std::uint32_t staying() const noexcept
@@ -85,7 +88,7 @@ struct source_version {
             groups.emplace_back(name, of);
         else
             known->second = {of.starting, of.live, of.foreign, of.minimum ? of.minimum : known->second.minimum,
-                of.slots, of.service};
+                of.slots, of.service, of.due};
     }
 
     [[nodiscard]] bool starting() const noexcept
@@ -106,6 +109,44 @@ struct source_version {
         return room.take(count, g.staying() * std::max(g.slots, 1U), g.service, now);
     }
 
+    // Who waits for a reading of it.
+
+    void answer(const boost::system::error_code& ec, const queue_reading& r)
+    {
+        const auto all = std::exchange(waiters, {});
+        for (const auto& w : all)
+            w->complete(ec, r);
+    }
+
+    /// One of them waits no more. False if he did not.
+    bool leave(source_waiter* who)
+    {
+        const auto found = std::find_if(waiters.begin(), waiters.end(), [&](const auto& w) { return w.get() == who; });
+        if (found == waiters.end())
+            return false;
+        const std::unique_ptr<source_waiter> w = std::move(*found);
+        waiters.erase(found);
+        w->complete(boost::asio::error::operation_aborted, {});
+        if (waiters.empty())
+            stop();
+        return true;
+    }
+
+    /// Ends the reading that is under way.
+    void stop()
+    {
+        if (reading)
+            cancel.emit(boost::asio::cancellation_type::terminal);
+    }
+
+    /// What is known without having read anything.
+    [[nodiscard]] queue_reading unread(uptime t) const
+    {
+        queue_reading out;
+        out.stats = believed(t);
+        return out;
+    }
+
     /// Whether work of this queue may go there, as far as is known.
     [[nodiscard]] bool may_have(const std::string& queue, task_type type) const noexcept
     {
@@ -120,6 +161,18 @@ struct source_version {
         std::uint32_t out = groups.empty() ? 1 : groups.front().second.slots;
         for (const auto& g : groups)
             out = std::min(out, g.second.slots);
+        return out;
+    }
+
+    /// Of one task, at most; zero if that is not known of all.
+    [[nodiscard]] uptime service() const noexcept
+    {
+        uptime out{};
+        for (const auto& [name, g] : groups) {
+            if (g.service <= uptime::zero())
+                return {};
+            out = std::max(out, g.service);
+        }
         return out;
     }
 
@@ -149,7 +202,19 @@ struct source_version {
 
     [[nodiscard]] stats_memory::by_type believed(uptime now) const
     {
-        return stats.believed(now, slots(), [this](uptime at) { return pollers.came_since(at, target->version); });
+        return stats.believed(
+            now, slots(), [&](uptime at) { return pollers.begun_since(at, target->version, service(), now); });
+    }
+
+    /// To be called once the workers have been judged, at `now`. One that leaves before its time has looked for work
+    /// and has found none: whatever was counted before does not wait any more.
+    void see_goodbyes(uptime now) noexcept
+    {
+        // Nothing is known of when they have to leave if no controller says so.
+        const bool early = !groups.empty() &&
+                           std::all_of(groups.begin(), groups.end(), [&](const auto& g) { return g.second.due > now; });
+        if (const auto after = pollers.goodbye_after(); after && early)
+            stats.emptied_after(*after);
     }
 
     /// Takes in a description that came at `now`. `settling`: see `stats_memory`.
