@@ -64,6 +64,39 @@ TEST_CASE("code that does something else than history says is told so")
     }
 }
 
+TEST_CASE("a recorded history that was cut off within what a task did may be no fault of the code's")
+{
+    history_server s;
+    const std::vector<op> ops{{op::kind::activity_or_timer, "charge"}, {op::kind::await_signal}};
+    const auto m = make_machine(ops);
+    s.complete(m->begin(s.poll(false)));
+    const std::size_t commands = s.events.size();
+    s.signal("go");
+    struct row {
+        const char* why;
+        std::size_t begin, end;  // what is missing
+        bool may_be_cut;
+    };
+    const row rows[] = {
+        {"one command of several", commands - 1, s.events.size(), true},
+        {"all of them", 4, s.events.size(), true},
+        {"something comes behind them", commands - 1, commands, false},
+    };
+    for (const row& r : rows) {
+        CAPTURE(r.why);
+        auto events = s.events;
+        events.erase(
+            events.begin() + static_cast<std::ptrdiff_t>(r.begin), events.begin() + static_cast<std::ptrdiff_t>(r.end));
+        std::int64_t id = 0;
+        for (HistoryEvent& e : events)
+            e.set_event_id(++id);
+        const auto step = replay(events, ops);
+        REQUIRE(step.what == kind::fail);
+        CHECK(step.problem->cause == WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR);
+        CHECK_MESSAGE((step.words.find("history is not whole") != std::string::npos) == r.may_be_cut, step.words);
+    }
+}
+
 TEST_CASE("patches, as history and code have them")
 {
     struct row {

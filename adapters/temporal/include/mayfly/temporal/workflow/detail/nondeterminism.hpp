@@ -44,8 +44,9 @@ inline constexpr const char* remedy =
     return out + ". Likely " + likely_cause(e, a) + remedy;
 }
 
-/// `completed`: the task's WorkflowTaskCompleted, behind which all events of its commands stand.
-[[nodiscard]] inline std::string asked_beyond(const asked& a, std::int64_t completed)
+/// `completed`: the task's WorkflowTaskCompleted, behind which all events of its commands stand. `last`: and nothing
+/// else, so that a history which was cut off looks the same.
+[[nodiscard]] inline std::string asked_beyond(const asked& a, std::int64_t completed, bool last)
 {
     std::string out = "the workflow's code asked for " + words_for(a) + ", which history has not after event " +
                       std::to_string(completed) + ", WorkflowTaskCompleted. Likely ";
@@ -53,7 +54,10 @@ inline constexpr const char* remedy =
            : a.what == want::patch ? "the code took a patch for set that this run was not begun with"
                                    : "a step was put into the code, or it decides by something that is not in history: "
                                      "a clock, a random number, an unordered container";
-    return out + remedy;
+    out += remedy;
+    if (last)
+        out += ". Or the history is not whole: it ends with what that task did; if so, save it again";
+    return out;
 }
 
 /// The failure that a fault is reported as.

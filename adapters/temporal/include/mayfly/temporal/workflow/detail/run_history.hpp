@@ -75,7 +75,7 @@ public:
         while (!events.empty() && (ended || is_tail(events[0])))
             if (!one(events.pop()))
                 return false;
-        return end_commands();
+        return end_commands(options_.replay_only && !ended_ && events.empty());
     }
 
 private:
@@ -214,10 +214,11 @@ private:
         }
     }
 
-    bool end_commands()
+    /// `last`: nothing comes behind them, so that some may be missing.
+    bool end_commands(bool last = false)
     {
         if (std::exchange(in_commands_, false))
-            steps.all_matched(completed_);
+            steps.all_matched(completed_, last);
         return !steps.books.wrong;
     }
 

@@ -64,12 +64,12 @@ public:
         books.complain(fault::kind::nondeterminism, other_than_history(e, front));
     }
 
-    /// All events of that task's commands have come.
-    void all_matched(std::int64_t completed)
+    /// All events of that task's commands have come; `last`: as far as they are in a history that ends there.
+    void all_matched(std::int64_t completed, bool last)
     {
         skip_upsert_ = false;
         if (!books.queue.empty())
-            books.complain(fault::kind::nondeterminism, asked_beyond(books.queue.front(), completed));
+            books.complain(fault::kind::nondeterminism, asked_beyond(books.queue.front(), completed, last));
     }
 
     /// What came of a step.
