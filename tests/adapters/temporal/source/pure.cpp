@@ -160,9 +160,11 @@ std::optional<std::uint64_t> backlog_of(const stats_memory::by_type& all, task_t
     return one ? std::optional(one->backlog) : std::nullopt;
 }
 
-std::uint32_t nobody(uptime)
+/// What is believed of the type that `queue` has, if workers with so many slots came then.
+std::optional<std::uint64_t> believed(
+    const stats_memory& m, uptime now, std::vector<uptime> came = {}, std::uint32_t slots = 1, uptime stays = 0s)
 {
-    return 0;
+    return backlog_of(m.believed(now, came, slots, stays));
 }
 
 }  // namespace
@@ -220,18 +222,50 @@ TEST_CASE("statistics: a type is told when all its queues can be, and nothing is
 TEST_CASE("statistics: what came since has taken its share, and what was reported has joined")
 {
     stats_memory m;
-    CHECK_FALSE(backlog_of(m.believed(0s, 1, nobody)));
+    CHECK_FALSE(believed(m, 0s));
     m.take({queue("q", 50, 2s)}, 10s, 5s);
     m.take({queue("q", 50, 2s)}, 12s, 5s);
-    const auto came = [](uptime at) { return at == 10s ? 20U : 0U; };
-    CHECK(backlog_of(m.believed(12s, 1, came)) == 30U);
-    CHECK(backlog_of(m.believed(12s, 2, came)) == 10U);
-    CHECK(backlog_of(m.believed(12s, 100, came)) == 0U);
-    CHECK(m.believed(12s, 1, came)[1]->oldest == 4s);
+    const std::vector<uptime> came(20, 11s);
+    CHECK(believed(m, 12s, came, 1) == 30U);
+    CHECK(believed(m, 12s, came, 2) == 10U);
+    CHECK(believed(m, 12s, came, 100) == 0U);
+    CHECK(m.believed(12s, came, 1, 0s)[1]->oldest == 4s);
     m.join(task_type::activity, 7, 12s);
-    CHECK(backlog_of(m.believed(12s, 1, came)) == 37U);
+    CHECK(believed(m, 12s, came, 1) == 37U);
     m.take({queue("q", 3, 1s)}, 15s, 5s);
-    CHECK_MESSAGE(backlog_of(m.believed(15s, 1, came)) == 3U, "the next sample knows all that");
+    CHECK_MESSAGE(believed(m, 15s, came, 1) == 3U, "the next sample knows all that");
+}
+
+TEST_CASE("statistics: who takes what is reported depends on who was there")
+{
+    struct row {
+        const char* why;
+        std::vector<uptime> joined;
+        std::vector<uptime> came;
+        std::uint32_t slots;
+        uptime stays;
+        std::uint64_t waiting;
+    };
+    const row rows[] = {
+        {"nobody came", {11s}, {}, 1, 300ms, 1},
+        {"one came for it", {11s}, {11500ms}, 1, 300ms, 0},
+        {"one had come before, and may have gone", {11s}, {10500ms}, 1, 300ms, 1},
+        {"one had come before, and is there", {11s}, {10800ms}, 1, 300ms, 0},
+        {"nothing is known of how long they stay", {11s}, {10800ms}, 1, 0s, 1},
+        {"it is busy with another", {11s, 11100ms}, {10900ms}, 1, 300ms, 1},
+        {"and has room for both", {11s, 11100ms}, {10900ms}, 2, 300ms, 0},
+        {"what it takes makes it stay", {11s, 11250ms}, {10800ms}, 2, 300ms, 0},
+        {"a slot of the one that came for the first is free for the next", {11s, 11200ms}, {11100ms}, 2, 300ms, 0},
+        {"two each take one", {11s, 13s}, {11100ms, 13100ms}, 2, 300ms, 0},
+        {"the second came while nobody was there", {11s, 13s}, {11100ms}, 2, 300ms, 1},
+    };
+    for (const row& r : rows) {
+        stats_memory m;
+        m.take({queue("q", 0, 0s)}, 10s, 5s);
+        for (const uptime at : r.joined)
+            m.join(task_type::activity, 1, at);
+        CHECK_MESSAGE(believed(m, 14s, r.came, r.slots, r.stays) == r.waiting, r.why);
+    }
 }
 
 TEST_CASE("statistics: what was there before a worker found nothing is served")
@@ -240,27 +274,27 @@ TEST_CASE("statistics: what was there before a worker found nothing is served")
     m.take({queue("q", 50, 2s)}, 10s, 5s);
     m.join(task_type::activity, 7, 12s);
     m.emptied_after(9s);
-    CHECK_MESSAGE(backlog_of(m.believed(12s, 1, nobody)) == 57U, "it may have left before that was counted");
+    CHECK_MESSAGE(believed(m, 12s) == 57U, "it may have left before that was counted");
     m.emptied_after(11s);
-    CHECK_MESSAGE(backlog_of(m.believed(12s, 1, nobody)) == 7U, "and before that was reported");
+    CHECK_MESSAGE(believed(m, 12s) == 7U, "and before that was reported");
     m.emptied_after(12s);
-    CHECK(backlog_of(m.believed(13s, 1, nobody)) == 0U);
+    CHECK(believed(m, 13s) == 0U);
     m.take({queue("q", 50, 2s)}, 14s, 5s);
-    CHECK_MESSAGE(backlog_of(m.believed(14s, 1, nobody)) == 0U, "the same number again is no news");
+    CHECK_MESSAGE(believed(m, 14s) == 0U, "the same number again is no news");
     m.take({queue("q", 4, 2s)}, 15s, 5s);
-    CHECK(backlog_of(m.believed(15s, 1, nobody)) == 4U);
+    CHECK(believed(m, 15s) == 4U);
 }
 
 TEST_CASE("statistics: a backlog that may be older than the starts of another controller is not told")
 {
     stats_memory m;
     CHECK_FALSE(backlog_of(m.take({queue("q", 5, 1s)}, 10s, 5s, true)));
-    CHECK_FALSE(backlog_of(m.believed(10s, 1, nobody)));
+    CHECK_FALSE(believed(m, 10s));
     CHECK_MESSAGE(!m.may_have_news(12s, 5s), "it is known all the same");
     CHECK_FALSE(backlog_of(m.take({queue("q", 5, 1s)}, 12s, 5s, true)));
-    CHECK_FALSE(backlog_of(m.believed(12s, 1, nobody)));
+    CHECK_FALSE(believed(m, 12s));
     CHECK_MESSAGE(backlog_of(m.take({queue("q", 3, 6s)}, 13s, 5s, true)) == 3U, "the next one is younger");
-    CHECK(backlog_of(m.believed(13s, 1, nobody)) == 3U);
+    CHECK(believed(m, 13s) == 3U);
 
     stats_memory empty;
     CHECK_MESSAGE(backlog_of(empty.take({queue("q", 0, 0s)}, 10s, 5s, true)) == 0U, "nobody started any for this");
@@ -509,12 +543,9 @@ TEST_CASE("pollers: who came since a sample")
     judged j;
     j.see(10s, {poller("r1@f", 9s), poller("r2@f", 5s)});
     j.see(20s, {poller("r1@f", 19s), poller("r2@f", 5s), poller("r3@f", 18s), poller("x", 18s, other)});
-    CHECK(j.judge.begun_since(10s, ours, 0s, 20s) == 1);
-    CHECK(j.judge.begun_since(6s, ours, 0s, 20s) == 2);
-    CHECK(j.judge.begun_since(20s, ours, 0s, 20s) == 0);
-
-    CHECK_MESSAGE(j.judge.begun_since(10s, ours, 4s, 21s) == 1, "came at 18 s: there was no time for a second task");
-    CHECK_MESSAGE(j.judge.begun_since(10s, ours, 1s, 21s) == 4, "and here for three more");
+    CHECK(j.judge.came_since(10s, ours).size() == 1);
+    CHECK(j.judge.came_since(6s, ours).size() == 2);
+    CHECK(j.judge.came_since(20s, ours).size() == 0);
 }
 
 TEST_CASE("pollers: a goodbye came after the last sign of life")
@@ -543,13 +574,12 @@ TEST_CASE("pollers: who came and has left came all the same")
     j.see(200s, {});
     CHECK(j.verdict(200s).empty());
     CHECK(j.judge.empty());
-    CHECK(j.judge.begun_since(10s, ours, 0s, 20s) == 1);
-    CHECK(j.judge.begun_since(4s, ours, 0s, 20s) == 2);
-    CHECK_MESSAGE(j.judge.begun_since(4s, ours, 1s, 900s) == 2, "nobody works after the last poll, as far as is known");
+    CHECK(j.judge.came_since(10s, ours).size() == 1);
+    CHECK(j.judge.came_since(4s, ours).size() == 2);
     j.judge.forget_until(10s);
-    CHECK_MESSAGE(j.judge.begun_since(4s, ours, 0s, 20s) == 1, "nobody asks for what was before the last sample");
+    CHECK_MESSAGE(j.judge.came_since(4s, ours).size() == 1, "nobody asks for what was before the last sample");
     j.judge.forget_until(20s);
-    CHECK(j.judge.begun_since(4s, ours, 0s, 20s) == 0);
+    CHECK(j.judge.came_since(4s, ours).size() == 0);
 }
 
 TEST_CASE("pollers: no more are remembered than may be")

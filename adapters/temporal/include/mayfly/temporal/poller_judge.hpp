@@ -103,7 +103,7 @@ public:
             // A server that has restarted lists nobody until they poll again.
             if (complete && !listed && !alive) {
                 if ((!l.version || *l.version == version) && left_.size() < rules.most)
-                    left_.push_back({l.first_seen, l.last_seen});
+                    left_.push_back(l.first_seen);
                 at = lives_.erase(at);
                 continue;
             }
@@ -115,24 +115,15 @@ public:
         return out;
     }
 
-    /// How many tasks a slot of each worker of this version that has come after `at` has begun since, in all: one at
-    /// once, and one more whenever there was time for it. `service`: of one task; zero while that is unknown. Those
-    /// that have left again have begun theirs too.
-    [[nodiscard]] std::uint64_t begun_since(
-        uptime at, const deployment_version& version, uptime service, uptime now) const noexcept
+    /// When those workers of this version came that have come after `at`, in order; also if they have left again.
+    [[nodiscard]] std::vector<uptime> came_since(uptime at, const deployment_version& version) const
     {
-        std::uint64_t out = 0;
-        const auto count = [&](uptime came, uptime until) {
-            if (came > at)
-                out +=
-                    1 + (service > uptime::zero() && until > came ? static_cast<std::uint64_t>((until - came) / service)
-                                                                  : 0);
-        };
-        for (const stay& s : left_)
-            count(s.came, s.left);
+        std::vector<uptime> out;
+        std::copy_if(left_.begin(), left_.end(), std::back_inserter(out), [&](uptime came) { return came > at; });
         for (const auto& [identity, l] : lives_)
-            if (!l.version || *l.version == version)
-                count(l.first_seen, has_ended(l.status) ? l.last_seen : now);
+            if (l.first_seen > at && (!l.version || *l.version == version))
+                out.push_back(l.first_seen);
+        std::sort(out.begin(), out.end());
         return out;
     }
 
@@ -142,7 +133,7 @@ public:
     /// Nobody will ask who came until `at` any more.
     void forget_until(uptime at)
     {
-        std::erase_if(left_, [&](const stay& s) { return s.came <= at; });
+        std::erase_if(left_, [&](uptime came) { return came <= at; });
     }
 
     [[nodiscard]] bool empty() const noexcept { return lives_.empty(); }
@@ -171,11 +162,6 @@ private:
         std::optional<std::uint32_t> busy{};
         std::optional<std::uint32_t> slots{};
         worker_status status = worker_status::unknown;
-    };
-
-    struct stay {
-        uptime came{};
-        uptime left{};  // no sooner than this
     };
 
     [[nodiscard]] static bool has_ended(worker_status s) noexcept
@@ -236,7 +222,7 @@ private:
 
     std::map<std::string, life, std::less<>> lives_{};
     std::optional<uptime> goodbye_after_{};
-    std::vector<stay> left_{};  // of those that have been forgotten since
+    std::vector<uptime> left_{};  // when those came that have been forgotten since
 };
 
 }  // namespace mayfly::temporal

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -81,7 +82,7 @@ public:
         for (std::size_t i = 0; i < out.size(); ++i)
             if (out[i]) {
                 told_[i] = out[i];
-                joined_[i] = 0;
+                std::erase_if(joined_, [&](const joined& j) { return static_cast<std::size_t>(j.type) == i; });
                 told_at_[i] = now;
             }
         samples_ = std::move(all);
@@ -91,23 +92,24 @@ public:
     }
 
     /// Somebody says that so many tasks were added.
-    void join(task_type type, std::uint32_t count, uptime now) noexcept
+    void join(task_type type, std::uint32_t count, uptime now)
     {
-        if (const auto i = static_cast<std::size_t>(type); i < joined_.size()) {
-            joined_[i] = saturating_add(joined_[i], count);
-            joined_at_[i] = now;
-        }
+        if (static_cast<std::size_t>(type) >= told_.size())
+            return;
+        if (!joined_.empty() && joined_.back().type == type &&
+            (now - joined_.back().at <= at_once || joined_.size() >= most_joined))
+            joined_.back().count = saturating_add(joined_.back().count, count);
+        else
+            joined_.push_back({now, count, type});
     }
 
     /// A worker has looked for work after `at`, and has found none: what was counted and reported until then is served.
     void emptied_after(uptime at) noexcept
     {
-        for (std::size_t i = 0; i < told_.size(); ++i) {
+        for (std::size_t i = 0; i < told_.size(); ++i)
             if (told_[i] && told_at_[i] <= at)
                 told_[i]->backlog = 0;
-            if (joined_at_[i] <= at)
-                joined_[i] = 0;
-        }
+        std::erase_if(joined_, [&](const joined& j) { return j.at <= at; });
     }
 
     /// Whether tasks of this type waited when they were counted last, later than `since`.
@@ -117,22 +119,32 @@ public:
         return i < told_.size() && told_[i] && told_[i]->backlog > 0 && told_at_[i] >= since;
     }
 
-    /// What is believed of each type by now; absent if nothing was ever told of it. `begun_since(at)`: how many tasks a
-    /// slot of each of the workers that have come after `at` has begun, in all.
-    template <class F>
-    [[nodiscard]] by_type believed(uptime now, std::uint32_t slots, F begun_since) const
+    /** What is believed of each type by now; absent if nothing was ever told of it.
+
+        @param came   when workers came, in that order
+        @param slots  each of them has taken so many tasks, if there were any
+        @param stays  and without any it was still there for so long
+    */
+    [[nodiscard]] by_type believed(uptime now, std::span<const uptime> came, std::uint32_t slots, uptime stays) const
     {
         by_type out = told_;
         for (std::size_t i = 0; i < out.size(); ++i) {
             if (!out[i])
                 continue;
             mayfly::queue_stats& s = *out[i];
-            if (s.backlog + joined_[i] == 0)
-                continue;
-            const std::uint64_t waited = s.backlog + joined_[i];
-            const std::uint64_t taken = std::uint64_t{begun_since(told_at_[i])} * std::max(slots, 1U);
             s.oldest = s.backlog > 0 ? s.oldest + (now - told_at_[i]) : uptime::zero();
-            s.backlog = waited - std::min(waited, taken);
+            balance b{s.backlog};
+            auto next = std::upper_bound(came.begin(), came.end(), told_at_[i]);
+            for (const joined& j : joined_) {
+                if (static_cast<std::size_t>(j.type) != i)
+                    continue;
+                for (; next != came.end() && *next <= j.at; ++next)
+                    b.worker(*next, slots, stays);
+                b.tasks(j.at, j.count, stays);
+            }
+            for (; next != came.end(); ++next)
+                b.worker(*next, slots, stays);
+            s.backlog = b.waiting;
         }
         return out;
     }
@@ -147,7 +159,10 @@ public:
         return out;
     }
 
-    [[nodiscard]] std::size_t bytes() const noexcept { return sizeof(*this) + samples_.capacity() * sizeof(sample); }
+    [[nodiscard]] std::size_t bytes() const noexcept
+    {
+        return sizeof(*this) + samples_.capacity() * sizeof(sample) + joined_.capacity() * sizeof(joined);
+    }
 
 private:
     struct sample {
@@ -158,6 +173,37 @@ private:
         task_type type{};
     };
 
+    struct joined {
+        uptime at{};
+        std::uint32_t count = 0;
+        task_type type{};
+    };
+
+    /// What waits while workers and tasks come one after the other.
+    struct balance {
+        std::uint64_t waiting = 0;
+        std::uint64_t free = 0;  // slots of workers that have come
+        uptime there_until = uptime::min();
+
+        void worker(uptime at, std::uint32_t slots, uptime stays) noexcept
+        {
+            const auto taken = std::min<std::uint64_t>(waiting, slots);
+            waiting -= taken;
+            free = (at <= there_until ? free : 0) + slots - taken;
+            there_until = std::max(there_until, later(at, stays));
+        }
+        void tasks(uptime at, std::uint32_t count, uptime stays) noexcept
+        {
+            const auto taken = at <= there_until ? std::min<std::uint64_t>(free, count) : 0;
+            free -= taken;
+            waiting += count - taken;
+            if (taken > 0)
+                there_until = std::max(there_until, later(at, stays));
+        }
+    };
+
+    static constexpr uptime at_once = std::chrono::milliseconds{10};
+    static constexpr std::size_t most_joined = 256;
     static constexpr std::uint64_t zeros = 0;
     static constexpr std::uint64_t untold = ~std::uint64_t{0};
     // Rates of a queue that has just come into being are one task over a moment.
@@ -217,8 +263,7 @@ private:
     std::vector<sample> samples_{};
     by_type told_{};
     std::array<uptime, all_task_types.size()> told_at_{};
-    std::array<std::uint32_t, all_task_types.size()> joined_{};
-    std::array<uptime, all_task_types.size()> joined_at_{};
+    std::vector<joined> joined_{};  // since each type was told, in the order in which they came
     uptime heard_at_{};
     bool heard_ = false;
 };

@@ -100,7 +100,10 @@ public:
                                     .minimum = e.signal != nullptr ? std::optional(e.signal->limits.min) : std::nullopt,
                                     .slots = e.fleet.slots,
                                     .service = e.fleet.service,
-                                    .due = e.fleet.leaving > 0 ? t : later(t, e.fleet.leaves_in)});
+                                    .due = e.fleet.leaving > 0 ? t : later(t, e.fleet.leaves_in),
+                                    .stays = !e.made.orders                              ? uptime::zero()
+                                             : e.made.orders->idle_exit > uptime::zero() ? e.made.orders->idle_exit
+                                                                                         : never});
         if (v.is_hot(t))
             hurry(*known, t);
     }

@@ -44,6 +44,7 @@ struct source_version {
         std::uint32_t slots = 1;                 ///< Of one of them.
         uptime service{};                        ///< Mean time of one task in a slot; zero while unknown.
         uptime due = never;                      ///< Until then nobody leaves because its time is over.
+        uptime stays{};                          ///< With nothing to do, at least; as it was if it is not told.
 
         /// Those that do not leave when they have nothing to do.
         [[nodiscard]] std::uint32_t staying() const noexcept
@@ -88,7 +89,7 @@ struct source_version {
             groups.emplace_back(name, of);
         else
             known->second = {of.starting, of.live, of.foreign, of.minimum ? of.minimum : known->second.minimum,
-                of.slots, of.service, of.due};
+                of.slots, of.service, of.due, of.stays > uptime::zero() ? of.stays : known->second.stays};
     }
 
     [[nodiscard]] bool starting() const noexcept
@@ -164,15 +165,12 @@ struct source_version {
         return out;
     }
 
-    /// Of one task, at most; zero if that is not known of all.
-    [[nodiscard]] uptime service() const noexcept
+    /// For how long a worker without work is there, at least.
+    [[nodiscard]] uptime stays() const noexcept
     {
-        uptime out{};
-        for (const auto& [name, g] : groups) {
-            if (g.service <= uptime::zero())
-                return {};
-            out = std::max(out, g.service);
-        }
+        uptime out = groups.empty() ? uptime::zero() : never;
+        for (const auto& [name, g] : groups)
+            out = std::min(out, g.stays);
         return out;
     }
 
@@ -202,8 +200,9 @@ struct source_version {
 
     [[nodiscard]] stats_memory::by_type believed(uptime now) const
     {
+        const auto since = stats.told_since();
         return stats.believed(
-            now, slots(), [&](uptime at) { return pollers.begun_since(at, target->version, service(), now); });
+            now, since ? pollers.came_since(*since, target->version) : std::vector<uptime>{}, slots(), stays());
     }
 
     /// To be called once the workers have been judged, at `now`. One that leaves before its time has looked for work
