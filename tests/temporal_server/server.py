@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSL-1.0
 """Other people's programs to test against, built once on each machine from public Go modules: a real Temporal server,
-a worker of the official Go SDK as a Lambda function, and Temporal's own command line.
+workers of the official Go SDK, one of them a Lambda function, and Temporal's own command line.
 
 usage: server.py build [PROGRAM]    build it, unless that was done already; say where it is
        server.py path [PROGRAM]     say where it is, or what keeps it from being there (status 77)
 
-PROGRAM is temporal_server, unless given, lambda_worker or temporal_cli. They go to ${XDG_CACHE_HOME:-~/.cache}/mayfly,
-under names made of the sources' digests. A Go that is too old, or none, is no reason to fail: the one that go.mod asks
-for is taken from the module proxy, checked, and kept there too.
+PROGRAM is temporal_server, unless given, lambda_worker, ten_steps or temporal_cli. They go to
+${XDG_CACHE_HOME:-~/.cache}/mayfly, under names made of the sources' digests. A Go that is too old, or none, is no reason
+to fail: the one that go.mod asks for is taken from the module proxy, checked, and kept there too.
 """
 
 import base64
@@ -64,6 +64,7 @@ class Program:
 PROGRAMS = {program.name: program for program in (
     Program("temporal_server", "the Temporal server", HERE, "1.5 GB"),
     Program("lambda_worker", "the Go worker for Lambda", HERE / "lambda_worker", "100 MB"),
+    Program("ten_steps", "the Go worker to measure beside", HERE / "ten_steps", "100 MB"),
     Program("temporal_cli", "Temporal's command line", HERE / "cli", "1.5 GB", "github.com/temporalio/cli/cmd/temporal"),
 )}
 
