@@ -97,7 +97,10 @@ private:
             wake_.wait_until(lock, until, [&] { return closed_; });
             if (words_ != nullptr && !told_ && !closed_ && clock::now() >= began_ + patience_) {
                 told_ = true;
-                tell_((*words_)());
+                const std::string words = (*words_)();
+                lock.unlock();  // who makes steps does not wait for it
+                tell_(words);
+                lock.lock();
             }
         }
     }
