@@ -4,16 +4,15 @@
 // The part of a Temporal server that a worker talks to, as a test wants it: tasks are handed to polls, everything that
 // is called is kept, and every method can be given other answers.
 
+#include "poll_desk.hpp"
+
 #include <mayfly/grpc/server.hpp>
 #include <mayfly/temporal/api.hpp>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/cancellation_state.hpp>
-#include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <chrono>
@@ -21,7 +20,6 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
-#include <list>
 #include <map>
 #include <optional>
 #include <string>
@@ -60,8 +58,7 @@ public:
             if (at_shutdown)
                 at_shutdown();
             if (capabilities.worker_poll_complete_on_shutdown())
-                for (parked* p : std::exchange(parked_, {}))
-                    p->wake.cancel();
+                desk_.end_polls();
             return api::ShutdownWorkerResponse{};
         });
         method<api::RespondActivityTaskCompletedRequest>("RespondActivityTaskCompleted", [this](const auto& r) {
@@ -91,11 +88,7 @@ public:
     [[nodiscard]] grpc::server& server() { return server_; }
 
     /// Goes to the poll that has waited longest, or to the next one.
-    void add(api::PollActivityTaskQueueResponse task)
-    {
-        tasks_.push_back(std::move(task));
-        hand_out();
-    }
+    void add(api::PollActivityTaskQueueResponse task) { desk_.add(std::move(task)); }
 
     /// A task of this type with these arguments, as JSON.
     [[nodiscard]] api::PollActivityTaskQueueResponse task(
@@ -123,6 +116,18 @@ public:
         return t;
     }
 
+    /// One more method: `answer(request)` returns the response.
+    template <class Request, class F>
+    void method(const std::string& name, F answer)
+    {
+        server_.handle(path_of(name),
+            [this, name, answer](grpc::server_call call) { return serve<Request>(name, answer, std::move(call)); });
+    }
+    static std::string path_of(const std::string& name)
+    {
+        return "/temporal.api.workflowservice.v1.WorkflowService/" + name;
+    }
+
     /// The next calls of a method are answered so, one after the other.
     void script(const std::string& name, std::vector<scripted_answer> answers)
     {
@@ -135,7 +140,19 @@ public:
         const auto at = calls_.find(name);
         return at == calls_.end() ? 0 : at->second;
     }
-    [[nodiscard]] std::size_t parked_polls() const { return parked_.size(); }
+    [[nodiscard]] std::size_t parked_polls() const { return desk_.polls(); }
+
+    /// Calls of this method wait until `release`.
+    std::optional<std::string> held{};
+    void release()
+    {
+        held.reset();
+        for (asio::steady_timer* t : std::exchange(held_, {}))
+            t->cancel();
+    }
+    [[nodiscard]] std::size_t calls_held() const { return held_.size(); }
+    /// What calls of a method end with although they were heard, one after the other.
+    std::map<std::string, std::deque<grpc::status>> refusals{};
 
     api::name_space::NamespaceInfo::Capabilities capabilities{};
     api::RecordActivityTaskHeartbeatResponse heartbeat_answer{};
@@ -151,24 +168,6 @@ public:
     std::vector<std::string> order{};  ///< The names of all calls, as they came.
 
 private:
-    struct parked {
-        asio::steady_timer wake;
-        asio::cancellation_state given_up{};  // by who polls
-        std::optional<api::PollActivityTaskQueueResponse> task{};
-    };
-
-    static std::string path_of(const std::string& name)
-    {
-        return "/temporal.api.workflowservice.v1.WorkflowService/" + name;
-    }
-
-    template <class Request, class F>
-    void method(const std::string& name, F answer)
-    {
-        server_.handle(path_of(name),
-            [this, name, answer](grpc::server_call call) { return serve<Request>(name, answer, std::move(call)); });
-    }
-
     template <class Request, class F>
     asio::awaitable<grpc::reply> serve(std::string name, F answer, grpc::server_call call)
     {
@@ -177,10 +176,20 @@ private:
         auto script = co_await scripted(name);
         if (script)
             co_return std::move(*script);
+        if (held == name) {
+            asio::steady_timer t(*io_, std::chrono::steady_clock::time_point::max());
+            held_.push_back(&t);
+            co_await t.async_wait(asio::as_tuple(asio::use_awaitable));
+        }
         Request request;
         request.ParseFromString(call.request.message);
         grpc::reply out;
         out.message = answer(request).SerializeAsString();
+        if (auto& r = refusals[name]; !r.empty()) {
+            out.status = r.front();
+            out.message.clear();
+            r.pop_front();
+        }
         co_return out;
     }
 
@@ -208,41 +217,15 @@ private:
         if (script)
             co_return std::move(*script);
         polls.emplace_back().ParseFromString(call.request.message);
-        parked mine{asio::steady_timer(*io_, std::chrono::steady_clock::time_point::max())};
-        mine.given_up = co_await asio::this_coro::cancellation_state;
-        parked_.push_back(&mine);
-        hand_out();
-        if (!mine.task)
-            co_await mine.wake.async_wait(asio::as_tuple(asio::use_awaitable));
-        parked_.remove(&mine);
-        if (mine.task && mine.given_up.cancelled() != asio::cancellation_type::none) {
-            tasks_.push_front(*std::move(mine.task));  // nobody would hear of it
-            mine.task.reset();
-            hand_out();
-        }
-        grpc::reply out;
-        if (mine.task)
-            out.message = mine.task->SerializeAsString();
+        auto waits = desk_.poll();
+        auto out = co_await std::move(waits);
         co_return out;
-    }
-
-    void hand_out()
-    {
-        while (!tasks_.empty() && !parked_.empty()) {
-            parked* const to = parked_.front();
-            parked_.pop_front();
-            if (to->given_up.cancelled() != asio::cancellation_type::none)
-                continue;
-            to->task = std::move(tasks_.front());
-            tasks_.pop_front();
-            to->wake.cancel();
-        }
     }
 
     asio::io_context* io_;
     grpc::server server_;
-    std::deque<api::PollActivityTaskQueueResponse> tasks_{};
-    std::list<parked*> parked_{};
+    poll_desk<api::PollActivityTaskQueueResponse> desk_{*io_};
+    std::vector<asio::steady_timer*> held_{};
     std::map<std::string, std::size_t> calls_{};
     std::map<std::string, std::deque<scripted_answer>> scripts_{};
     std::uint64_t made_ = 0;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include "../../../support/conversation.hpp"
 #include "../../../support/fake_frontend.hpp"
 
 #include <mayfly/temporal/worker.hpp>
 
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 
 #include <doctest/doctest.h>
@@ -27,8 +27,7 @@ using namespace std::chrono_literals;
 using namespace mayfly::temporal;
 using boost::system::error_code;
 
-struct world {
-    asio::io_context io{};
+struct world : conversation::loop {
     fake::frontend server{io};
     activity_registry activities{};
     worker_config config = usual();
@@ -98,20 +97,6 @@ struct world {
     void drain()
     {
         worker->async_drain([this](error_code ec) { drained = ec; });
-    }
-
-    /// Runs until this is so. False if it does not come about.
-    template <class F>
-    [[nodiscard]] bool until(F f, std::chrono::milliseconds patience = 30s)
-    {
-        const auto end = std::chrono::steady_clock::now() + patience;
-        while (!f()) {
-            if (std::chrono::steady_clock::now() > end)
-                return false;
-            io.restart();
-            io.run_one_for(20ms);
-        }
-        return true;
     }
 
     [[nodiscard]] bool logged(std::string_view words) const

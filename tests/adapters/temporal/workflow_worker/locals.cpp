@@ -268,12 +268,12 @@ TEST_CASE("however many end while a report is under way, they are told of one af
     api::RespondWorkflowTaskCompletedResponse with;
     *with.mutable_workflow_task() = w.flows.task(first_task(1s).completed().task(), 3);
     w.flows.replies.push_back(with);
-    w.flows.held = "RespondWorkflowTaskCompleted";
+    w.server.held = "RespondWorkflowTaskCompleted";
     w.flows.add(w.flows.task(first_task(1s)));
-    REQUIRE(w.until([&] { return w.flows.calls_held() == 1; }));
+    REQUIRE(w.until([&] { return w.server.calls_held() == 1; }));
     go = true;
     REQUIRE(w.until([&] { return calls == many && w.worker->activity().busy == 1; }));
-    w.flows.release();
+    w.server.release();
     REQUIRE(w.until([&] { return w.flows.completed.size() == 2; }));
     CHECK(w.flows.completed[1].commands_size() == many);
 }

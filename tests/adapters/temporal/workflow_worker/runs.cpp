@@ -176,7 +176,7 @@ TEST_CASE("whatever a completion fails with, the run is forgotten")
         world w;
         w.runs(one_timer);
         w.begin_flows();
-        w.flows.refusals["RespondWorkflowTaskCompleted"] = {r.status};
+        w.server.refusals["RespondWorkflowTaskCompleted"] = {r.status};
         w.flows.add(w.flows.task(first_task()));
         REQUIRE(w.until([&] { return w.flows.completed.size() == 1 && w.worker->activity().busy == 0; }));
         CHECK(w.runs_alive() == 0);
@@ -196,7 +196,7 @@ TEST_CASE("what is too large to be sent fails the task, and says so once")
     w.runs(one_timer);
     w.begin_flows();
     const grpc::status large{grpc::status_code::resource_exhausted, "grpc: received message larger than max (9 vs. 4)"};
-    w.flows.refusals["RespondWorkflowTaskCompleted"] = {large, large};
+    w.server.refusals["RespondWorkflowTaskCompleted"] = {large, large};
     w.flows.add(w.flows.task(first_task()));
     REQUIRE(w.until([&] { return w.flows.failed.size() == 1; }));
     CHECK(w.flows.failed[0].cause() == api::enums::WORKFLOW_TASK_FAILED_CAUSE_GRPC_MESSAGE_TOO_LARGE);
@@ -267,14 +267,14 @@ TEST_CASE("queries are answered from memory, from history, and after the task th
     CHECK(w.flows.fetched.empty());
 
     // While a task's report is under way nobody asks anything.
-    w.flows.held = "RespondWorkflowTaskCompleted";
+    w.server.held = "RespondWorkflowTaskCompleted";
     w.flows.add(w.flows.task(second_task(), 3), true);
     REQUIRE(w.until([&] { return w.seen.size() >= 2; }));
     w.flows.add(w.flows.query(second_task().ended(), false, "c"), true);
     REQUIRE(w.until([&] { return w.worker->activity().busy == 2; }));
     CHECK(w.flows.answered.size() == 2);
     w.flows.kept = second_task().ended().events;
-    w.flows.release();
+    w.server.release();
     REQUIRE(w.until([&] { return w.flows.answered.size() == 3; }));
     CHECK(w.flows.answered[2].query_result().payloads(0).data() == "c!");
     CHECK(w.flows.completed.size() == 1);
@@ -371,13 +371,13 @@ TEST_CASE("of the tasks that come while a report is under way the newest is work
     w.config.settings.workflow_pollers = 4;
     w.runs(one_timer);
     w.begin_flows();
-    w.flows.held = "RespondWorkflowTaskCompleted";
+    w.server.held = "RespondWorkflowTaskCompleted";
     w.flows.add(w.flows.task(first_task()));
     REQUIRE(w.until([&] { return w.seen.size() == 1; }));
     w.flows.add(w.flows.task(first_task().completed().timer("1").task()));
     w.flows.add(w.flows.task(second_task()));
     REQUIRE(w.until([&] { return w.worker->activity().busy == 2 && w.worker->activity().completed == 1; }));
-    w.flows.release();
+    w.server.release();
     REQUIRE(w.until([&] { return w.flows.completed.size() == 2 && w.worker->activity().busy == 0; }));
     CHECK(w.flows.completed[1].task_token() == "token-3");
 }
@@ -413,7 +413,7 @@ TEST_CASE("a worker that leaves takes what its last polls bring, and keeps nothi
     REQUIRE(w.until([&] { return w.flows.completed.size() == 1 && w.worker->activity().busy == 0; }));
     CHECK(w.runs_alive() == 1);
 
-    w.flows.held = "RespondWorkflowTaskCompleted";
+    w.server.held = "RespondWorkflowTaskCompleted";
     w.server.at_shutdown = [&] {
         auto t = w.flows.task(first_task());
         t.mutable_workflow_execution()->set_run_id("last");
@@ -423,7 +423,7 @@ TEST_CASE("a worker that leaves takes what its last polls bring, and keeps nothi
     w.drain();
     REQUIRE(w.until([&] { return w.seen.size() == 2; }));
     CHECK_FALSE(w.drained.has_value());
-    w.flows.release();
+    w.server.release();
     REQUIRE(w.until([&] { return w.drained.has_value(); }));
     CHECK_FALSE(*w.drained);
     CHECK(w.runs_alive() == 0);
@@ -473,12 +473,12 @@ TEST_CASE("a worker that stops at any moment says nothing more")
     world w;
     w.runs(ends);
     w.begin_flows();
-    w.flows.held = "RespondWorkflowTaskCompleted";
+    w.server.held = "RespondWorkflowTaskCompleted";
     w.flows.add(w.flows.task(first_task()));
     REQUIRE(w.until([&] { return w.seen.size() == 1; }));
     w.worker->stop();
     CHECK(w.runs_alive() == 0);
-    w.flows.release();
+    w.server.release();
     CHECK(w.until([&] { return w.io.poll_one() == 0; }));
     CHECK(w.flows.failed.empty());
 }

@@ -5,18 +5,10 @@
 
 #include <mayfly/temporal/workflows.hpp>
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
-
 #include <chrono>
 #include <cstdint>
 #include <deque>
 #include <functional>
-#include <list>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -109,10 +101,14 @@ struct history {
 /// The workflow half of a server: tasks for both queues, and what is said of them.
 class service {
 public:
-    service(asio::io_context& io, grpc::server& on) : io_(&io), on_(&on)
+    service(asio::io_context& io, fake::frontend& on) : normal_(io), sticky_(io)
     {
-        on.handle(path("PollWorkflowTaskQueue"), [this](grpc::server_call call) { return poll(std::move(call)); });
-        answer<api::RespondWorkflowTaskCompletedRequest>("RespondWorkflowTaskCompleted", [this](const auto& r) {
+        on.server().handle(fake::frontend::path_of("PollWorkflowTaskQueue"), [this](grpc::server_call call) {
+            auto& request = polls.emplace_back();
+            request.ParseFromString(call.request.message);
+            return desk(request.task_queue().kind() == api::enums::TASK_QUEUE_KIND_STICKY).poll();
+        });
+        on.method<api::RespondWorkflowTaskCompletedRequest>("RespondWorkflowTaskCompleted", [this](const auto& r) {
             completed.push_back(r);
             api::RespondWorkflowTaskCompletedResponse out;
             if (!replies.empty()) {
@@ -121,15 +117,15 @@ public:
             }
             return out;
         });
-        answer<api::RespondWorkflowTaskFailedRequest>("RespondWorkflowTaskFailed", [this](const auto& r) {
+        on.method<api::RespondWorkflowTaskFailedRequest>("RespondWorkflowTaskFailed", [this](const auto& r) {
             failed.push_back(r);
             return api::RespondWorkflowTaskFailedResponse{};
         });
-        answer<api::RespondQueryTaskCompletedRequest>("RespondQueryTaskCompleted", [this](const auto& r) {
+        on.method<api::RespondQueryTaskCompletedRequest>("RespondQueryTaskCompleted", [this](const auto& r) {
             answered.push_back(r);
             return api::RespondQueryTaskCompletedResponse{};
         });
-        answer<api::GetWorkflowExecutionHistoryRequest>("GetWorkflowExecutionHistory", [this](const auto& r) {
+        on.method<api::GetWorkflowExecutionHistoryRequest>("GetWorkflowExecutionHistory", [this](const auto& r) {
             fetched.push_back(r);
             api::GetWorkflowExecutionHistoryResponse out;
             const std::size_t from = r.next_page_token().empty() ? 0 : std::stoul(r.next_page_token());
@@ -170,16 +166,13 @@ public:
         return t;
     }
 
-    void add(api::PollWorkflowTaskQueueResponse t, bool sticky = false)
-    {
-        waiting_[sticky].push_back(std::move(t));
-        hand_out();
-    }
+    void add(api::PollWorkflowTaskQueueResponse t, bool sticky = false) { desk(sticky).add(std::move(t)); }
 
-    [[nodiscard]] std::size_t parked(bool sticky) const
+    [[nodiscard]] std::size_t parked(bool sticky) const { return (sticky ? sticky_ : normal_).polls(); }
+    void end_polls()
     {
-        return static_cast<std::size_t>(
-            std::count_if(parked_.begin(), parked_.end(), [&](const parked_poll* p) { return p->sticky == sticky; }));
+        normal_.end_polls();
+        sticky_.end_polls();
     }
 
     std::vector<api::PollWorkflowTaskQueueRequest> polls{};
@@ -190,102 +183,14 @@ public:
     std::deque<api::RespondWorkflowTaskCompletedResponse> replies{};
     std::vector<api::history::HistoryEvent> kept{};  ///< What GetWorkflowExecutionHistory has.
     std::size_t page = 256;
-    std::map<std::string, std::deque<grpc::status>> refusals{};  ///< By method, one for each call.
-    std::optional<std::string> held{};  ///< Calls of this method wait until it is reset, and `release` is called.
-
-    void release()
-    {
-        held.reset();
-        for (asio::steady_timer* t : std::exchange(held_, {}))
-            t->cancel();
-    }
-    [[nodiscard]] std::size_t calls_held() const { return held_.size(); }
-    void end_polls()
-    {
-        for (parked_poll* p : std::exchange(parked_, {}))
-            p->wake.cancel();
-    }
 
 private:
-    struct parked_poll {
-        asio::steady_timer wake;
-        bool sticky;
-        asio::cancellation_state given_up{};
-        std::optional<api::PollWorkflowTaskQueueResponse> task{};
-    };
+    using poll_desk = fake::poll_desk<api::PollWorkflowTaskQueueResponse>;
 
-    static std::string path(const std::string& name)
-    {
-        return "/temporal.api.workflowservice.v1.WorkflowService/" + name;
-    }
+    [[nodiscard]] poll_desk& desk(bool sticky) { return sticky ? sticky_ : normal_; }
 
-    template <class Request, class F>
-    void answer(const std::string& name, F f)
-    {
-        on_->handle(
-            path(name), [this, name, f](grpc::server_call call) { return serve<Request>(name, f, std::move(call)); });
-    }
-
-    template <class Request, class F>
-    asio::awaitable<grpc::reply> serve(std::string name, F f, grpc::server_call call)
-    {
-        if (held == name) {
-            asio::steady_timer t(*io_, std::chrono::steady_clock::time_point::max());
-            held_.push_back(&t);
-            co_await t.async_wait(asio::as_tuple(asio::use_awaitable));
-        }
-        Request request;
-        request.ParseFromString(call.request.message);
-        grpc::reply out;
-        out.message = f(request).SerializeAsString();
-        if (auto& r = refusals[name]; !r.empty()) {
-            out.status = r.front();
-            out.message.clear();
-            r.pop_front();
-        }
-        co_return out;
-    }
-
-    asio::awaitable<grpc::reply> poll(grpc::server_call call)
-    {
-        auto& request = polls.emplace_back();
-        request.ParseFromString(call.request.message);
-        parked_poll mine{asio::steady_timer(*io_, std::chrono::steady_clock::time_point::max()),
-            request.task_queue().kind() == api::enums::TASK_QUEUE_KIND_STICKY};
-        mine.given_up = co_await asio::this_coro::cancellation_state;
-        parked_.push_back(&mine);
-        hand_out();
-        if (!mine.task)
-            co_await mine.wake.async_wait(asio::as_tuple(asio::use_awaitable));
-        parked_.remove(&mine);
-        grpc::reply out;
-        if (mine.task)
-            out.message = mine.task->SerializeAsString();
-        co_return out;
-    }
-
-    void hand_out()
-    {
-        for (const bool sticky : {false, true})
-            while (!waiting_[sticky].empty()) {
-                const auto to = std::find_if(parked_.begin(), parked_.end(), [&](const parked_poll* p) {
-                    return p->sticky == sticky && p->given_up.cancelled() == asio::cancellation_type::none;
-                });
-                if (to == parked_.end())
-                    break;
-                parked_poll* const p = *to;
-                parked_.erase(to);
-                p->task = std::move(waiting_[sticky].front());
-                waiting_[sticky].pop_front();
-                p->wake.cancel();
-            }
-    }
-
-    asio::io_context* io_;
-    grpc::server* on_;
-    std::map<bool, std::deque<api::PollWorkflowTaskQueueResponse>> waiting_{};
-    std::list<parked_poll*> parked_{};
-    std::vector<asio::steady_timer*> held_{};
+    poll_desk normal_;
+    poll_desk sticky_;
     std::uint64_t made_ = 0;
 };
 
@@ -311,7 +216,7 @@ private:
 };
 
 struct world : worker_test::world {
-    service flows{io, server.server()};
+    service flows{io, server};
     std::shared_ptr<workflow_set> set = std::make_shared<workflow_set>();
     std::shared_ptr<int> alive = std::make_shared<int>();
     std::vector<flow::activation> seen{};
