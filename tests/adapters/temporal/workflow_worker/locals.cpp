@@ -135,6 +135,27 @@ TEST_CASE("it is tried again here, until it will not do")
     }
 }
 
+TEST_CASE("nobody hears of one that was dropped, even if it had ended by then")
+{
+    for (const bool dropped : {false, true}) {
+        CAPTURE(dropped);
+        asio::io_context io;
+        worker_config config;
+        const auto all = std::make_shared<detail::local_activities>(io.get_executor(), config);
+        int told = 0;
+        const auto work = all->start({.what = local(1, "work")}, {}, [&](const flow::local_outcome& out) {
+            CHECK(out.outcome.how == flow::resolution::kind::cancelled);
+            ++told;
+        });
+        all->cancel(work);
+        if (dropped)
+            all->drop(work);
+        io.run_for(10s);
+        CHECK(told == (dropped ? 0 : 1));
+        all->stop();
+    }
+}
+
 TEST_CASE("no more of them run at once than there are slots")
 {
     world w;

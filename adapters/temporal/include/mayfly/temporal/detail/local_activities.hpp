@@ -58,6 +58,7 @@ struct local_work {
     clock::time_point queued{};                   // for this attempt
     std::shared_ptr<activity_attempt> running{};  // null: it waits
     bool cancelled = false;
+    bool dropped = false;  // nobody hears of it, even if it has ended and that is on its way
 };
 
 /** Runs local activities, tries them again, and tells what came of each.
@@ -110,6 +111,7 @@ public:
     void drop(const work_ptr& w)
     {
         w->done = {};
+        w->dropped = true;
         end_wait(*w);
         std::erase(queue_, w);
         if (w->running)
@@ -310,7 +312,10 @@ private:
         out.attempt = w->attempt;
         out.completed = std::chrono::system_clock::now();
         boost::asio::post(executor_,
-            [w, done = std::exchange(w->done, {}), out = std::move(out)]() mutable { done(std::move(out)); });
+            [w, done = std::exchange(w->done, {}), out = std::move(out)]() mutable {
+                if (!w->dropped)
+                    done(std::move(out));
+            });
     }
 
     template <class F>
