@@ -179,6 +179,7 @@ TEST_CASE("two queues share pollers and slots, and neither starves the other")
         std::uint32_t slots, pollers, tasks, normal, sticky;
         std::int64_t backlog;
         std::optional<poll_at> next;
+        bool starves = false;
     };
     const row rows[] = {
         {"new runs come by the normal queue alone", 10, 2, 0, 0, 0, 0, poll_at::normal},
@@ -191,6 +192,9 @@ TEST_CASE("two queues share pollers and slots, and neither starves the other")
         {"in turn", 10, 5, 0, 1, 2, 0, poll_at::normal},
         {"unless much waits at the sticky one", 10, 5, 0, 1, 2, 9, poll_at::sticky},
         {"never all of them", 10, 5, 0, 0, 4, 9, poll_at::normal},
+        {"the sticky poll has the last slot", 2, 2, 1, 0, 1, 0, std::nullopt, true},
+        {"all slots that tasks leave", 5, 5, 2, 0, 3, 9, std::nullopt, true},
+        {"tasks have them all", 2, 2, 2, 0, 0, 0, std::nullopt},
     };
     for (const row& r : rows) {
         poll_slots s(r.slots, r.pollers, true);
@@ -204,8 +208,11 @@ TEST_CASE("two queues share pollers and slots, and neither starves the other")
             s.poll_began(poll_at::sticky);
         s.told_sticky_backlog(r.backlog);
         CHECK_MESSAGE(s.may_poll() == r.next.has_value(), r.why);
+        CHECK_MESSAGE(s.normal_starves() == r.starves, r.why);
         if (r.next)
             CHECK_MESSAGE(s.next() == *r.next, r.why);
+        s.close();
+        CHECK_FALSE(s.normal_starves());
     }
     CHECK(poll_slots(2, 2).next() == poll_at::normal);
 }

@@ -59,6 +59,25 @@ TEST_CASE("both queues are polled, each as what it is")
     CHECK(w.server.calls("PollActivityTaskQueue") == 0);
 }
 
+TEST_CASE("new runs are heard of, however long a task lasts: an idle sticky poll makes room")
+{
+    world w;
+    w.config.settings.max_concurrent_workflow_tasks = 2;
+    w.runs(one_timer);
+    w.begin_flows();
+    w.server.held = "RespondWorkflowTaskCompleted";
+    w.flows.add(w.flows.task(first_task()));
+    REQUIRE(w.until([&] { return w.server.calls_held() == 1; }));
+    REQUIRE(w.until([&] { return w.flows.parked(false) == 1; }));
+    auto other = w.flows.task(first_task());
+    other.mutable_workflow_execution()->set_run_id("other");
+    w.flows.add(std::move(other));
+    REQUIRE(w.until([&] { return w.seen.size() == 2; }));
+    CHECK_FALSE(w.logged("polls of"));
+    w.server.release();
+    REQUIRE(w.until([&] { return w.flows.parked(false) == 1 && w.flows.parked(true) == 1; }));
+}
+
 TEST_CASE("a versioned worker does not start with a workflow that does not say what versions mean to it")
 {
     world w;

@@ -37,6 +37,12 @@ public:
             return poll_at::normal;
         return sticky <= normal || sticky_backlog_ > sticky ? poll_at::sticky : poll_at::normal;
     }
+    /// Whether all slots that are left wait at the sticky queue, so that nobody hears of what comes to the normal one:
+    /// when those polls began there was another at that.
+    [[nodiscard]] constexpr bool normal_starves() const noexcept
+    {
+        return open_ && polls(poll_at::normal) == 0 && polls(poll_at::sticky) != 0 && !may_poll();
+    }
     constexpr void poll_began(poll_at where = poll_at::normal) noexcept { ++polls_[index(where)]; }
     /// It ended. With a task, the slot goes over to that.
     constexpr void poll_ended(bool with_task, poll_at where = poll_at::normal) noexcept

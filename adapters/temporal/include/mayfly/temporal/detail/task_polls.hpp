@@ -11,6 +11,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/system/error_code.hpp>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -56,7 +57,9 @@ public:
           errors_(rules),
           listener_(std::move(listener)),
           timer_(connection_->get_executor()),
+          fair_(connection_->get_executor()),
           cancel_(std::make_unique<boost::asio::cancellation_signal[]>(pollers)),
+          sticky_(pollers),
           random_(static_cast<std::minstd_rand::result_type>(clock::now().time_since_epoch().count()))
     {
         for (std::uint32_t i = pollers; i > 0; --i)
@@ -71,6 +74,7 @@ public:
     {
         slots_.task_ended();
         fill();
+        share();
     }
 
     /// No poll begins any more.
@@ -78,6 +82,7 @@ public:
     {
         slots_.close();
         timer_.cancel();
+        fair_.cancel();
     }
 
     /// Gives up the polls under way. One that has brought something all the same is heard.
@@ -124,6 +129,7 @@ private:
         free_.pop_back();
         const poll_at where = slots_.next();
         slots_.poll_began(where);
+        sticky_[index] = where == poll_at::sticky ? held::waits : held::no;
         // Failures are for `errors_` to judge, so that they are seen, and ended, from here.
         connection_->async_call(method_, requests_[static_cast<std::size_t>(where)],
             {.retry = grpc::retry_policy::none()},
@@ -136,19 +142,21 @@ private:
     void answered(std::uint32_t index, poll_at where, clock::time_point began, error_code ec, rpc_reply<Response> reply)
     {
         free_.push_back(index);
+        const bool recalled = std::exchange(sticky_[index], held::no) == held::recalled;
         const bool brings = !ec && !reply.value.task_token().empty();
         slots_.poll_ended(brings, where);
         if (stopped_)
             return;
-        if (ec)
-            failed(ec, began, reply.status);
-        else
+        if (!ec)
             succeeded(where);
+        else if (!recalled)
+            failed(ec, began, reply.status);
         if constexpr (requires { reply.value.backlog_count_hint(); })
             if (where == poll_at::sticky)
                 slots_.told_sticky_backlog(reply.value.backlog_count_hint());
         received_ += brings ? 1 : 0;
         fill();  // before the task, which may run on this thread
+        share();
         if (brings)
             listener_.task(std::move(reply.value));
         if (!stopped_)
@@ -176,6 +184,33 @@ private:
         }
     }
 
+    /// Where tasks that last leave slots to the sticky queue alone, one of its polls is given up for a normal one. Most
+    /// tasks are over sooner, and leave theirs to it: what a poll is just being given as it is given up is lost to its
+    /// timeout.
+    void share()
+    {
+        if (!slots_.normal_starves() || std::exchange(sharing_, true))
+            return;
+        fair_.expires_after(std::chrono::seconds{1});
+        fair_.async_wait([weak = this->weak_from_this()](error_code ec) {
+            const auto self = weak.lock();
+            if (!self)
+                return;
+            self->sharing_ = false;
+            if (!ec && !self->stopped_ && self->slots_.normal_starves())
+                self->recall_sticky();
+        });
+    }
+
+    void recall_sticky()
+    {
+        const auto at = std::find(sticky_.begin(), sticky_.end(), held::waits);
+        if (at == sticky_.end())
+            return;
+        *at = held::recalled;
+        cancel_[static_cast<std::size_t>(at - sticky_.begin())].emit(boost::asio::cancellation_type::terminal);
+    }
+
     void wait_until(clock::time_point at)
     {
         timer_.expires_at(at);
@@ -185,6 +220,9 @@ private:
         });
     }
 
+    /// A place for a poll, as far as the sticky queue is concerned.
+    enum class held : std::uint8_t { no, waits, recalled };
+
     std::shared_ptr<connection> connection_;
     method<Request, Response> method_;
     std::vector<Request> requests_;
@@ -192,12 +230,15 @@ private:
     poll_errors errors_;
     poll_listener<Response> listener_;
     boost::asio::steady_timer timer_;
+    boost::asio::steady_timer fair_;
     std::unique_ptr<boost::asio::cancellation_signal[]> cancel_;
+    std::vector<held> sticky_;
     std::vector<std::uint32_t> free_{};
     std::uint32_t pollers_ = 0;
     std::minstd_rand random_;
     std::uint64_t received_ = 0;
     std::array<std::chrono::system_clock::time_point, 2> last_answers_{};
+    bool sharing_ = false;
     bool stopped_ = false;
 };
 
