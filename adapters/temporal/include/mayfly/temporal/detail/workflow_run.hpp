@@ -33,6 +33,22 @@ struct open_task {
     bool away = false;         ///< A call for it is under way: the machine hears nothing.
 };
 
+/// What the machine needs of a task that came, but for its events.
+[[nodiscard]] inline workflow::run_task run_task_of(api::PollWorkflowTaskQueueResponse& task)
+{
+    workflow::run_task out;
+    out.previous_started_event_id = task.previous_started_event_id();
+    out.started_event_id = task.started_event_id();
+    out.attempt = task.attempt();
+    for (auto& m : *task.mutable_messages())
+        out.messages.push_back(std::move(m));
+    for (auto& [id, query] : *task.mutable_queries())
+        out.queries.emplace(id, std::move(query));
+    if (task.has_query())
+        out.legacy_query = std::move(*task.mutable_query());
+    return out;
+}
+
 /// A run that the worker knows: it works on it, or keeps it for what comes next.
 struct workflow_run {
     workflow_run(const boost::asio::any_io_executor& executor, std::string run_id)
@@ -57,6 +73,38 @@ struct workflow_run {
     /// Local activities wait for a task to be told in, or are to.
     [[nodiscard]] bool has_locals() const noexcept { return !locals.empty() || !outcomes.empty(); }
     [[nodiscard]] bool idle() const noexcept { return !task && !next && queries.empty() && !has_locals(); }
+
+    /// Begins with this task.
+    open_task& open(const api::PollWorkflowTaskQueueResponse& came)
+    {
+        timer.cancel();
+        forget = false;
+        workflow_id = came.workflow_execution().workflow_id();
+        type = came.workflow_type().name();
+        open_task& t = task.emplace();
+        t.arrived = std::chrono::steady_clock::now();
+        t.attempt = came.attempt();
+        t.query = is_query_task(came);
+        t.report.token = came.task_token();
+        t.report.workflow_id = workflow_id;
+        return t;
+    }
+
+    /// One that came while another is worked on. True if that makes two, of which only the newer is kept.
+    [[nodiscard]] bool keep_for_later(api::PollWorkflowTaskQueueResponse came)
+    {
+        if (is_query_task(came)) {
+            queries.push_back(std::move(came));
+            return false;
+        }
+        if (!next) {
+            next = std::move(came);
+            return false;
+        }
+        if (next->started_event_id() <= came.started_event_id())
+            *next = std::move(came);
+        return true;
+    }
 
     /// What the history says that no machine needs.
     void note(const history_events& events)

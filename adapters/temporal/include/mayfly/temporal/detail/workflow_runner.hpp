@@ -2,23 +2,21 @@
 #pragma once
 
 #include <mayfly/temporal/connection.hpp>
-#include <mayfly/temporal/detail/local_activities.hpp>
-#include <mayfly/temporal/detail/step_watch.hpp>
-#include <mayfly/temporal/detail/watched_code.hpp>
 #include <mayfly/temporal/detail/worker_names.hpp>
 #include <mayfly/temporal/detail/workflow_cache.hpp>
 #include <mayfly/temporal/detail/workflow_intake.hpp>
+#include <mayfly/temporal/detail/workflow_locals.hpp>
+#include <mayfly/temporal/detail/workflow_maker.hpp>
 #include <mayfly/temporal/detail/workflow_reports.hpp>
 #include <mayfly/temporal/detail/workflow_run.hpp>
+#include <mayfly/temporal/detail/workflow_words.hpp>
 #include <mayfly/temporal/failure_converter.hpp>
 #include <mayfly/temporal/rpc_error.hpp>
 #include <mayfly/temporal/worker_config.hpp>
-#include <mayfly/temporal/workflow/code_setup.hpp>
 #include <mayfly/temporal/workflow/machine.hpp>
 #include <mayfly/temporal/workflow_methods.hpp>
 #include <mayfly/temporal/workflow_registry.hpp>
 
-#include <boost/asio/any_io_executor.hpp>
 #include <boost/system/error_code.hpp>
 
 #include <algorithm>
@@ -59,24 +57,15 @@ public:
         std::shared_ptr<const workflow_registry> known, worker_names names, workflow_reports reports, std::size_t most,
         std::function<void(bool)> ended)
         : connection_(std::move(to)),
-          known_(std::move(known)),
-          activities_(config.activities),
+          maker_(config, std::move(known), names.name_space),
+          locals_(connection_->get_executor(), config, names.name_space),
           converter_(config.converter),
           logger_(config.logger),
-          version_(config.version.value_or(deployment_version{})),
-          task_queue_(config.settings.task_queue),
-          default_behavior_(config.settings.default_behavior),
           margin_(config.timing.timeout_margin),
-          names_(std::move(names)),
+          name_space_(std::move(names.name_space)),
           reports_(std::move(reports)),
           most_(most),
-          ended_(std::move(ended)),
-          local_(std::make_shared<local_activities>(connection_->get_executor(), config)),
-          watch_(std::make_shared<step_watch>(
-              config.timing.workflow_step, [logger = config.logger](const std::string& words) {
-                  if (logger)
-                      logger(log_level::error, words);
-              }))
+          ended_(std::move(ended))
     {}
 
     void take(task_response task)
@@ -84,10 +73,10 @@ public:
         const std::string& id = task.workflow_execution().run_id();
         const run_ptr run =
             runs_.use(id, [&] { return std::make_shared<workflow_run>(connection_->get_executor(), id); });
-        if (run->task)
-            keep_for_later(*run, std::move(task));
-        else
+        if (!run->task)
             begin(run, std::move(task));
+        else if (run->keep_for_later(std::move(task)))
+            ended_(false);  // the older one is nobody's any more
     }
 
     /// Nothing is kept from now on.
@@ -115,7 +104,7 @@ public:
     void stop()
     {
         stopped_ = true;
-        local_->stop();
+        locals_.stop();
         for (const run_ptr& run : runs_.all()) {
             run->timer.cancel();
             run->machine.reset();
@@ -124,7 +113,7 @@ public:
 
     [[nodiscard]] const counts& seen() const noexcept { return counts_; }
     [[nodiscard]] std::size_t kept() const noexcept { return runs_.size(); }
-    [[nodiscard]] const local_activities& locals() const noexcept { return *local_; }
+    [[nodiscard]] const local_activities& locals() const noexcept { return locals_.all(); }
 
 private:
     void log(log_level level, std::string_view words) const
@@ -133,40 +122,11 @@ private:
             logger_(level, words);
     }
 
-    [[nodiscard]] static std::string shown(const workflow_run& run)
-    {
-        return "workflow \"" + run.type + "\" (" + run.workflow_id + ", run " + run.id + ')';
-    }
-
     // ---- a task comes
-
-    void keep_for_later(workflow_run& run, task_response task)
-    {
-        if (is_query_task(task))
-            return run.queries.push_back(std::move(task));
-        if (!run.next) {
-            run.next = std::move(task);
-            return;
-        }
-        // The older one is nobody's any more.
-        if (run.next->started_event_id() <= task.started_event_id())
-            *run.next = std::move(task);
-        ended_(false);
-    }
 
     void begin(const run_ptr& run, task_response task)
     {
-        run->timer.cancel();
-        run->forget = false;
-        run->workflow_id = task.workflow_execution().workflow_id();
-        run->type = task.workflow_type().name();
-        open_task& t = run->task.emplace();
-        t.arrived = clock::now();
-        t.attempt = task.attempt();
-        t.query = is_query_task(task);
-        t.report.token = task.task_token();
-        t.report.workflow_id = run->workflow_id;
-
+        open_task& t = run->open(task);
         const auto how = intake_of(task,
             run->machine ? std::optional(run->machine->last_started_event_id()) : std::nullopt, run->has_locals());
         if (how == intake::refuse) {
@@ -175,10 +135,10 @@ private:
         }
         counts_.hits += how == intake::go_on ? 1 : 0;
         counts_.misses += how == intake::from_start ? 1 : 0;
-        const auto type = known_->find(run->type);
+        const auto type = maker_.known().find(run->type);
         if (!type)
-            return fail(run, unregistered_problem(run->type, known_->names()), {});
-        t.report.behavior = behavior_of(*type);
+            return fail(run, unregistered_problem(run->type, maker_.known().names()), {});
+        t.report.behavior = maker_.behavior_of(*type);
         if (how != intake::go_on && !build(run, *type))
             return;
         t.goes_on = how == intake::go_on;
@@ -197,53 +157,12 @@ private:
     {
         forget(*run);
         try {
-            run->machine = make_machine(*run, type);
+            run->machine = maker_.make(*run, type);
         } catch (...) {
             fail(run, {.failure = to_failure(std::current_exception(), converter_)}, {});
             return false;
         }
         return true;
-    }
-
-    [[nodiscard]] static workflow::run_task run_task_of(task_response& task)
-    {
-        workflow::run_task out;
-        out.previous_started_event_id = task.previous_started_event_id();
-        out.started_event_id = task.started_event_id();
-        out.attempt = task.attempt();
-        for (auto& m : *task.mutable_messages())
-            out.messages.push_back(std::move(m));
-        for (auto& [id, query] : *task.mutable_queries())
-            out.queries.emplace(id, std::move(query));
-        if (task.has_query())
-            out.legacy_query = std::move(*task.mutable_query());
-        return out;
-    }
-
-    [[nodiscard]] api::enums::VersioningBehavior behavior_of(const workflow_type& type) const
-    {
-        const auto b = type.behavior != versioning_behavior::unspecified ? type.behavior : default_behavior_;
-        return b == versioning_behavior::pinned         ? api::enums::VERSIONING_BEHAVIOR_PINNED
-               : b == versioning_behavior::auto_upgrade ? api::enums::VERSIONING_BEHAVIOR_AUTO_UPGRADE
-                                                        : api::enums::VERSIONING_BEHAVIOR_UNSPECIFIED;
-    }
-
-    [[nodiscard]] std::unique_ptr<workflow::machine> make_machine(
-        const workflow_run& run, const workflow_type& type) const
-    {
-        const workflow::code_setup setup{.converter = converter_,
-            .workflow_type = run.type,
-            .name_space = names_.name_space,
-            .task_queue = task_queue_,
-            .activities = activities_ != nullptr ? &activities_->called() : nullptr,
-            .workflows = &known_->called(),
-            .logger = logger_};
-        return std::make_unique<workflow::machine>(std::make_unique<watched_code>(type.make(setup), watch_, shown(run)),
-            workflow::machine_options{.workflow_id = run.workflow_id,
-                .run_id = run.id,
-                .workflow_type = run.type,
-                .name_space = names_.name_space,
-                .version = version_});
     }
 
     // ---- its history
@@ -252,7 +171,7 @@ private:
     {
         run->task->away = true;
         api::GetWorkflowExecutionHistoryRequest r;
-        r.set_namespace_(names_.name_space);
+        r.set_namespace_(name_space_);
         r.mutable_execution()->set_workflow_id(run->workflow_id);
         r.mutable_execution()->set_run_id(run->id);
         r.set_next_page_token(run->task->pages.token());
@@ -304,7 +223,7 @@ private:
         ++counts_.misses;
         t.goes_on = false;
         t.pages.start_over(std::exchange(t.begun.events, {}));
-        if (build(run, *known_->find(run->type)))
+        if (build(run, *maker_.known().find(run->type)))
             fetch(run);
     }
 
@@ -327,12 +246,10 @@ private:
     void act(const run_ptr& run, workflow::machine_step step)
     {
         using enum workflow::machine_step::kind;
-        for (const std::uint32_t seq : step.local_cancels)
-            if (const auto at = run->locals.find(seq); at != run->locals.end())
-                local_->cancel(at->second);
-        for (auto& s : step.local_starts)
-            start_local(run, std::move(s));
-        step.local_starts.clear();
+        locals_.take(run, step, [weak = weak_from_this()](const run_ptr& r) {
+            if (const auto self = weak.lock(); self && !self->stopped_)
+                self->local_ended(r);
+        });
         if (!run->task)
             return;
         switch (step.what) {
@@ -350,24 +267,8 @@ private:
 
     // ---- local activities
 
-    void start_local(const run_ptr& run, workflow::local_start s)
+    void local_ended(const run_ptr& run)
     {
-        const std::uint32_t seq = s.what.seq;
-        auto& place = run->locals[seq];
-        place = local_->start(std::move(s), {names_.name_space, run->workflow_id, run->id, run->type},
-            [weak = weak_from_this(), run = std::weak_ptr(run), seq](workflow::local_outcome out) {
-                const auto self = weak.lock();
-                const auto r = run.lock();
-                if (self && r && !self->stopped_)
-                    self->local_ended(r, seq, std::move(out));
-            });
-    }
-
-    void local_ended(const run_ptr& run, std::uint32_t seq, workflow::local_outcome out)
-    {
-        if (run->locals.erase(seq) == 0 || !run->machine)
-            return;
-        run->outcomes.emplace_back(seq, std::move(out));
         if (run->task && !run->task->away)
             tell_outcomes(run);
         else if (!run->task)
@@ -456,7 +357,8 @@ private:
         const auto end = completion_end_of(!ec, reply.status);
         if (end != completion_end::accepted) {
             run->forget = true;
-            tell_of(end, *run, reply.status);
+            const log_line line = words_of(end, *run, reply.status);
+            log(line.level, line.words);
             if (end == completion_end::too_large && run->task->attempt <= 1)
                 return send_failed(run, too_large_problem("what the workflow did", reply.status));
             return finish(run, true, {});
@@ -470,24 +372,6 @@ private:
                 more = std::move(*reply.value.mutable_workflow_task());
         }
         finish(run, false, std::move(more));
-    }
-
-    void tell_of(completion_end end, const workflow_run& run, const grpc::status& status) const
-    {
-        const std::string who = "a task of " + shown(run);
-        switch (end) {
-        case completion_end::accepted: return;
-        case completion_end::gone:
-            return log(log_level::debug, who + " was completed, but the server had given it up: " + describe(status));
-        case completion_end::outrun:
-            return log(log_level::debug, who + " was to close the run, but something new came first; it is done again");
-        case completion_end::refused:
-            return log(log_level::error, "the server refuses what " + shown(run) + " did: " + describe(status));
-        case completion_end::too_large:
-            return log(log_level::error, "what " + shown(run) + " did is too large to be sent: " + status.message);
-        case completion_end::unheard:
-            return log(log_level::warning, who + " was completed, but that could not be reported: " + describe(status));
-        }
     }
 
     void fail(const run_ptr& run, workflow::task_problem problem, const std::string& words)
@@ -590,27 +474,20 @@ private:
     void forget(workflow_run& run)
     {
         run.forget = false;
-        for (const auto& [seq, work] : std::exchange(run.locals, {}))
-            local_->drop(work);
-        run.outcomes.clear();
+        locals_.drop(run);
         run.machine.reset();
     }
 
     std::shared_ptr<connection> connection_;
-    std::shared_ptr<const workflow_registry> known_;
-    const activity_registry* activities_;
+    workflow_maker maker_;
+    workflow_locals locals_;
     data_converter converter_;
     logger logger_;
-    deployment_version version_;
-    std::string task_queue_;
-    versioning_behavior default_behavior_;
     std::chrono::nanoseconds margin_;
-    worker_names names_;
+    std::string name_space_;
     workflow_reports reports_;
     std::size_t most_;
     std::function<void(bool)> ended_;
-    std::shared_ptr<local_activities> local_;
-    std::shared_ptr<step_watch> watch_;
     workflow_cache<workflow_run> runs_{};
     counts counts_{};
     bool draining_ = false;
