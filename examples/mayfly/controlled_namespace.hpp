@@ -7,7 +7,9 @@
 #include "controller_provider.hpp"
 #include "controller_scaler.hpp"
 #include "controller_status.hpp"
+#include "driven_version.hpp"
 #include "flight_record.hpp"
+#include "handed_books.hpp"
 
 #include <mayfly/aws/lambda_provider.hpp>
 #include <mayfly/controller.hpp>
@@ -39,24 +41,6 @@
 
 namespace examples {
 
-/// What was known of the workers of one version, group by group, when it was let go.
-struct kept_books {
-    struct group {
-        std::string function{};
-        mayfly::ledger_image books{};
-        bool bound = false;
-    };
-    mayfly::uptime at{};
-    std::map<std::string, group> groups{};
-};
-
-/// What one that acts hands on to the next in the same process.
-struct handed_on {
-    std::chrono::steady_clock::time_point at{};
-    mayfly::uptime clock{};  ///< Of the controller, at that moment.
-    std::map<mayfly::deployment_version, kept_books> books{};
-};
-
 /** The core's controller at work in one namespace: the registry's versions go in, the source's readings, and Lambda
    does what it decides. Lives from the moment that this replica leads to the moment that it does not.
 
@@ -72,22 +56,8 @@ class controlled_namespace : public std::enable_shared_from_this<controlled_name
 public:
     using controller = mayfly::basic_controller<chosen_scaler, gated_provider, mayfly::temporal::task_queue_source>;
     using change = mayfly::temporal::registry_change;
+    using entry = driven_version;
     using level = controller_log::level;
-
-    /// One version, as the registry tells it.
-    struct entry {
-        mayfly::temporal::version_record record{};
-        mayfly::version_handle handle{};  ///< Once it is driven.
-        std::vector<std::string> ids{};   ///< Of the groups, in the order of the controller.
-        std::vector<std::unique_ptr<group_view>> groups{};
-        mayfly::uptime life = mayfly::never;  ///< How long a worker polls, as far as its function's settings tell.
-        std::string trouble{};                ///< What keeps the registry from seeing to it; empty: nothing.
-        std::uint64_t taken = 0;              ///< Counts up whenever it is taken in anew.
-        std::shared_ptr<boost::asio::cancellation_signal> taking{};  ///< Ends that.
-    };
-
-    /// As long as a controller waits for a start of its own before it makes another.
-    static constexpr mayfly::uptime start_up_allowance = mayfly::ledger_settings{}.patience;
 
     /// `from`: what the last one in this process knew. If that is too long ago it is nothing.
     controlled_namespace(std::shared_ptr<controller_context> context, const namespace_settings& settings,
@@ -99,9 +69,9 @@ public:
                                        .role_required = context_->settings.aws.role_required}),
           source_(on_, source_options()),
           registry_(on_, registry_options()),
-          began_(clock_after(from)),
+          began_(from.clock_now()),
           goes_on_(began_ > mayfly::uptime::zero()),
-          kept_(goes_on_ ? std::move(from.books) : std::map<mayfly::deployment_version, kept_books>{}),
+          kept_(goes_on_ ? std::move(from.books) : bookshelf{}),
           controller_(
               on_->get_executor(), gated_provider(provider_, gate, context_->settings.aws.starts_at_once), source_,
               {.reads_at_once = mayfly::temporal::task_queue_source::reads_at_once},
@@ -201,7 +171,7 @@ private:
         case removed:
             let_go(entries_[c.record.version]);
             entries_.erase(c.record.version);
-            kept_.erase(c.record.version);
+            kept_.forget(c.record.version);
             return tell(level::info, "version removed", c.record, {});
         case caught_up: caught_up_ = true; return;
         case problem:
@@ -289,22 +259,9 @@ private:
             return;
         kept_books all{.at = controller_.now()};
         const auto memories = controller_.machine().remember(e.handle);
-        for (std::size_t i = 0; i < memories.size(); ++i) {
-            kept_books::group& g = all.groups[e.ids[i]];
-            g = {e.groups[i]->target()->function, memories[i].books.image(), memories[i].bound};
-            g.books.refused = 0;
-            g.books.dead_in_a_row = 0;
-            g.books.failure_rate = 0;
-        }
-        kept_.insert_or_assign(e.record.version, std::move(all));
-    }
-
-    /// The clock of a controller that goes on from `from`; zero if there is nothing to go on from.
-    static mayfly::uptime clock_after(const handed_on& from)
-    {
-        const auto since = std::chrono::steady_clock::now() - from.at;
-        const bool fresh = from.clock > mayfly::uptime::zero() && since < start_up_allowance;
-        return fresh ? from.clock + std::chrono::duration_cast<mayfly::uptime>(since) : mayfly::uptime::zero();
+        for (std::size_t i = 0; i < memories.size(); ++i)
+            all.add(e.ids[i], e.groups[i]->target()->function, memories[i].books, memories[i].bound);
+        kept_.keep(e.record.version, std::move(all));
     }
 
     void set_policies(entry& e)
@@ -335,17 +292,6 @@ private:
                         self->let_go(*wants);
                     }
                 }));
-    }
-
-    static std::string words_of(const std::exception_ptr& failed)
-    {
-        try {
-            std::rethrow_exception(failed);
-        } catch (const std::exception& e) {
-            return e.what();
-        } catch (...) {
-            return "no standard exception";
-        }
     }
 
     void look_at_life(entry& e)
@@ -454,7 +400,7 @@ private:
         const mayfly::queue_snapshot shown = seen.view(room);
         const mayfly::compute_config& config = e.record.compute.config;
         mayfly::version_spec<chosen_scaler> spec{.status = e.record.status};
-        const kept_books kept = take_kept(e.record.version, now);
+        const kept_books kept = kept_.take(e.record.version, now);
         std::vector<controller::memory> books;
         for (const auto& target : targets) {
             const mayfly::scaling_group& g = config.groups.at(target->group);
@@ -464,11 +410,10 @@ private:
             controller::memory& m = books.emplace_back();
             // With the life they have: pollers are listed for minutes after they are gone.
             m.books = mayfly::ledger(policy->workers);
-            const auto before = kept.groups.find(target->group);
-            if (before != kept.groups.end() && before->second.function == target->function) {
-                m.books = mayfly::ledger({policy, &policy->workers}, before->second.books);
+            if (const auto* const before = kept.of(target->group, target->function)) {
+                m.books = mayfly::ledger({policy, &policy->workers}, before->books);
                 m.books.answers_lost(now);
-                m.bound = before->second.bound;
+                m.bound = before->bound;
             }
             m.books.take(shown, {&target->version, target->function}, now);
             m.bound = m.bound || m.books.view(now).live > 0 ||
@@ -489,17 +434,6 @@ private:
         const mayfly::uptime since = kept.groups.empty() ? began_ : kept.at;
         if (now - since >= settings_.stats_cached_for)
             controller_.tell([&](auto& machine, mayfly::uptime t) { machine.snapshot(e.handle, shown, t); });
-    }
-
-    /// What is older was seen by now, or is lost.
-    kept_books take_kept(const mayfly::deployment_version& version, mayfly::uptime now)
-    {
-        const auto at = kept_.find(version);
-        if (at == kept_.end())
-            return {};
-        kept_books out = std::move(at->second);
-        kept_.erase(at);
-        return now - out.at < start_up_allowance ? std::move(out) : kept_books{};
     }
 
     /// A worker stops polling a while before its function's time is over; then it counts no more.
@@ -549,7 +483,7 @@ private:
     mayfly::temporal::version_registry registry_;
     mayfly::uptime began_;  // on the controller's clock
     bool goes_on_;
-    std::map<mayfly::deployment_version, kept_books> kept_;  // of versions that are not driven now
+    bookshelf kept_;  // of versions that are not driven now
     controller controller_;
     wall_of_uptime wall_;
     flight_thinner thinner_{};

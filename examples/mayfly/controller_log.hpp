@@ -10,6 +10,7 @@
 #include <chrono>
 #include <concepts>
 #include <cstdio>
+#include <exception>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -29,6 +30,18 @@ struct log_field {
     log_field(std::string_view n, I i) : name(n), text(std::to_string(i)), quoted(false)
     {}
 };
+
+/// What an exception says.
+inline std::string words_of(const std::exception_ptr& thrown)
+{
+    try {
+        std::rethrow_exception(thrown);
+    } catch (const std::exception& e) {
+        return e.what();
+    } catch (...) {
+        return "no standard exception";
+    }
+}
 
 /** One line for each event: a JSON object, or `name=value`. What is told of is named by fields, so that the words of
    one kind of event are always the same and can be searched for.
