@@ -146,11 +146,11 @@ def main():
     reader = argparse.ArgumentParser()
     reader.add_argument("worker")
     reader.add_argument("--quick", action="store_true")
-    reader.add_argument("--workflows", type=int, default=100)
+    reader.add_argument("--workflows", type=int, default=60)
     reader.add_argument("--at-once", type=int, default=20)
     reader.add_argument("--alone", action="store_true", help="our worker only, for who changes it")
     given = reader.parse_args()
-    given.rounds, given.warm_up = 5, 100
+    given.rounds, given.warm_up = 5, 60
     if given.quick:
         given.rounds, given.warm_up, given.workflows = 3, 20, min(given.workflows, 20)
 
