@@ -577,19 +577,24 @@ def served(client, address, queue, worker):
     return python_worker(client, queue) if worker == "python" else our_worker(client, address, queue, worker)
 
 
-async def run_checks(checks, context, chosen):
+async def run_checks(checks, context, chosen, at_once=1):
+    """Those that failed, of some or of all."""
     failed = []
-    for function in checks:
-        if chosen and function.__name__ not in chosen:
-            continue
-        begun = asyncio.get_running_loop().time()
-        try:
-            await asyncio.wait_for(function(context), 60)
-            print(f"ok   {function.__name__} ({asyncio.get_running_loop().time() - begun:.1f} s)", flush=True)
-        except Exception as e:  # pylint: disable=broad-exception-caught
-            failed.append(function.__name__)
-            at = next((f for f in reversed(traceback.extract_tb(e.__traceback__)) if "/tests/integration/" in f.filename), None)
-            print(f"FAIL {function.__name__}:{at.lineno if at else ''}: {type(e).__name__}: {e!s:.1500}", flush=True)
+    room = asyncio.Semaphore(at_once)
+
+    async def run(function):
+        async with room:
+            begun = asyncio.get_running_loop().time()
+            try:
+                await asyncio.wait_for(function(context), 60)
+                print(f"ok   {function.__name__} ({asyncio.get_running_loop().time() - begun:.1f} s)", flush=True)
+            except Exception as e:  # pylint: disable=broad-exception-caught
+                failed.append(function.__name__)
+                at = next((f for f in reversed(traceback.extract_tb(e.__traceback__))
+                           if "/tests/integration/" in f.filename), None)
+                print(f"FAIL {function.__name__}:{at.lineno if at else ''}: {type(e).__name__}: {e!s:.1500}", flush=True)
+
+    await asyncio.gather(*(run(f) for f in checks if not chosen or f.__name__ in chosen))
     return failed
 
 

@@ -20,6 +20,8 @@ import tempfile
 import threading
 import time
 
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import SetWorkerDeploymentCurrentVersionRequest
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -128,6 +130,17 @@ def serving(spec, **options):
             raise
         finally:
             service.stop(signal.SIGKILL)
+
+
+async def add_search_attributes(client, **types):
+    """A namespace has to know what its workflows are found by; some servers do from the start."""
+    request = AddSearchAttributesRequest(namespace=client.namespace, search_attributes={
+        name: IndexedValueType.Value(f"INDEXED_VALUE_TYPE_{kind}") for name, kind in types.items()})
+    try:
+        await client.operator_service.add_search_attributes(request)
+    except RPCError as e:
+        if "already" not in e.message and e.status != RPCStatusCode.UNIMPLEMENTED:
+            raise
 
 
 async def make_current(client, deployment, build_id):

@@ -8,16 +8,24 @@ SERVICE as temporal_services.py has it; PROGRAM is the C++ worker workflow_worke
 
 import asyncio
 import contextlib
+import dataclasses
 import datetime
 import functools
 import os
 import subprocess
 import sys
+import tempfile
 import uuid
 
-from temporalio.api.enums.v1 import EventType
-from temporalio.client import (Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowQueryFailedError,
-                               WorkflowUpdateFailedError)
+from temporalio.api.common.v1 import Payload
+from temporalio.api.enums.v1 import (EventType, PendingActivityState, TaskQueueType, VersioningBehavior,
+                                     WorkflowTaskFailedCause)
+from temporalio.api.sdk.v1 import WorkflowMetadata
+from temporalio.api.workflowservice.v1 import UpdateTaskQueueConfigRequest
+from temporalio.client import (Client, Interceptor, OutboundInterceptor, WorkflowExecutionStatus, WorkflowFailureError,
+                               WorkflowQueryFailedError, WorkflowUpdateFailedError, WorkflowUpdateStage)
+from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+from temporalio.converter import DataConverter, PayloadCodec
 from temporalio.exceptions import (ActivityError, ApplicationError, CancelledError, ChildWorkflowError,
                                    TerminatedError)
 from temporalio.service import RPCError
@@ -32,6 +40,12 @@ CHECKS = []
 
 def check(function):
     CHECKS.append(function)
+    return function
+
+
+def alone(function):
+    """Not while others run: it holds the worker up, or has no patience with it."""
+    function.alone = True
     return function
 
 
@@ -62,9 +76,59 @@ class Bench:
             return e.cause, handle
         raise AssertionError(f"{name}{args} returned {result!r}")
 
-    def begin_worker(self, **environment):
-        return subprocess.Popen([self.program], env={**os.environ, "TEMPORAL_ADDRESS": self.address,
-                                                     "TEMPORAL_TASK_QUEUE": self.queue, **environment})
+    def begin_worker(self, stderr=None, **environment):
+        return subprocess.Popen([self.program], stderr=stderr,
+                                env={**os.environ, "TEMPORAL_ADDRESS": self.address,
+                                     "TEMPORAL_TASK_QUEUE": self.queue, **environment})
+
+    @contextlib.asynccontextmanager
+    async def another_worker(self, name):
+        with tempfile.TemporaryFile() as log:
+            at = OtherBench(self.client, self.address, f"{self.queue}-{name}", self.program, log)
+            try:
+                yield at
+            except BaseException:
+                print("---- the worker said:\n" + at.words()[-4000:], flush=True)
+                raise
+            finally:
+                if at.worker:
+                    at.worker.kill()
+                    at.worker.wait()
+
+
+class OtherBench(Bench):
+    """A queue beside, where one worker can follow another."""
+
+    def __init__(self, client, address, queue, program, log):
+        super().__init__(client, address, queue, program)
+        self.log, self.worker = log, None
+
+    def begin(self, **environment):
+        self.worker = self.begin_worker(self.log, **environment)
+
+    async def end(self):
+        self.worker.terminate()
+        same(await asyncio.to_thread(self.worker.wait, 30), 0, "the worker's status after SIGTERM")
+        self.worker = None
+
+    async def ask(self, handle, query):
+        """As soon as the worker is there to be asked."""
+        async def answer():
+            with contextlib.suppress(RPCError):
+                return await handle.query(query)
+        return await until(answer, f"query {query} is answered")
+
+    def words(self):
+        return os.pread(self.log.fileno(), 1 << 24, 0).decode(errors="replace")
+
+    async def limit(self, per_second):
+        """How many activities of a second may be polled."""
+        request = UpdateTaskQueueConfigRequest(namespace=self.client.namespace, task_queue=self.queue,
+                                               task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY)
+        request.update_queue_rate_limit.reason = "a test"
+        if per_second is not None:
+            request.update_queue_rate_limit.rate_limit.requests_per_second = per_second
+        await self.client.workflow_service.update_task_queue_config(request)
 
 
 async def events(handle, kind):
@@ -108,6 +172,7 @@ async def local_activities(b):
 
 
 @check
+@alone
 async def a_local_activity_longer_than_a_task(b):
     handle = await b.start("long_local", 3500, task_timeout=1 * SECOND)
     await asyncio.sleep(1.5)
@@ -178,8 +243,11 @@ async def updates(b):
     same(accepted, 7, "what is rejected leaves no trace")
     same(len(await handle.query("names")), 6)
     same(await handle.execute_update("add", "z"), 7)
+    # It ends when all handlers have.
+    late = await handle.start_update("add", "late", wait_for_stage=WorkflowUpdateStage.ACCEPTED)
     await handle.signal("done")
-    same(len(await handle.result()), 7)
+    same(await late.result(), 8)
+    same((await handle.result())[6:], ["z", "late"])
 
 
 @check
@@ -205,9 +273,10 @@ async def queries(b):
 
 @check
 async def continued_as_new(b):
-    handle = await b.start("continued", 5, 0)
-    same(await handle.result(), 15)
+    handle = await b.start("continued", 2, 0)  # no more than one run a second
+    same(await handle.result(), 3)
     same((await handle.describe()).status, WorkflowExecutionStatus.COMPLETED)
+    same(await b.run("until_suggested", 0), 4100)
 
 
 @check
@@ -229,6 +298,9 @@ async def failures(b):
     same(len(failed), 1)
     attributes = failed[0].workflow_task_failed_event_attributes
     same(attributes.failure.message, "a bug")
+    # Unless it is said that such bugs are failures.
+    e, _ = await b.fails("fragile")
+    same((type(e), e.message), (ApplicationError, "broken for good"))
 
 
 @check
@@ -243,6 +315,7 @@ async def an_unknown_workflow_waits_for_who_knows_it(b):
 
 
 @check
+@alone
 async def a_workflow_that_blocks(b):
     handle = await b.start("blocks")
     same(await handle.result(), "unblocked")
@@ -262,6 +335,213 @@ async def termination(b):
 
 
 @check
+async def all_and_any(b):
+    same(await b.run("several"), [0, 2, 4, 6, 1])
+
+
+@check
+async def scopes(b):
+    handle = await b.start("scopes")
+    same(await handle.result(), "cancelled 42 alone")
+    same(len(await events(handle, EventType.EVENT_TYPE_TIMER_STARTED)), 0, "timers of what was cancelled at once")
+
+
+@check
+async def three_ways_to_cancel(b):
+    handle = await b.start("three_ways_to_cancel")
+
+    async def all_run():
+        pending = (await handle.describe()).raw_description
+        started = [a for a in pending.pending_activities
+                   if a.state == PendingActivityState.PENDING_ACTIVITY_STATE_STARTED]
+        return len(started) == 3 and len(pending.pending_children) == 3
+    await until(all_run, "three activities and three children run")
+    await handle.signal("now")
+    same(await handle.result(), ["cancelled", "wound up", "cancelled"] * 2)
+    for kind, times in ((EventType.EVENT_TYPE_ACTIVITY_TASK_CANCEL_REQUESTED, 2),
+                        (EventType.EVENT_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED, 2)):
+        same(len(await events(handle, kind)), times, EventType.Name(kind))
+
+
+@check
+async def parent_close_policies(b):
+    terminated, abandoned, asked = [b.client.get_workflow_handle(i) for i in await b.run("leaves_children")]
+    for left, error in ((terminated, TerminatedError), (asked, CancelledError)):
+        try:
+            await left.result()
+            raise AssertionError("it went on")
+        except WorkflowFailureError as e:
+            same(type(e.cause), error)
+    await abandoned.signal("go", 3)
+    await abandoned.signal("end")
+    same(await abandoned.result(), 3)
+
+
+@check
+async def handlers_of_any_name(b):
+    handle = await b.start("takes_anything")
+    await handle.signal("one", "a")
+    same(await handle.execute_update("two", "b"), 2)
+    same(await handle.query("three", "c"), "three c")
+    await handle.signal("done")
+    same(await handle.result(), ["signal one a", "update two b"])
+
+
+@check
+async def memo_and_search_attributes(b):
+    keyword, number = SearchAttributeKey.for_keyword("CustomKeywordField"), SearchAttributeKey.for_int("CustomIntField")
+    handle = await b.start("labelled", memo={"from": "here", "stays": 1},
+                           search_attributes=TypedSearchAttributes([SearchAttributePair(keyword, "ann")]))
+    same(await handle.result(), "here ann 7")
+    seen = await handle.describe()
+    same(await seen.memo(), {"stays": 1, "steps": 2})
+    same((seen.typed_search_attributes.get(keyword), seen.typed_search_attributes.get(number)), ("bob", None))
+
+
+class Traces(Interceptor):
+    """Gives what it starts a header."""
+
+    class Outbound(OutboundInterceptor):
+        async def start_workflow(self, input):
+            made = DataConverter.default.payload_converter.to_payloads(["t-1"])[0]
+            input.headers = {**input.headers, "trace": made}
+            return await super().start_workflow(input)
+
+    def intercept_client(self, next):
+        return Traces.Outbound(super().intercept_client(next))
+
+
+@check
+async def headers(b):
+    traced = Client(b.client.service_client, interceptors=[Traces()])
+    same(await traced.execute_workflow("traced", id=f"traced-{uuid.uuid4()}", task_queue=b.queue,
+                                       execution_timeout=60 * SECOND), ["t-1"] * 4)
+
+
+@check
+async def what_people_read(b):
+    handle = await b.start("described", static_summary="an order", static_details="of _books_")
+
+    async def details():
+        told = await handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+        return told if told.current_details == "waits for **done**" else None
+    told = await until(details, "it says what it waits for")
+    same([(s.name, s.description) for s in told.definition.signal_definitions], [("done", "ends it")])
+    same(told.definition.type, "described")
+    seen = await handle.describe()
+    same((await seen.static_summary(), await seen.static_details()), ("an order", "of _books_"))
+    for kind, summary in ((EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED, b'"a sum"'),
+                          (EventType.EVENT_TYPE_TIMER_STARTED, b'"a moment"')):
+        same([e.user_metadata.summary.data for e in await events(handle, kind)], [summary])
+    await handle.signal("done")
+    await handle.result()
+
+
+@check
+async def versioning_behaviors(b):
+    """A workflow's own goes before the worker's."""
+    for name, behavior in (("several", VersioningBehavior.VERSIONING_BEHAVIOR_PINNED),
+                           ("facts", VersioningBehavior.VERSIONING_BEHAVIOR_AUTO_UPGRADE)):
+        handle = await b.start(name)
+        await handle.result()
+        done = await events(handle, EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED)
+        same({e.workflow_task_completed_event_attributes.versioning_behavior for e in done}, {behavior}, name)
+        same((await handle.describe()).raw_description.workflow_execution_info.versioning_info.behavior, behavior, name)
+
+
+@check
+async def code_that_changes(b):
+    """A run goes on with other code, by what it was patched with when it went by; what it says, it says once."""
+    async with b.another_worker("changes") as at:
+        at.begin(WORKFLOW_WORKER_CODE="old")
+        before, bad = await at.start("changes"), await at.start("changes_badly")
+        facts = await before.query("facts")
+        await bad.query("__stack_trace")
+        same(await at.run("nobody_has_this", "x"), "nobody_has_this x")
+        await at.end()
+        at.begin()
+        same(await at.ask(before, "facts"), facts)
+        await before.signal("go")
+        same(await before.result(), 100, "a run of the old code")
+        patched = await at.start("changes")
+        new_facts = await patched.query("facts")
+        await bad.signal("go")
+
+        async def refused():
+            return await events(bad, EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED)
+        why = (await until(refused, "code that was changed without a patch is found out"))[0]
+        why = why.workflow_task_failed_event_attributes
+        same(why.cause, WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR)
+        assert "[TMPRL1100]" in why.failure.message and "add" in why.failure.message, why.failure.message
+        await bad.terminate()
+        await at.end()
+        at.begin(WORKFLOW_WORKER_CODE="later")
+        same(await at.ask(patched, "facts"), new_facts)
+        await patched.signal("go")
+        same(await patched.result(), 119, "a run with the patch")
+        await at.end()
+        for begun in (facts, new_facts):
+            same(at.words().count(f"began as {begun}"), 1, "how often it was said")
+
+
+@check
+async def no_more_runs_are_kept_than_may_be(b):
+    async with b.another_worker("counted") as at:
+        at.begin(WORKFLOW_WORKER_CACHE="2")
+        handles = await asyncio.gather(*(at.start("counted") for _ in range(8)))
+        for handle in handles:
+            await handle.query("alive")
+        for handle in handles:
+            alive = await handle.query("alive")
+            assert 1 <= alive <= 4, f"{alive} runs in memory: two, the one that is asked, and the one before"
+        for handle in handles:
+            await handle.signal("end")
+        for handle in handles:
+            same(await handle.result(), 0)
+
+
+class Turning(PayloadCodec):
+    async def encode(self, payloads):
+        return [Payload(metadata={"encoding": b"binary/turned"}, data=p.SerializeToString()[::-1]) for p in payloads]
+
+    async def decode(self, payloads):
+        return [Payload.FromString(p.data[::-1]) if p.metadata.get("encoding") == b"binary/turned" else p
+                for p in payloads]
+
+
+@check
+async def payload_codecs(b):
+    async with b.another_worker("codec") as at:
+        at.client = Client(b.client.service_client,
+                           data_converter=dataclasses.replace(DataConverter.default, payload_codec=Turning()))
+        at.begin(WORKFLOW_WORKER_CODEC="1")
+        handle = await at.start("steps", 40)
+        await handle.signal("go", 7)
+        same(await handle.result(), [41, 42, 7])
+        ended = await events(handle, EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED)
+        same({p.metadata["encoding"] for e in ended for p in e.activity_task_completed_event_attributes.result.payloads},
+             {b"binary/turned"})
+
+
+@check
+async def activities_that_come_with_the_answer(b):
+    """Nothing that is polled passes the limit; what comes with the answer to a workflow task does, three at a time."""
+    async with b.another_worker("eager") as at:
+        at.begin()
+        same(await at.run("many", 1), [1])
+        await at.limit(0)
+        handle = await at.start("many", 4)
+
+        async def three_are_done():
+            done = await events(handle, EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED)
+            return len(done) >= 3 and len((await handle.describe()).raw_description.pending_activities) == 1
+        await until(three_are_done, "three activities passed the limit")
+        await at.limit(None)
+        same(await handle.result(), [1, 2, 3, 4])
+
+
+@check
+@alone
 async def a_worker_leaves_in_the_middle(b):
     """Runs move to a worker that never saw them, without a task that timed out or failed."""
     handles = [await b.start("steps", i) for i in range(10)]
@@ -303,9 +583,12 @@ async def main(spec, program, *chosen):
     ends_polls = ["frontend.enableCancelWorkerPollsOnShutdown=true"]
     with temporal_services.serving(spec, dynamic=ends_polls) as service:
         client = await Client.connect(service.address)
+        await temporal_services.add_search_attributes(client, CustomKeywordField="KEYWORD", CustomIntField="INT")
         bench = Bench(client, service.address, f"workflows-{uuid.uuid4()}", program)
         async with served(bench, **({"WORKFLOW_WORKER_CACHE": cache[0]} if cache else {})):
-            failed = await temporal_activities.run_checks(CHECKS, bench, chosen)
+            crowd = [c for c in CHECKS if not hasattr(c, "alone")]
+            failed = await temporal_activities.run_checks(crowd, bench, chosen, at_once=8)
+            failed += await temporal_activities.run_checks([c for c in CHECKS if c not in crowd], bench, chosen)
     print(f"{len(failed)} failed: {' '.join(failed)}" if failed else "all is well")
     return 1 if failed else 0
 

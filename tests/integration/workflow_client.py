@@ -11,11 +11,8 @@ from datetime import timedelta
 
 import temporal_services
 from temporalio import workflow
-from temporalio.api.enums.v1 import IndexedValueType
-from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
-from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 QUEUE = "workflow-client"
@@ -151,17 +148,6 @@ EXPECTED = {
 }
 
 
-async def search_attribute(client):
-    """A namespace has to know what its workflows are found by; some servers do from the start."""
-    request = AddSearchAttributesRequest(namespace=client.namespace, search_attributes={
-        "CustomKeywordField": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD})
-    try:
-        await client.operator_service.add_search_attributes(request)
-    except RPCError as e:
-        if "already" not in e.message and e.status != RPCStatusCode.UNIMPLEMENTED:
-            raise
-
-
 async def told(probe, address):
     host, _, port = address.rpartition(":")
     process = await asyncio.create_subprocess_exec(probe, host, port, QUEUE, stdout=asyncio.subprocess.PIPE)
@@ -178,7 +164,7 @@ async def told(probe, address):
 
 async def run(probe, service):
     client = await Client.connect(service.address)
-    await search_attribute(client)
+    await temporal_services.add_search_attributes(client, CustomKeywordField="KEYWORD")
     workflows = [Greet, Failing, Counting, SecondTry, Approval]
     async with Worker(client, task_queue=QUEUE, workflows=workflows, workflow_runner=UnsandboxedWorkflowRunner(),
                       graceful_shutdown_timeout=timedelta(0)):

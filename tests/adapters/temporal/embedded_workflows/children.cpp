@@ -55,6 +55,32 @@ TEST_CASE("activities: how they end stands in the history, not how often they we
     CHECK(code_of(w.heartbeat(c.task_token())) == not_found);
 }
 
+TEST_CASE("activities that are wanted with the answer are with their worker at once, whatever waits")
+{
+    flows w;
+    w.begin();
+    auto first = activity("a", 2s);
+    first.mutable_schedule_activity_task_command_attributes()->set_request_eager_execution(true);
+    auto third = activity("c", 2s);
+    third.mutable_schedule_activity_task_command_attributes()->set_request_eager_execution(true);
+    const auto out = must(w.reply(w.take_flow(), {first, activity("b"), third}));
+    REQUIRE(out.activity_tasks_size() == 2);
+    CHECK(out.activity_tasks(0).activity_id() == "a");
+    CHECK(out.activity_tasks(1).activity_id() == "c");
+    CHECK(out.activity_tasks(0).workflow_execution().workflow_id() == "w");
+    CHECK(out.activity_tasks(0).attempt() == 1);
+    CHECK(w.take().activity_id() == "b");
+    CHECK(w.complete(out.activity_tasks(0).task_token()) == ok);
+    CHECK(w.events("w", 5) == "A:SCHEDULED A:SCHEDULED A:SCHEDULED A:STARTED A:COMPLETED T:SCHEDULED");
+    CHECK(w.run().history.at(8).activity_task_started_event_attributes().identity() == "w");
+    // Lost, it comes again as any other.
+    w.pass(3s);
+    const auto again = w.take();
+    CHECK(again.activity_id() == "c");
+    CHECK(again.attempt() == 2);
+    CHECK(code_of(w.heartbeat(out.activity_tasks(1).task_token())) == not_found);
+}
+
 TEST_CASE("an activity of a workflow can be completed by ids")
 {
     flows w;

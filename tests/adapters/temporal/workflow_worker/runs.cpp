@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <thread>
@@ -381,6 +382,79 @@ TEST_CASE("the next task may come with the answer to the last")
     REQUIRE(w.until([&] { return w.flows.completed.size() == 2 && w.worker->activity().busy == 0; }));
     CHECK(w.flows.completed[1].commands(0).command_type() == api::enums::COMMAND_TYPE_COMPLETE_WORKFLOW_EXECUTION);
     CHECK(w.flows.polls.size() == 3);  // one that brought the first task, and its successor
+}
+
+TEST_CASE("activities come with the answer, as far as there are slots for them")
+{
+    world w;
+    w.activities.add("greet", [](std::string name) { return "Hello, " + name; });
+    w.config.settings.max_concurrent_activities = 3;  // a poll holds one of them
+    w.runs([](const flow::activation& a) {
+        flow::activated out;
+        for (std::uint32_t seq = 1; seq <= 5 && std::holds_alternative<flow::start_run>(a.jobs.front()); ++seq) {
+            flow::schedule_activity one;
+            one.seq = seq;
+            one.type = seq == 2 ? "not here" : "greet";
+            one.task_queue = seq == 1 ? "elsewhere" : "work";
+            one.start_to_close = 10s;
+            out.intents.emplace_back(std::move(one));
+        }
+        return out;
+    });
+    api::RespondWorkflowTaskCompletedResponse with;
+    *with.add_activity_tasks() = w.server.task("greet", {"\"Ann\""});
+    w.flows.replies.push_back(with);
+    const auto wanted = [&w] {
+        std::string out;
+        for (const auto& c : w.flows.completed.back().commands())
+            out += c.schedule_activity_task_command_attributes().request_eager_execution() ? 'y' : 'n';
+        return out;
+    };
+
+    SUBCASE("one comes for two slots, and the other is free again")
+    {
+        w.begin_flows();
+        REQUIRE(w.until([&] { return w.server.parked_polls() == 1; }));
+        w.flows.add(w.flows.task(first_task()));
+        REQUIRE(w.until([&] { return w.server.completed.size() == 1 && w.worker->activity().busy == 0; }));
+        CHECK(wanted() == "nnyyn");
+        CHECK(worker_test::result_of(w.server.completed[0]) == "\"Hello, Ann\"");
+        CHECK(w.server.completed[0].task_token() == with.activity_tasks(0).task_token());
+        CHECK(w.worker->activity().received[static_cast<std::size_t>(mayfly::task_type::activity)] == 1);
+        w.server.refusals["RespondWorkflowTaskCompleted"] = {{grpc::status_code::not_found, "gone"}};
+        auto t = w.flows.task(first_task());
+        t.mutable_workflow_execution()->set_run_id("another");
+        w.flows.add(std::move(t));
+        REQUIRE(w.until([&] { return w.flows.completed.size() == 2 && w.worker->activity().busy == 0; }));
+        CHECK(wanted() == "nnyyn");
+    }
+    SUBCASE("more come than were asked for: those are not this worker's")
+    {
+        w.config.settings.max_concurrent_activities = 2;
+        *with.add_activity_tasks() = w.server.task("greet", {"\"Bob\""});
+        w.flows.replies = {with};
+        w.begin_flows();
+        REQUIRE(w.until([&] { return w.server.parked_polls() == 1; }));
+        w.flows.add(w.flows.task(first_task()));
+        REQUIRE(w.until([&] { return w.server.completed.size() == 1 && w.worker->activity().busy == 0; }));
+        CHECK(wanted() == "nnynn");
+    }
+    SUBCASE("none where they are switched off, or the queue has a limit")
+    {
+        w.flows.replies.clear();
+        SUBCASE("off")
+        {
+            w.config.eager_activities = false;
+        }
+        SUBCASE("limit")
+        {
+            w.config.queue_activities_per_second = 10;
+        }
+        w.begin_flows();
+        w.flows.add(w.flows.task(first_task()));
+        REQUIRE(w.until([&] { return w.flows.completed.size() == 1; }));
+        CHECK(wanted() == "nnnnn");
+    }
 }
 
 TEST_CASE("of the tasks that come while a report is under way the newest is worked on")

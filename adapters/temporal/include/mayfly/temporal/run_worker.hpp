@@ -50,7 +50,8 @@ public:
                   .workflows = setup.workflows,
                   .converter = setup.converter,
                   .logger = setup.logger,
-                  .timing = setup.timing},
+                  .timing = setup.timing,
+                  .eager_activities = !in_a_function && setup.options.eager_activities.value_or(true)},
               {.patient = !in_a_function})
     {}
 

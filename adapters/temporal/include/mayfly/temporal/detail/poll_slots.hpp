@@ -50,6 +50,14 @@ public:
         --polls_[index(where)];
         tasks_ += with_task ? 1 : 0;
     }
+    /// A slot for a task that no poll brings, if there is one: from here on like one that did.
+    [[nodiscard]] constexpr bool take_slot() noexcept
+    {
+        if (!open_ || polls() + tasks_ >= slots_)
+            return false;
+        ++tasks_;
+        return true;
+    }
     /// What the sticky queue says that still waits there.
     constexpr void told_sticky_backlog(std::int64_t n) noexcept { sticky_backlog_ = n; }
     /// Its outcome has been reported, or will not be.

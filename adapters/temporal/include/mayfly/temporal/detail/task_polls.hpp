@@ -69,6 +69,14 @@ public:
 
     void begin() { fill(); }
 
+    /// A slot for a task that no poll brings, if there is one. `give` fills it; `task_ended` frees it, filled or not.
+    [[nodiscard]] bool take_slot() { return !stopped_ && slots_.take_slot(); }
+    void give(Response task)
+    {
+        ++received_;
+        listener_.task(std::move(task));
+    }
+
     /// The report of one of its tasks has been answered.
     void task_ended()
     {

@@ -103,7 +103,7 @@ public:
             std::vector{poll_request()}, poll_slots(config_.settings.max_concurrent_activities, pollers),
             poll_errors::rules{.grace = config_.timing.doubtful_polls}, pollers, listener());
         if (config_.workflows && !config_.workflows->registered().empty())
-            workflows_ = config_.workflows->make_part({connection_, config_, names_, events()});
+            workflows_ = config_.workflows->make_part({connection_, config_, names_, events(), eager()});
     }
 
     void start()
@@ -223,6 +223,16 @@ private:
                     runner_->run(std::move(task),
                         sequence_.tasks_are_cancelled() ? cancel_reason::worker_shutdown : cancel_reason::none);
                 }};
+    }
+
+    // The same goes for these. A limit for the queue counts what is polled alone.
+    [[nodiscard]] eager_activities eager()
+    {
+        if (!config_.eager_activities || !offers_activities() || config_.queue_activities_per_second)
+            return {};
+        return {[this](const std::string& type) { return config_.activities->find(type) && polls_->take_slot(); },
+            [this](api::PollActivityTaskQueueResponse task) { polls_->give(std::move(task)); },
+            [this] { polls_->task_ended(); }};
     }
 
     [[nodiscard]] poll_events events()

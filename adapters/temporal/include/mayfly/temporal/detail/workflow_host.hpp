@@ -35,7 +35,7 @@ public:
         const worker_settings& s = where.config.settings;
         const workflow_reports reports(where.names, s.task_queue, sticky_queue_, std::chrono::seconds{5});
         runner_ = std::make_shared<workflow_runner>(where.to, where.config, std::move(known), where.names, reports,
-            sticky_ ? s.sticky_cache : 0, [this](bool failed) { task_ended(failed); });
+            std::move(where.eager), sticky_ ? s.sticky_cache : 0, [this](bool failed) { task_ended(failed); });
         std::vector<api::PollWorkflowTaskQueueRequest> requests{reports.poll(false)};
         if (sticky_)
             requests.push_back(reports.poll(true));

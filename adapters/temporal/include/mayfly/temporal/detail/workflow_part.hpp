@@ -9,6 +9,7 @@
 #include <mayfly/temporal/worker_config.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -43,12 +44,24 @@ public:
     virtual void add_to(api::worker::WorkerHeartbeat& beat) = 0;
 };
 
+/// Activities that come with the answer to the workflow task that wants them, and need no poll. Nobody is called after
+/// `stop`.
+struct eager_activities {
+    /// Takes a slot for one of this type; false: there is none, or nothing that could run it.
+    std::function<bool(const std::string& type)> take{};  // empty: there are no such activities
+    /// Fills such a slot.
+    std::function<void(api::PollActivityTaskQueueResponse)> run{};
+    /// Nothing came for it.
+    std::function<void()> leave{};
+};
+
 /// Where it works, and who hears of its polls. `changed` comes after every change.
 struct workflow_place {
     std::shared_ptr<connection> to{};
     worker_config config{};
     worker_names names{};
     poll_events events{};
+    eager_activities eager{};
 };
 
 }  // namespace mayfly::temporal::detail

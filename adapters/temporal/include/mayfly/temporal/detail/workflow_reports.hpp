@@ -145,6 +145,26 @@ public:
         return r;
     }
 
+    /// Wants activities to come with the answer, as far as `take(type)` has slots for them. Returns how many.
+    template <class Take>
+    [[nodiscard]] std::uint32_t want_eagerly(api::RespondWorkflowTaskCompletedRequest& r, Take take) const
+    {
+        constexpr std::uint32_t most = 3;  // an answer that is lost loses them until their timeouts
+        std::uint32_t wanted = 0;
+        for (auto& c : *r.mutable_commands()) {
+            if (wanted == most)
+                break;
+            if (!c.has_schedule_activity_task_command_attributes())
+                continue;
+            auto& a = *c.mutable_schedule_activity_task_command_attributes();
+            if (a.task_queue().name() != task_queue_ || !take(a.activity_type().name()))
+                continue;
+            a.set_request_eager_execution(true);
+            ++wanted;
+        }
+        return wanted;
+    }
+
 private:
     template <class Request>
     void begin(Request& r, const task_report& task) const

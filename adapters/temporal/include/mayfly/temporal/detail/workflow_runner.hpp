@@ -7,6 +7,7 @@
 #include <mayfly/temporal/detail/workflow_intake.hpp>
 #include <mayfly/temporal/detail/workflow_locals.hpp>
 #include <mayfly/temporal/detail/workflow_maker.hpp>
+#include <mayfly/temporal/detail/workflow_part.hpp>
 #include <mayfly/temporal/detail/workflow_reports.hpp>
 #include <mayfly/temporal/detail/workflow_run.hpp>
 #include <mayfly/temporal/detail/workflow_words.hpp>
@@ -54,8 +55,8 @@ public:
 
     /// @param most  how many runs are kept that nobody works on
     workflow_runner(std::shared_ptr<connection> to, const worker_config& config,
-        std::shared_ptr<const workflow_registry> known, worker_names names, workflow_reports reports, std::size_t most,
-        std::function<void(bool)> ended)
+        std::shared_ptr<const workflow_registry> known, worker_names names, workflow_reports reports,
+        eager_activities eager, std::size_t most, std::function<void(bool)> ended)
         : connection_(std::move(to)),
           maker_(config, std::move(known), names.name_space),
           locals_(connection_->get_executor(), config, names.name_space),
@@ -64,6 +65,7 @@ public:
           margin_(config.timing.timeout_margin),
           name_space_(std::move(names.name_space)),
           reports_(std::move(reports)),
+          eager_(std::move(eager)),
           most_(most),
           ended_(std::move(ended))
     {}
@@ -345,11 +347,29 @@ private:
         report.names_itself = run->sdk != own_sdk();
         report.goes_on = step.force_new_task && !draining_;
         run->forget = step.run_closed || !(report.keep || report.goes_on);
-        send(run, methods::respond_workflow_task_completed, reports_.completed(report, std::move(step)),
-            [](workflow_runner& self, const run_ptr& r, error_code ec,
+        const bool eager = eager_.take && !step.run_closed;
+        auto request = reports_.completed(report, std::move(step));
+        const std::uint32_t slots = eager ? reports_.want_eagerly(request, eager_.take) : 0;
+        send(run, methods::respond_workflow_task_completed, request,
+            [slots](workflow_runner& self, const run_ptr& r, error_code ec,
                 rpc_reply<api::RespondWorkflowTaskCompletedResponse> reply) {
+                self.run_eagerly(*reply.value.mutable_activity_tasks(), slots);
                 self.completed(r, ec, std::move(reply));
             });
+    }
+
+    /// What came for the slots that were taken.
+    template <class Tasks>
+    void run_eagerly(Tasks& tasks, std::uint32_t slots)
+    {
+        for (auto& task : tasks) {
+            if (slots == 0)
+                return log(log_level::warning, "more activities came with an answer than were asked for");
+            --slots;
+            eager_.run(std::move(task));
+        }
+        for (; slots > 0; --slots)
+            eager_.leave();
     }
 
     void completed(const run_ptr& run, error_code ec, rpc_reply<api::RespondWorkflowTaskCompletedResponse> reply)
@@ -486,6 +506,7 @@ private:
     std::chrono::nanoseconds margin_;
     std::string name_space_;
     workflow_reports reports_;
+    eager_activities eager_;
     std::size_t most_;
     std::function<void(bool)> ended_;
     workflow_cache<workflow_run> runs_{};

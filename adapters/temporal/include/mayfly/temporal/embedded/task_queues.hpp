@@ -101,15 +101,29 @@ public:
         releases_.set(q, q.next_release(now.at));
     }
 
+    /// A worker has this task without a poll for it, whether it ever polled this queue or not.
+    void task_began(const queued_task& e, const queue_key& key, const poller_key& who)
+    {
+        known_poller* worker = nullptr;
+        if (task_queue* const q = find(key))
+            if (const auto at = q->pollers().find(who); at != q->pollers().end()) {
+                worker = &at->second;
+                ++worker->tasks;
+            }
+        busy_.insert_or_assign(&e, worker);
+    }
+
     /// A worker no longer has this task.
     void task_ended(const queued_task& e, const moment& now)
     {
         const auto at = busy_.find(&e);
         if (at == busy_.end())
             return;
-        --at->second->tasks;
-        at->second->last = std::max(at->second->last, now, [](auto& a, auto& b) { return a.at < b.at; });
-        watch(*at->second);
+        if (known_poller* const worker = at->second) {
+            --worker->tasks;
+            worker->last = std::max(worker->last, now, [](auto& a, auto& b) { return a.at < b.at; });
+            watch(*worker);
+        }
         busy_.erase(at);
     }
 
@@ -287,8 +301,9 @@ public:
         if (seen != parked_.size())
             return "a poll is known and waits nowhere";
         std::map<const known_poller*, std::uint32_t> tasks;
-        for (const auto& [order, w] : busy_)
-            ++tasks[w];
+        for (const auto& [task, w] : busy_)
+            if (w != nullptr)
+                ++tasks[w];
         for (const auto& [key, q] : all_)
             known += q->pollers().size();
         if (known != known_)
@@ -371,7 +386,7 @@ private:
     std::map<queue_key, std::unique_ptr<task_queue>> all_{};
     std::unordered_map<ticket, std::unique_ptr<parked_poll>> parked_{};
     std::map<std::string, std::size_t> parked_of_{};                // by namespace
-    std::unordered_map<const queued_task*, known_poller*> busy_{};  // by what is being done
+    std::unordered_map<const queued_task*, known_poller*> busy_{};  // by what is being done; null: not by a poller
     alarms<parked_poll> expiries_{};
     alarms<task_queue> releases_{};
     alarms<known_poller> memories_{};

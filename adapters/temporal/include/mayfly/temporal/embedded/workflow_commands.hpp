@@ -27,6 +27,7 @@ protected:
     struct completion {
         std::int64_t event = 0;  ///< Of the task's completion.
         std::vector<execution*> activities{};
+        std::vector<execution*> eager{};  ///< That go with the answer.
         std::optional<run_start> next{};
         std::optional<api::enums::WorkflowExecutionStatus> closes{};
         bool another_task = false;  ///< An activity was cancelled before it was started.
@@ -267,7 +268,7 @@ private:
         r.activities[e.scheduled_event] = &e;
         r.activity_ids[e.id()] = e.scheduled_event;
         owned_.insert(std::move(fresh));
-        into.activities.push_back(&e);
+        (a.request_eager_execution() ? into.eager : into.activities).push_back(&e);
     }
 
     /// An activity lasts no longer than its run may.
@@ -307,6 +308,7 @@ private:
         ended.set_scheduled_event_id(scheduled);
         ended.set_identity(identity);
         std::erase(into.activities, &e);
+        std::erase(into.eager, &e);
         forget_activity(r, e);
         into.another_task = true;
     }

@@ -58,7 +58,7 @@ public:
         auto out = completed(r, q, versioned, who);
         follow_up_all(who.now);
         if (out && !r.open())
-            out->clear_workflow_task();  // it has been terminated meanwhile
+            out->Clear();  // it has been terminated meanwhile
         return out;
     }
 
@@ -165,10 +165,27 @@ protected:
         }
         if (!r.has_task())
             release_queries(r, now);
+        for (execution* e : c.eager)
+            *out.add_activity_tasks() = begun_with_the_answer(*e, q, who);
         for (execution* e : c.activities)
             enqueue(*e, now);
         settle(r, now);
         return out;
+    }
+
+    /// The worker that wanted it has it at once, whatever waits in its queue.
+    [[nodiscard]] api::PollActivityTaskQueueResponse begun_with_the_answer(
+        execution& e, const api::RespondWorkflowTaskCompletedRequest& q, const caller& who)
+    {
+        const auto version = version_of(q.deployment_options());
+        const attempt_id attempt = begin_attempt(e, q.identity(), version, who.now);
+        queues_.task_began(e, queue_of(e), {q.identity(), version});
+        e.sdk_name = who.client_name;
+        e.sdk_version = who.client_version;
+        changed(e);
+        api::PollActivityTaskQueueResponse task = task_of(e);
+        task.set_task_token(token_of(attempt));
+        return task;
     }
 
     /// A task for updates that were all rejected is as if it had not been.
