@@ -173,6 +173,15 @@ class World:
             namespace="default", workflow_execution={"workflow_id": self.id(workflow)}, identity="caller",
             reason="enough", details=payloads("why")))
 
+    async def order(self, build):
+        """Which version serves the workflow; None: it is as its workers say."""
+        version = {"deployment_name": "d-" + self.queue, "build_id": build}
+        options = {"versioning_override": {"pinned": {"behavior": "PINNED_OVERRIDE_BEHAVIOR_PINNED",
+                                                      "version": version}}} if build else {}
+        await self.service.update_workflow_execution_options(ws.v1.UpdateWorkflowExecutionOptionsRequest(
+            namespace="default", workflow_execution={"workflow_id": self.id()}, identity="operator",
+            workflow_execution_options=options, update_mask={"paths": ["versioning_override"]}))
+
     def update(self, name="u", stage="COMPLETED"):
         return asyncio.create_task(self.service.update_workflow_execution(ws.v1.UpdateWorkflowExecutionRequest(
             namespace="default", workflow_execution={"workflow_id": self.id()},
@@ -652,10 +661,39 @@ async def versions(w):
     await w.reply(await w.task(build="1"), complete(), **kept)
 
 
+async def orders(w):
+    """Of versions: given, handed on to a child and to what follows, taken back, and kept by a reset."""
+    polls = [asyncio.create_task(w.task(build=build)) for build in ("1", "2")]
+    await make_current(w.client, "d-" + w.queue, "1")
+    on = [{"versioning_behavior": "VERSIONING_BEHAVIOR_AUTO_UPGRADE", "deployment_options": w.worker(build)}
+          for build in ("1", "2")]
+    run = await w.start()
+    await w.reply(await polls[0], **on[0])
+    await w.order("2")
+    await w.signal()
+    await w.reply(await polls[1], child(w), **on[1])
+    tasks = [await w.task(build="2"), await w.task(build="2")]
+    kid = next(t for t in tasks if t.workflow_type.name == "kid")
+    w.runs.append((w.id("child"), kid.workflow_execution.run_id))
+    await w.reply(kid, complete(), **on[1])
+    await w.reply(next(t for t in tasks if t.workflow_type.name == "flow"), **on[1])
+    await w.reply(await w.task(build="2"), command("CONTINUE_AS_NEW_WORKFLOW_EXECUTION", input=payloads(1)), **on[1])
+    await w.reply(await w.task(build="2"), **on[1])
+    await w.order(None)
+    await w.signal("late")
+    await w.reply(await w.task(build="1"), **on[0])
+    await w.order("2")
+    out = await w.service.reset_workflow_execution(ws.v1.ResetWorkflowExecutionRequest(
+        namespace="default", workflow_execution={"workflow_id": w.id(), "run_id": run}, reason="again",
+        workflow_task_finish_event_id=4, request_id=str(uuid.uuid4())))
+    w.runs.append((w.id(), out.run_id))
+    await w.reply(await w.task(build="2"), complete(), **on[1])
+
+
 SCENARIOS = [simple, timers, activities, activity_ends, activity_cancels, buffered, failing_task, slow_task, sticky,
              inline_task, children, child_exists, parent_closes, externals, continues, retries, run_timeout, cancelled,
              terminated, updates, update_unanswered, queries, bad_commands, properties, signal_with_start, ids, reset,
-             update_with_start, on_schedule, versions]
+             update_with_start, on_schedule, versions, orders]
 
 
 def plain(value, names, key=""):

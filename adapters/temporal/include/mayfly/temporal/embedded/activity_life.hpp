@@ -80,6 +80,10 @@ protected:
     /// A task that is no activity's has met a poll.
     virtual void hand_out_other(queued_task& t, const parked_poll& p, const known_poller& w, const moment& now) = 0;
     virtual void give_back_other(const attempt_id& a, const moment& now) = 0;
+    /// Whether an activity of a workflow that meets this poll must wait for the workflow to go over to another version.
+    [[nodiscard]] virtual bool held_back(const execution& e, const parked_poll& p) = 0;
+    /// Workflows that are to go over because of that begin to.
+    virtual void move_on(const moment& now) = 0;
     /// Where a waiting task of a workflow belongs.
     [[nodiscard]] virtual std::optional<deployment_version> target_of(
         const queued_task& t, const queue_routing& routing) const = 0;
@@ -135,7 +139,17 @@ protected:
 
     void hand_out(task_queue& q, const moment& now)
     {
-        queues_.hand_out(q, now, [this, &now](queued_task& t, const parked_poll& p, const known_poller& w) {
+        const auto withhold = [this](queued_task& t, const parked_poll& p) {
+            if (t.kind != task_kind::activity || static_cast<execution&>(t).owner == nullptr)
+                return false;
+            execution& e = static_cast<execution&>(t);
+            if (!held_back(e, p))
+                return false;
+            e.where = place::held;
+            watch(e);
+            return true;
+        };
+        queues_.hand_out(q, now, withhold, [this, &now](queued_task& t, const parked_poll& p, const known_poller& w) {
             if (t.kind != task_kind::activity)
                 return hand_out_other(t, p, w, now);
             execution& e = static_cast<execution&>(t);
@@ -147,6 +161,7 @@ protected:
             task.set_task_token(token_of(attempt));
             answers_.push_back({p.id, {}, task.SerializeAsString(), std::move(attempt)});
         });
+        move_on(now);
     }
 
     [[nodiscard]] attempt_id begin_attempt(
@@ -278,7 +293,7 @@ protected:
     void is_due(execution& e, const moment& now)
     {
         // Both are often due at once: then it is told that no worker came.
-        const bool waits = e.where == place::queued || e.where == place::delayed;
+        const bool waits = e.where != place::started;
         const bool unstarted = waits && e.schedule_to_start != uptime::zero() &&
                                later(e.dispatch.at, e.schedule_to_start) <= std::min(now.at, e.close_deadline());
         if (e.close_deadline() <= now.at && !unstarted)
@@ -287,6 +302,7 @@ protected:
         switch (e.where) {
         case place::delayed: return enqueue(e, now);
         case place::queued:
+        case place::held:
             return close_timed_out(
                 e, timeout_failure(api::enums::TIMEOUT_TYPE_SCHEDULE_TO_START), api::enums::RETRY_STATE_TIMEOUT, now);
         case place::started:

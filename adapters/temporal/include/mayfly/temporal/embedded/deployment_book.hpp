@@ -99,18 +99,23 @@ inline void make_ramping(api::deployment::WorkerDeploymentVersionInfo& info, flo
         put(*info.mutable_first_activation_time(), now);
 }
 
-inline void make_draining(api::deployment::WorkerDeploymentVersionInfo& info, const moment& now)
+inline void begin_draining(api::deployment::WorkerDeploymentVersionInfo& info, const moment& now)
 {
     info.set_status(api::enums::WORKER_DEPLOYMENT_VERSION_STATUS_DRAINING);
+    api::deployment::VersionDrainageInfo& drainage = *info.mutable_drainage_info();
+    drainage.set_status(api::enums::VERSION_DRAINAGE_STATUS_DRAINING);
+    put(*drainage.mutable_last_changed_time(), now);
+    put(*drainage.mutable_last_checked_time(), now);
+}
+
+inline void make_draining(api::deployment::WorkerDeploymentVersionInfo& info, const moment& now)
+{
+    begin_draining(info, now);
     info.clear_current_since_time();
     info.clear_ramping_since_time();
     info.clear_ramp_percentage();
     put(*info.mutable_last_deactivation_time(), now);
     put(*info.mutable_routing_changed_time(), now);
-    api::deployment::VersionDrainageInfo& drainage = *info.mutable_drainage_info();
-    drainage.set_status(api::enums::VERSION_DRAINAGE_STATUS_DRAINING);
-    put(*drainage.mutable_last_changed_time(), now);
-    put(*drainage.mutable_last_checked_time(), now);
 }
 
 /// The deployments of one namespace, and which of their versions poll which queue.

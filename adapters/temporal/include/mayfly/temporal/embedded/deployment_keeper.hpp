@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -29,7 +30,7 @@ struct deployment_limits {
     std::size_t task_queues = 100;  ///< Of a version.
     std::size_t versions_of_queue = 200;
     std::size_t version_bytes = 1'048'576;  ///< Of what users give to a version: compute configuration, metadata.
-    std::chrono::seconds drain_grace{180};  ///< From a version's last new work until it counts as drained.
+    drain_times drain{};
 };
 
 /// All deployments there are: finds, makes and removes them and their versions, and keeps count of what changed. What
@@ -51,6 +52,50 @@ public:
     {
         const auto at = books_.find(name_space);
         return at != books_.end() && at->second.polls(type, task_queue, version.deployment, version.build_id);
+    }
+
+    // Workflows that keep to a version.
+
+    /// An open one keeps to `pinned` now. `counted` is what it was counted for, and is that from here on.
+    void count_pin(std::string_view name_space, std::optional<deployment_version>& counted,
+        std::optional<deployment_version> pinned, const moment& now)
+    {
+        if (pinned == counted)
+            return;
+        if (counted) {
+            version_pins& pins = pins_.find({std::string{name_space}, *counted})->second;
+            --pins.open;
+            pins.left = now.wall;
+        }
+        if (pinned)
+            ++pins_[{std::string{name_space}, *pinned}].open;
+        counted = std::move(pinned);
+    }
+
+    /// Somebody orders a workflow to be served by that version. One that gets no new work drains again by that.
+    void ordered(std::string_view name_space, const deployment_version& v, const moment& now)
+    {
+        kept_deployment* const deployment = book_of(name_space).find(v.deployment);
+        stored::DeploymentVersion* const version =
+            deployment == nullptr ? nullptr : version_in(*deployment, v.build_id);
+        if (version == nullptr)
+            return;
+        const auto status = seen(*version, now).status();
+        if (status != api::enums::WORKER_DEPLOYMENT_VERSION_STATUS_DRAINED &&
+            status != api::enums::WORKER_DEPLOYMENT_VERSION_STATUS_INACTIVE)
+            return;
+        begin_draining(*version->mutable_info(), now);
+        changed(name_space, *version);
+    }
+
+    /// Whether that version has drained.
+    [[nodiscard]] bool has_drained(std::string_view name_space, const deployment_version& v, const moment& now)
+    {
+        kept_deployment* const deployment = book_of(name_space).find(v.deployment);
+        const stored::DeploymentVersion* const version =
+            deployment == nullptr ? nullptr : version_in(*deployment, v.build_id);
+        return version != nullptr &&
+               seen(*version, now).status() == api::enums::WORKER_DEPLOYMENT_VERSION_STATUS_DRAINED;
     }
 
     /// Grows whenever the routing of any queue may have changed: waiting work is to be routed again.
@@ -205,6 +250,9 @@ protected:
         const auto at = deployment.versions.find(build);
         book.leave(deployment.name(), at->second);
         deployment.versions.erase(at);
+        if (const auto pins = pins_.find({std::string{name_space}, {deployment.name(), build}});
+            pins != pins_.end() && pins->second.open == 0)
+            pins_.erase(pins);
         ++routing_revision_;
         note(record_kind::version, name_space, deployment.name(), std::move(build));
     }
@@ -216,10 +264,15 @@ protected:
         return version.info().status() == api::enums::WORKER_DEPLOYMENT_VERSION_STATUS_CURRENT ||
                version.info().status() == api::enums::WORKER_DEPLOYMENT_VERSION_STATUS_RAMPING;
     }
+    [[nodiscard]] api::deployment::WorkerDeploymentVersionInfo seen(
+        const stored::DeploymentVersion& version, const moment& now) const
+    {
+        const auto pins = pins_.find({version.namespace_(), version_of(version.info().deployment_version())});
+        return seen_at(version.info(), limits_.drain, pins == pins_.end() ? version_pins{} : pins->second, now);
+    }
     [[nodiscard]] bool draining(const stored::DeploymentVersion& version, const moment& now) const
     {
-        return seen_at(version.info(), limits_.drain_grace, now).status() ==
-               api::enums::WORKER_DEPLOYMENT_VERSION_STATUS_DRAINING;
+        return seen(version, now).status() == api::enums::WORKER_DEPLOYMENT_VERSION_STATUS_DRAINING;
     }
     [[nodiscard]] static stored::DeploymentVersion& drained(stored::DeploymentVersion& version, const moment& now)
     {
@@ -324,6 +377,7 @@ private:
 
     deployment_limits limits_;
     std::map<std::string, deployment_book, std::less<>> books_;
+    std::map<std::pair<std::string, deployment_version>, version_pins> pins_;
     std::set<change> changes_;
     std::uint64_t routing_revision_ = 0;
     bool keeps_changes_ = false;

@@ -190,7 +190,7 @@ public:
         info = deployment->kept.info();
         info.set_routing_config_update_state(api::enums::ROUTING_CONFIG_UPDATE_STATE_COMPLETED);
         for (const stored::DeploymentVersion* version : newest_first(*deployment))
-            *info.add_version_summaries() = summary_of(seen_at(version->info(), bounds().drain_grace, now));
+            *info.add_version_summaries() = summary_of(seen(*version, now));
         return response;
     }
 
@@ -202,7 +202,7 @@ public:
             return found.error();
         const deployment_version v = version_of(request.deployment_version());
         api::DescribeWorkerDeploymentVersionResponse response;
-        *response.mutable_worker_deployment_version_info() = seen_at((*found)->info(), bounds().drain_grace, now);
+        *response.mutable_worker_deployment_version_info() = seen(**found, now);
         for (const auto& place : (*found)->info().task_queue_infos()) {
             auto& queue = *response.add_version_task_queues();
             queue.set_name(place.name());
@@ -247,7 +247,8 @@ public:
 
         api::ListWorkerDeploymentsResponse response;
         for (std::size_t i = begin; i < end; ++i)
-            *response.add_worker_deployments() = listed(*sorted[i], bounds().drain_grace, now);
+            *response.add_worker_deployments() =
+                listed(*sorted[i], [&](const auto& version) { return seen(version, now); });
         if (end < sorted.size())
             response.set_next_page_token(page_token(*sorted[end - 1]));
         return response;

@@ -18,6 +18,12 @@
 
 namespace mayfly::temporal::embedded {
 
+/// When versions that get no new work are looked at.
+struct drain_times {
+    std::chrono::seconds grace{180};  ///< For the first time after their last new work.
+    std::chrono::seconds again{180};
+};
+
 /// What lists show: no details.
 [[nodiscard]] inline api::compute::ComputeConfigSummary summary_of(const api::compute::ComputeConfig& config)
 {
@@ -31,21 +37,38 @@ namespace mayfly::temporal::embedded {
     return out;
 }
 
-/// A version as it is seen at `now`. One that gets no new work holds none that could not be done elsewhere, so it has
-/// drained when the time of grace is over.
+/// Workflows that keep to a version.
+struct version_pins {
+    std::size_t open = 0;
+    std::chrono::sys_time<uptime> left{};  ///< When the last one ended or moved on. Zero: none has.
+};
+
+/** A version as it is seen at `now`.
+
+    One that gets no new work is looked at when `grace` is over, and every `again` after that: once no open workflow
+    keeps to it, it has drained, as all other work could be done elsewhere.
+*/
 [[nodiscard]] inline api::deployment::WorkerDeploymentVersionInfo seen_at(
-    api::deployment::WorkerDeploymentVersionInfo info, std::chrono::seconds grace, const moment& now)
+    api::deployment::WorkerDeploymentVersionInfo info, const drain_times& times, const version_pins& pins,
+    const moment& now)
 {
     if (info.status() != api::enums::WORKER_DEPLOYMENT_VERSION_STATUS_DRAINING)
         return info;
-    const auto end = wall_time(info.drainage_info().last_changed_time()) + grace;
-    if (now.wall < end)
+    const auto first = wall_time(info.drainage_info().last_changed_time()) + times.grace;
+    if (now.wall < first)
         return info;
-    info.set_status(api::enums::WORKER_DEPLOYMENT_VERSION_STATUS_DRAINED);
+    const uptime again = times.again;
     api::deployment::VersionDrainageInfo& drainage = *info.mutable_drainage_info();
+    const auto last_look = first + (now.wall - first) / again * again;
+    const auto free_at = std::max(first, first + (pins.left - first + again - uptime{1}) / again * again);
+    if (pins.open != 0 || free_at > last_look) {
+        put(*drainage.mutable_last_checked_time(), moment{.wall = last_look});
+        return info;
+    }
+    info.set_status(api::enums::WORKER_DEPLOYMENT_VERSION_STATUS_DRAINED);
     drainage.set_status(api::enums::VERSION_DRAINAGE_STATUS_DRAINED);
-    put(*drainage.mutable_last_changed_time(), moment{.wall = end});
-    put(*drainage.mutable_last_checked_time(), moment{.wall = end});
+    put(*drainage.mutable_last_changed_time(), moment{.wall = free_at});
+    put(*drainage.mutable_last_checked_time(), moment{.wall = free_at});
     return info;
 }
 
@@ -90,12 +113,12 @@ namespace mayfly::temporal::embedded {
     return out;
 }
 
+/// `seen(version)` is its information as of now.
+template <class Seen>
 [[nodiscard]] inline api::ListWorkerDeploymentsResponse::WorkerDeploymentSummary listed(
-    const kept_deployment& deployment, std::chrono::seconds grace, const moment& now)
+    const kept_deployment& deployment, Seen seen_info)
 {
-    const auto seen = [&](const stored::DeploymentVersion& version) {
-        return summary_of(seen_at(version.info(), grace, now));
-    };
+    const auto seen = [&](const stored::DeploymentVersion& version) { return summary_of(seen_info(version)); };
     api::ListWorkerDeploymentsResponse::WorkerDeploymentSummary out;
     out.set_name(deployment.name());
     *out.mutable_create_time() = deployment.kept.info().create_time();

@@ -21,6 +21,7 @@ struct workflow_run;
 enum class place : std::uint8_t {
     delayed,  ///< Waits for its start, or for its next attempt.
     queued,   ///< In the backlog of its task queue.
+    held,     ///< Met a worker while its workflow goes over to another version, and waits for that.
     started,  ///< With a worker.
     closed,   ///< Has an outcome.
 };
@@ -119,7 +120,8 @@ struct execution : queued_task {
         };
         switch (where) {
         case place::delayed: soonest = std::min(soonest, dispatch.at); break;
-        case place::queued: within(dispatch.at, schedule_to_start); break;
+        case place::queued:
+        case place::held: within(dispatch.at, schedule_to_start); break;
         case place::started:
             within(started->at, start_to_close);
             within(last_sign_of_life(), heartbeat_timeout);

@@ -138,6 +138,15 @@ public:
             e.queue_order = 0;
     }
 
+    /// Puts a waiting task where workers of `version` take it, as old as it is and without counting it again.
+    void move(queued_task& e, std::optional<deployment_version> version)
+    {
+        remove(e, true);
+        e.queue = this;
+        e.lane = std::move(version);
+        lane_of(e.lane).backlog.emplace(position_of(e), &e);
+    }
+
     /// Puts each waiting task where `target` says that it belongs now, without counting it again. True if any moved.
     template <class Target>
     bool reroute(Target target)
@@ -183,21 +192,25 @@ public:
         parked_poll* poll = nullptr;
     };
 
-    /// A task and a poll that belong together, the ones that have waited longest; both are out of the queue then.
-    [[nodiscard]] std::optional<match> next_match(const moment& now)
+    /// A task and a poll that belong together, the ones that have waited longest; both are out of the queue then. A
+    /// task of which `withhold(task, poll)` says that it must not go now is out of it, too, and the poll waits on.
+    template <class Withhold>
+    [[nodiscard]] std::optional<match> next_match(const moment& now, Withhold withhold)
     {
         if (!limiter_.ready(now.at))
             return std::nullopt;
-        for (auto& [version, l] : lanes_) {
-            if (l.backlog.empty() || l.polls.empty())
-                continue;
-            const match m{l.backlog.begin()->second, l.polls.begin()->second};
-            limiter_.take(now.at);
-            l.dispatched.add(now.at);
-            remove(*m.task, true);
-            unpark(*m.poll, now);
-            return m;
-        }
+        for (auto& [version, l] : lanes_)
+            while (!l.backlog.empty() && !l.polls.empty()) {
+                const match m{l.backlog.begin()->second, l.polls.begin()->second};
+                const bool goes = !withhold(*m.task, *m.poll);
+                remove(*m.task, goes);
+                if (!goes)
+                    continue;
+                limiter_.take(now.at);
+                l.dispatched.add(now.at);
+                unpark(*m.poll, now);
+                return m;
+            }
         return std::nullopt;
     }
 

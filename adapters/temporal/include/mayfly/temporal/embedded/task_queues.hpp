@@ -41,7 +41,8 @@ struct poll_request {
 
 /** All task queues, the polls that wait at them, and the workers they know.
 
-    Tasks are the caller's. `hand_out(queue, now, take)` gives each pair of a task and a poll that meet to `take`.
+    Tasks are the caller's. `hand_out(queue, now, withhold, take)` gives each pair of a task and a poll that meet to
+    `take`, unless `withhold` says that the task must not go now, whose it is from then on.
 */
 class task_queues final : public queue_facts {
 public:
@@ -88,10 +89,10 @@ public:
         return true;
     }
 
-    template <class Take>
-    void hand_out(task_queue& q, const moment& now, Take take)
+    template <class Withhold, class Take>
+    void hand_out(task_queue& q, const moment& now, Withhold withhold, Take take)
     {
-        while (const auto m = q.next_match(now)) {
+        while (const auto m = q.next_match(now, withhold)) {
             known_poller* const worker = m->poll->poller;
             ++worker->tasks;
             busy_.insert_or_assign(m->task, worker);
@@ -256,6 +257,15 @@ public:
         return q != nullptr && std::any_of(q->pollers().begin(), q->pollers().end(), [&](const auto& entry) {
             return entry.first.version == version && listed(entry.second, now);
         });
+    }
+
+    /// The same, as any version or none.
+    [[nodiscard]] bool polled(
+        std::string_view name_space, std::string_view name, task_type type, const moment& now) const
+    {
+        const task_queue* const q = find({std::string(name_space), std::string(name), type});
+        return q != nullptr && std::any_of(q->pollers().begin(), q->pollers().end(),
+                                   [&](const auto& entry) { return listed(entry.second, now); });
     }
 
     [[nodiscard]] queue_numbers numbers(std::string_view name_space, std::string_view name, task_type type,

@@ -189,31 +189,25 @@ public:
             return found.error();
         workflow_run& r = **found;
         for (const std::string& path : q.update_mask().paths())
-            if (!path.starts_with("versioning_override") && !path.starts_with("versioningOverride"))
-                return bad_request("update_mask: only versioning_override can be set here, not " + path);
+            if (path != "versioning_override" && path != "versioningOverride")
+                return bad_request("update_mask: only versioning_override can be set here, and whole, not " + path);
         if (q.update_mask().paths().empty())
             return bad_request("update_mask is empty: name versioning_override");
-        auto& a = *note(r, api::enums::EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED, who.now)
-                       .mutable_workflow_execution_options_updated_event_attributes();
-        a.set_identity(q.identity());
-        const auto& wanted = q.workflow_execution_options();
-        if (wanted.has_versioning_override()) {
-            *a.mutable_versioning_override() = wanted.versioning_override();
-            r.versioning.ordered = wanted.versioning_override();
-        } else {
-            a.set_unset_versioning_override(true);
-            r.versioning.ordered.reset();
+        std::optional<api::workflow::VersioningOverride> wanted;
+        if (q.workflow_execution_options().has_versioning_override()) {
+            auto completed = completed_order(r, q.workflow_execution_options().versioning_override());
+            if (!completed)
+                return completed.error();
+            wanted = *std::move(completed);
         }
-        r.sticky_queue.clear();
-        if (r.has_task() && !r.with_worker()) {
-            if (r.task.queue != nullptr)
-                r.task.queue->remove(r.task);
-            enqueue_task(r, who.now);
+        const auto text = [](const auto& order) { return order ? order->SerializeAsString() : std::string(); };
+        if (wanted.has_value() != r.versioning.ordered.has_value() || text(wanted) != text(r.versioning.ordered)) {
+            write_order(r, wanted ? &*wanted : nullptr, q.identity(), who.now);
+            settle(r, who.now);
         }
-        settle(r, who.now);
         api::UpdateWorkflowExecutionOptionsResponse out;
-        if (r.versioning.ordered)
-            *out.mutable_workflow_execution_options()->mutable_versioning_override() = *r.versioning.ordered;
+        if (wanted)
+            *out.mutable_workflow_execution_options()->mutable_versioning_override() = *std::move(wanted);
         return out;
     }
 
@@ -276,7 +270,11 @@ protected:
             return bad;
         if (q.request_id().empty())
             q.set_request_id(ids_.uuid());
-        return complete_workflow_start(q, limits_);
+        if (grpc::status bad = complete_workflow_start(q, limits_); !bad.ok())
+            return bad;
+        return q.has_versioning_override()
+                   ? refused_order(q.namespace_(), q.task_queue().name(), q.versioning_override())
+                   : grpc::status{};
     }
 
     template <class Request>

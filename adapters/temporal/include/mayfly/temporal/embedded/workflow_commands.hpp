@@ -434,14 +434,10 @@ private:
             *b.mutable_continued_failure() = a.failure();
         if (a.has_last_completion_result())
             *b.mutable_last_completion_result() = a.last_completion_result();
-        if (const auto pinned = pinned_version(r.versioning);
-            pinned && a.initial_versioning_behavior() == CONTINUE_AS_NEW_VERSIONING_BEHAVIOR_UNSPECIFIED &&
-            deployments_.serves(r.name_space, b.task_queue().name(), task_type::workflow, *pinned)) {
-            s.versioning.inherited = pinned;
-            s.versioning.declined =
+        inherit(b, r, {.begins = a.initial_versioning_behavior()});
+        if (b.has_inherited_pinned_version())
+            s.declined =
                 deployments_.routing_of(r.name_space, b.task_queue().name(), task_type::workflow).target(r.workflow_id);
-            *b.mutable_inherited_pinned_version() = version_message(*pinned);
-        }
         r.next_run_id = s.run_id;
         auto& out = *r.history.write(EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW, now)
                          .mutable_workflow_execution_continued_as_new_event_attributes();

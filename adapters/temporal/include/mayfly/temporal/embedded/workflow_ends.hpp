@@ -115,6 +115,11 @@ protected:
     {
         run_start s = successor(r, by, wait, now);
         r.next_run_id = s.run_id;
+        // A schedule begins anew. Another try keeps to a version only where the first one had to begin with it.
+        if (by == api::enums::CONTINUE_AS_NEW_INITIATOR_RETRY)
+            inherit(s.begun, r, heritage_of_retry(r));
+        else if (r.versioning.ordered && r.versioning.ordered->has_pinned())
+            *s.begun.mutable_versioning_override() = *r.versioning.ordered;
         if (result != nullptr)
             *s.begun.mutable_last_completion_result() = *result;
         else if (r.begun().has_last_completion_result())
@@ -184,12 +189,8 @@ protected:
         b.set_parent_initiated_event_id(event);
         *b.mutable_root_workflow_execution() =
             parent.begun().has_root_workflow_execution() ? parent.begun().root_workflow_execution() : parent.who();
-        if (const auto pinned = pinned_version(parent.versioning);
-            pinned && !s.versioning.ordered &&
-            deployments_.serves(asked.namespace_(), asked.task_queue().name(), task_type::workflow, *pinned)) {
-            s.versioning.inherited = pinned;
-            *b.mutable_inherited_pinned_version() = version_message(*pinned);
-        }
+        if (!asked.has_versioning_override() && asked.namespace_() == parent.name_space)
+            inherit(b, parent, {.single_order = true});
         if (parent.history.at(event).has_user_metadata())
             s.metadata = parent.history.at(event).user_metadata();
         workflow_run& child = make_run(std::move(s), now);
@@ -214,6 +215,9 @@ protected:
         using namespace api::enums;
         if (!names_.contains(asked.namespace_()))
             return START_CHILD_WORKFLOW_EXECUTION_FAILED_CAUSE_NAMESPACE_NOT_FOUND;
+        if (asked.has_versioning_override() &&
+            !refused_order(asked.namespace_(), asked.task_queue().name(), asked.versioning_override()).ok())
+            return START_CHILD_WORKFLOW_EXECUTION_FAILED_CAUSE_INVALID_VERSIONING_OVERRIDE;
         const workflow_run* const known = runs_.find(asked.namespace_(), asked.workflow_id(), "");
         if (known == nullptr)
             return START_CHILD_WORKFLOW_EXECUTION_FAILED_CAUSE_UNSPECIFIED;

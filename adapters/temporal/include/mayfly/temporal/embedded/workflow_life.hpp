@@ -71,6 +71,7 @@ protected:
         if (!r.with_worker())
             r.history.flush();
         watch_run(r);
+        deployments_.count_pin(r.name_space, r.pinned, r.open() ? pinned_version(r.versioning) : std::nullopt, now);
         const bool long_now = r.history.all_events() > limits_.history_events || r.bytes > limits_.history_bytes;
         if (long_now && r.open() && !std::exchange(r.too_long, true))
             // Afterwards: whoever changed it is not done with it yet.
@@ -167,7 +168,8 @@ protected:
             t.reasons.push_back(api::enums::SUGGEST_CONTINUE_AS_NEW_REASON_HISTORY_SIZE_TOO_LARGE);
         if (r.history.next_id() >= history_events_suggested)
             t.reasons.push_back(api::enums::SUGGEST_CONTINUE_AS_NEW_REASON_TOO_MANY_HISTORY_EVENTS);
-        t.version_changed = pinned_elsewhere(r);
+        t.version_changed =
+            pinned_elsewhere(r, deployments_.routing_of(r.name_space, r.task_queue, task_type::workflow));
         if (!t.in_history() && t.scheduled_event != r.history.next_id()) {
             // Something was written since it was scheduled.
             t.attempt = 1;
@@ -181,7 +183,8 @@ protected:
         t.identity = identity;
         t.request_id = std::move(request_id);
         t.started_event = t.in_history() ? write_started(r, identity, now) : t.scheduled_event + 1;
-        note_task_start(r.versioning, version);
+        if (!t.speculative)
+            note_task_start(r.versioning, version);
         watch_run(r);
     }
 
@@ -465,19 +468,10 @@ protected:
         const auto target = task_target(r, deployments_.routing_of(r.name_space, r.task_queue, task_type::workflow));
         return std::any_of(q->pollers().begin(), q->pollers().end(), [&](const auto& entry) {
             const known_poller& w = entry.second;
-            return !w.left && entry.first.version == target &&
+            // Where no version is current, whoever has the run goes on with it, whatever their version.
+            return !w.left && (!target || entry.first.version == target) &&
                    (w.polls != 0 || w.tasks != 0 || later(w.last.at, std::chrono::seconds(10)) > now.at);
         });
-    }
-
-    /// A pinned run whose kind of work new ones would do in another version.
-    [[nodiscard]] bool pinned_elsewhere(const workflow_run& r) const
-    {
-        if (effective_behavior(r.versioning) != api::enums::VERSIONING_BEHAVIOR_PINNED || r.versioning.ordered)
-            return false;
-        const queue_routing routing = deployments_.routing_of(r.name_space, r.task_queue, task_type::workflow);
-        const std::optional<deployment_version>& target = routing.target(r.workflow_id);
-        return target != pinned_version(r.versioning) && (!target || target != r.versioning.declined);
     }
 
     /// From the fourth attempt on a worker gets longer each time.

@@ -40,12 +40,14 @@ public:
                 id, workflow_not_ready("Unable to query workflow: its first workflow task is not scheduled yet."));
         if (r->task.attempt >= 3)
             return tell(id, workflow_not_ready("Unable to query workflow due to Workflow Task in failed state."));
+        // Of one that has not drained workers may come yet, as somebody may start them for this.
         if (const auto pinned = pinned_version(r->versioning);
-            pinned && !r->has_task() &&
-            !queues_.polled(r->name_space, r->task_queue, task_type::workflow, *pinned, who.now))
-            return tell(id, precondition("no workers of version " + to_string(*pinned) +
-                                         ", which the workflow is pinned to, poll task queue " + r->task_queue +
-                                         ": start one to query it"));
+            pinned && !r->has_task() && deployments_.has_drained(r->name_space, *pinned, who.now) &&
+            !queues_.polled(r->name_space, r->task_queue, task_type::workflow, who.now))
+            return tell(
+                id, precondition("version " + to_string(*pinned) +
+                                 ", which the workflow is pinned to, has drained, and nobody polls task queue " +
+                                 r->task_queue + ": start a worker of that version to query it"));
         if (r->queries.size() >= most_queries)
             return tell(id, exhausted("a workflow takes at most " + std::to_string(most_queries) + " queries at once"));
         auto fresh = std::make_unique<query_task>();
@@ -152,6 +154,44 @@ protected:
     }
 
     void give_back_query(query_task& t, const moment& now) override { enqueue_query(t, now); }
+
+    /// What of a run waits for a worker goes to those of the version that it belongs to now.
+    void place_again(workflow_run& r, const moment& now)
+    {
+        if (r.has_task() && !r.with_worker()) {
+            if (r.task.queue != nullptr)
+                r.task.queue->remove(r.task);
+            enqueue_task(r, now);
+        }
+        std::vector<query_task*> questions;
+        for (const auto& [id, t] : r.queries)
+            if (t->queue != nullptr)
+                questions.push_back(t.get());
+        for (query_task* t : questions) {
+            t->queue->remove(*t);
+            enqueue_query(*t, now);
+        }
+        place_activities_again(r, {}, now);
+    }
+
+    /// Somebody orders how the run is served from now on; null: no longer. The caller settles it.
+    void write_order(
+        workflow_run& r, const api::workflow::VersioningOverride* order, const std::string& identity, const moment& now)
+    {
+        auto& e = note(r, api::enums::EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED, now);
+        e.set_worker_may_ignore(true);
+        auto& a = *e.mutable_workflow_execution_options_updated_event_attributes();
+        a.set_identity(identity);
+        if (order != nullptr) {
+            *a.mutable_versioning_override() = *order;
+            note_ordered(r, *order, now);
+        } else {
+            a.set_unset_versioning_override(true);
+        }
+        if (note_order(r.versioning, order))
+            r.sticky_queue.clear();
+        place_again(r, now);
+    }
 
     /// Puts as much history into a task as one message takes, and says how to go on.
     virtual void add_history(

@@ -77,8 +77,8 @@ private:
         r.task_timeout = base.task_timeout;
         r.memo = base.begun().memo();
         r.search_attributes = base.begun().search_attributes();
-        r.versioning = base.versioning;
-        r.versioning.transition.reset();
+        r.versioning = versioning_of(base.begun());
+        r.versioning.declined = base.versioning.declined;
         r.task.priority = base.task.priority;
         r.history.copy(base.history, last);
         runs_.insert(std::move(fresh));
@@ -118,7 +118,15 @@ private:
         switch (e.event_type()) {
         case EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
             r.last_completed_start = e.workflow_task_completed_event_attributes().started_event_id();
+            static_cast<void>(note_task_end(r.versioning, e.workflow_task_completed_event_attributes()));
             return;
+        case EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED: {
+            const auto& a = e.workflow_execution_options_updated_event_attributes();
+            if (a.has_versioning_override() || a.unset_versioning_override())
+                static_cast<void>(
+                    note_order(r.versioning, a.has_versioning_override() ? &a.versioning_override() : nullptr));
+            return;
+        }
         case EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
             return remember_activity(r, id, e.activity_task_scheduled_event_attributes(), at);
         case EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
@@ -265,6 +273,9 @@ private:
                     auto& again = note(r, EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED, now);
                     *again.mutable_workflow_execution_signaled_event_attributes() =
                         e.workflow_execution_signaled_event_attributes();
+                } else if (e.has_workflow_execution_options_updated_event_attributes()) {
+                    const auto& a = e.workflow_execution_options_updated_event_attributes();
+                    write_order(r, a.has_versioning_override() ? &a.versioning_override() : nullptr, a.identity(), now);
                 } else if (e.has_workflow_execution_update_accepted_event_attributes() && updates) {
                     auto& a = *note(r, EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ADMITTED, now)
                                    .mutable_workflow_execution_update_admitted_event_attributes();

@@ -91,11 +91,11 @@ struct workflow_update {
 /// Which version serves the run.
 struct run_versioning {
     api::enums::VersioningBehavior behavior = api::enums::VERSIONING_BEHAVIOR_UNSPECIFIED;
-    std::optional<deployment_version> version{};    ///< That completed its last task, if workers had one.
-    std::optional<deployment_version> inherited{};  ///< Pinned to before its first task.
-    std::optional<deployment_version> declined{};   ///< That it was told of and went on without.
+    std::optional<deployment_version> version{};   ///< That completed its last task; before that, of where it is from.
+    std::optional<deployment_version> declined{};  ///< That it was told of and went on without.
     std::optional<api::workflow::VersioningOverride> ordered{};
     std::optional<std::optional<deployment_version>> transition{};  ///< On its way to another one, or to none.
+    bool begins_ramping = false;  ///< Its first task goes to the version that ramps, if one does.
     std::string deployment_name{};
 };
 
@@ -149,6 +149,7 @@ struct workflow_run {
     std::size_t bytes = 0;  ///< Of its history, as `workflow_store` counts them.
     bool too_long = false;  ///< Its history is: it is about to be terminated.
     bool busy = false;      ///< Something of it waits for a worker, or is with one; counted by `workflow_store`.
+    std::optional<deployment_version> pinned{};  ///< That it is counted for, as long as it is open.
     std::uint64_t changes = 0;
     std::set<ticket> waiting{};  ///< Calls that wait for something of it.
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <mayfly/temporal/embedded/cron_schedule.hpp>
-#include <mayfly/temporal/embedded/workflow_life.hpp>
+#include <mayfly/temporal/embedded/workflow_moves.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -22,14 +22,14 @@ struct run_start {
     std::string request_id{};
     api::history::WorkflowExecutionStartedEventAttributes begun{};
     std::optional<api::sdk::UserMetadata> metadata{};
-    run_versioning versioning{};
+    std::optional<deployment_version> declined{};  ///< That the run before was told of and went on without.
     uptime expires = never;
 };
 
 /// How runs come to be: from a call, from a parent, or from an earlier run.
-class workflow_starts : public workflow_life {
+class workflow_starts : public workflow_moves {
 protected:
-    using workflow_life::workflow_life;
+    using workflow_moves::workflow_moves;
     ~workflow_starts() = default;
 
     static constexpr uptime usual_task_timeout = std::chrono::seconds(10);
@@ -46,7 +46,8 @@ protected:
         r.first_run_id = s.begun.first_execution_run_id();
         r.began = now;
         r.expires = s.expires;
-        r.versioning = std::move(s.versioning);
+        r.versioning = versioning_of(s.begun);
+        r.versioning.declined = std::move(s.declined);
         r.task_queue = s.begun.task_queue().name();
         r.task_timeout = read(s.begun.workflow_task_timeout());
         r.memo = s.begun.memo();
@@ -56,6 +57,8 @@ protected:
         *e.mutable_workflow_execution_started_event_attributes() = std::move(s.begun);
         if (s.metadata)
             *e.mutable_user_metadata() = *std::move(s.metadata);
+        if (r.versioning.ordered)
+            note_ordered(r, *r.versioning.ordered, now);
         return runs_.insert(std::move(fresh));
     }
 
@@ -100,10 +103,8 @@ protected:
             *b.mutable_header() = q.header();
         if (q.has_priority())
             *b.mutable_priority() = q.priority();
-        if (q.has_versioning_override()) {
+        if (q.has_versioning_override())
             *b.mutable_versioning_override() = q.versioning_override();
-            s.versioning.ordered = q.versioning_override();
-        }
         if constexpr (requires { q.user_metadata(); })
             if (q.has_user_metadata())
                 s.metadata = q.user_metadata();
@@ -172,11 +173,8 @@ protected:
         b.clear_last_completion_result();
         b.clear_versioning_override();
         b.clear_inherited_pinned_version();
+        b.clear_inherited_auto_upgrade_info();
         put(*b.mutable_first_workflow_task_backoff(), at_least_a_second(r, wait, now));
-        if (const auto& ordered = r.versioning.ordered; ordered && ordered->has_pinned()) {
-            *b.mutable_versioning_override() = *ordered;
-            s.versioning.ordered = ordered;
-        }
         return s;
     }
 

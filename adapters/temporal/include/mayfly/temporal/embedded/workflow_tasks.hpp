@@ -115,20 +115,20 @@ protected:
         const std::optional<command_problem> problem = command_check(r, q, limits_).run();
         api::RespondWorkflowTaskCompletedResponse out;
         const moment first = t.first_scheduled;
+        const moment scheduled = t.scheduled;
         const bool vanishes = !problem && leaves_no_trace(r, q);
         completion c;
         if (problem && is_transient(t) && !problem->unhandled())
             return bad_request(problem->words);  // left to time out, so that it is not tried again at once
         if (problem)
             return refuse_completion(r, q, *problem, now);
+        bool moved = false;
         if (!vanishes) {
             if (!t.in_history())
                 make_real(r, t.scheduled, t.started, q.identity());
             c.event = write_completed(r, q, versioned, now);
             r.last_completed_start = t.started_event;
-            const auto version = version_of(q.deployment_options());
-            note_task_end(r.versioning, q.deployment_options(),
-                versioned ? q.versioning_behavior() : api::enums::VERSIONING_BEHAVIOR_UNSPECIFIED, version);
+            moved = note_task_end(r.versioning, r.history.last().workflow_task_completed_event_attributes());
         } else {
             out.set_reset_history_event_id(r.last_completed_start);
         }
@@ -150,11 +150,14 @@ protected:
                 begin_next(*std::move(c.next), now);
             return out;
         }
-        const bool normal = q.force_create_new_workflow_task() || !r.history.aside().empty() || c.another_task;
+        // One that goes over meanwhile is the other version's from its next task on, which it gets at once.
+        const bool leaves = r.versioning.transition.has_value();
+        const bool normal =
+            q.force_create_new_workflow_task() || !r.history.aside().empty() || c.another_task || leaves;
         if (normal || has_admitted(r)) {
-            schedule_task(
-                r, now, !normal && q.return_new_workflow_task(), heartbeat ? std::optional(first) : std::nullopt);
-            if (q.return_new_workflow_task()) {
+            const bool inlined = q.return_new_workflow_task() && !leaves;
+            schedule_task(r, now, !normal && inlined, heartbeat ? std::optional(first) : std::nullopt);
+            if (inlined) {
                 begin_task(r, q.identity(), version_of(q.deployment_options()),
                     "request-from-RespondWorkflowTaskCompleted", true, now);
                 // Whoever asks for it inline remembers the run.
@@ -167,6 +170,8 @@ protected:
             release_queries(r, now);
         for (execution* e : c.eager)
             *out.add_activity_tasks() = begun_with_the_answer(*e, q, who);
+        if (moved)
+            place_activities_again(r, now.at - scheduled.at, now);
         for (execution* e : c.activities)
             enqueue(*e, now);
         settle(r, now);
@@ -235,7 +240,7 @@ protected:
 
     static void remember_worker(workflow_run& r, const api::RespondWorkflowTaskCompletedRequest& q)
     {
-        r.sticky_queue = q.sticky_attributes().worker_task_queue().name();
+        r.sticky_queue = r.versioning.transition ? "" : q.sticky_attributes().worker_task_queue().name();
         r.sticky_timeout = read(q.sticky_attributes().schedule_to_start_timeout());
     }
 

@@ -64,7 +64,7 @@ namespace mayfly::temporal::embedded {
     if (b.has_priority())
         *out.mutable_priority() = b.priority();
     const run_versioning& v = r.versioning;
-    if (v.version || v.ordered || v.behavior != api::enums::VERSIONING_BEHAVIOR_UNSPECIFIED)
+    if (v.version || v.ordered || v.transition || v.behavior != api::enums::VERSIONING_BEHAVIOR_UNSPECIFIED)
         *out.mutable_versioning_info() = versioning_info(v);
     out.set_worker_deployment_name(v.deployment_name);
     return out;
