@@ -19,8 +19,8 @@ import textwrap
 
 root = pathlib.Path(__file__).resolve().parents[2]
 sources = ["examples/quickstart/worker.cpp", "examples/workflows/hello.hpp", "examples/workflows/worker.cpp",
-           "examples/workflows/approval.hpp", "tests/unit/readme.cpp", "examples/01_first_controller.cpp",
-           "examples/echo_function/main.cpp"]
+           "examples/workflows/approval.hpp", "examples/workflows/test.cpp", "tests/unit/readme.cpp",
+           "examples/01_first_controller.cpp", "examples/echo_function/main.cpp"]
 
 
 def region(path):

@@ -124,17 +124,8 @@ public:
     template <class F>
     void add(std::string name, F f, activity_options options = {})
     {
-        using signature = activity_signature<F>;
-        activity_type type{.name = std::move(name), .options = options};
-        if constexpr (callable_names::has_identity<F>)
-            called_.add(f, type.name);
-        auto kept = std::make_shared<F>(std::move(f));
-        if constexpr (signature::is_awaitable)
-            type.await = [kept](
-                             activity_context& context) { return detail::await_activity<signature>(*kept, context); };
-        else
-            type.run = [kept](activity_context& context) { return detail::run_activity<signature>(*kept, context); };
-        insert(std::move(type));
+        identify(f, name);
+        insert(make(std::move(name), std::move(f), options));
     }
 
     /// A member of an object: `add("greet", &greeter, &greeter_type::greet)`. A plain pointer's object outlives all
@@ -151,6 +142,33 @@ public:
     /// For activities whose types are found out at run time.
     void add(activity_type type) { insert(std::move(type)); }
 
+    /// For all names that are not registered: what was called is in its `info().type`.
+    template <class F>
+    void add_dynamic(F f, activity_options options = {})
+    {
+        if (dynamic_)
+            problems_.push_back({"activities", "two dynamic ones", "register one dynamic activity at most"});
+        else
+            dynamic_ = std::make_shared<const activity_type>(make({}, std::move(f), options));
+    }
+
+    /// In place of what has this name already, if anything has: for tests.
+    template <class F>
+    void replace(std::string name, F f, activity_options options = {})
+    {
+        identify(f, name);
+        auto type = std::make_shared<const activity_type>(make(name, std::move(f), options));
+        types_.insert_or_assign(std::move(name), std::move(type));
+    }
+
+    /// Workflows that name an activity by `f` mean the one of this name, unless it had another before.
+    template <class F>
+    void identify([[maybe_unused]] const F& f, [[maybe_unused]] const std::string& name)
+    {
+        if constexpr (callable_names::has_identity<F>)
+            called_.add(f, name);
+    }
+
     [[nodiscard]] std::vector<std::string> names() const
     {
         std::vector<std::string> out;
@@ -160,14 +178,15 @@ public:
         return out;
     }
 
-    /// Null if there is none of this name.
+    /// The dynamic one for a name that is not known; null if there is none.
     [[nodiscard]] std::shared_ptr<const activity_type> find(std::string_view name) const
     {
         const auto at = types_.find(name);
-        return at == types_.end() ? nullptr : at->second;
+        return at == types_.end() ? dynamic_ : at->second;
     }
 
-    [[nodiscard]] bool empty() const noexcept { return types_.empty(); }
+    [[nodiscard]] bool has_dynamic() const noexcept { return dynamic_ != nullptr; }
+    [[nodiscard]] bool empty() const noexcept { return types_.empty() && !dynamic_; }
 
     /// Which functions and members are called what, for workflows that name activities by them.
     [[nodiscard]] const callable_names& called() const noexcept { return called_; }
@@ -176,6 +195,20 @@ public:
     [[nodiscard]] const mayfly::problems& problems() const noexcept { return problems_; }
 
 private:
+    template <class F>
+    [[nodiscard]] static activity_type make(std::string name, F f, activity_options options)
+    {
+        using signature = activity_signature<F>;
+        activity_type type{.name = std::move(name), .options = options};
+        auto kept = std::make_shared<F>(std::move(f));
+        if constexpr (signature::is_awaitable)
+            type.await = [kept](
+                             activity_context& context) { return detail::await_activity<signature>(*kept, context); };
+        else
+            type.run = [kept](activity_context& context) { return detail::run_activity<signature>(*kept, context); };
+        return type;
+    }
+
     template <class Object, class Member, class... A>
     void add_member(std::string name, Object object, Member member, activity_options options, detail::types<A...>)
     {
@@ -196,6 +229,7 @@ private:
     }
 
     std::map<std::string, std::shared_ptr<const activity_type>, std::less<>> types_{};
+    std::shared_ptr<const activity_type> dynamic_{};
     callable_names called_{};
     mayfly::problems problems_{};
 };

@@ -113,6 +113,8 @@ struct worker_setup {
 {
     problems wrong = setup.activities.problems();
     registrations offered{.activities = setup.activities.names()};
+    if (setup.activities.has_dynamic())
+        offered.activities.push_back("(dynamic)");
     if (setup.workflows) {
         for (problem& p : setup.workflows->problems())
             wrong.push_back(std::move(p));

@@ -127,21 +127,10 @@ public:
     /** Where time may jump to, for who does not want to wait for it: somebody waits for a result, and until then
         nothing happens, as no worker has anything to do and nothing waits for one. Or `never`.
     */
-    [[nodiscard]] uptime next_jump() const
-    {
-        if (waits_.size() == 0 && !run_waits_.awaits_result())
-            return never;
-        if (queues_.busy_tasks() != 0 || runs_.busy() != 0 || !follow_ups_.empty())
-            return never;
-        const auto& owned = owned_.all();
-        const auto under_way = [](const auto& e) {
-            return e.second->where == place::queued || e.second->where == place::started;
-        };
-        if (std::any_of(owned.begin(), owned.end(), under_way) ||
-            (store_.open() != 0 && std::any_of(store_.all().begin(), store_.all().end(), under_way)))
-            return never;
-        return std::min(due_.soonest(), due_runs_.soonest());
-    }
+    [[nodiscard]] uptime next_jump() const { return somebody_waits() && at_rest() ? next_due() : never; }
+
+    /// Somebody waits for a result, and neither time nor a worker will bring it: only another call can.
+    [[nodiscard]] bool is_stuck() const { return somebody_waits() && at_rest() && next_due() == never; }
 
     /// All that time alone has brought about until now.
     void advance(const moment& now)
@@ -190,6 +179,24 @@ public:
     }
 
 private:
+    [[nodiscard]] bool somebody_waits() const { return waits_.size() != 0 || run_waits_.awaits_result(); }
+
+    /// When time alone changes an activity or a workflow.
+    [[nodiscard]] uptime next_due() const { return std::min(due_.soonest(), due_runs_.soonest()); }
+
+    /// No worker has anything to do, and nothing waits for one.
+    [[nodiscard]] bool at_rest() const
+    {
+        if (queues_.busy_tasks() != 0 || runs_.busy() != 0 || !follow_ups_.empty())
+            return false;
+        const auto& owned = owned_.all();
+        const auto under_way = [](const auto& e) {
+            return e.second->where == place::queued || e.second->where == place::started;
+        };
+        return std::none_of(owned.begin(), owned.end(), under_way) &&
+               (store_.open() == 0 || std::none_of(store_.all().begin(), store_.all().end(), under_way));
+    }
+
     friend class engine_records;  // carries it over a restart
 };
 
