@@ -441,6 +441,96 @@ TEST_CASE("an update goes with a start as one, and who is to blame is told")
     CHECK(first.SerializeAsString() == second.SerializeAsString());
 }
 
+TEST_CASE("what nothing is known of but its name is called by that, with payloads that somebody made")
+{
+    world w;
+    const std::string start = "StartWorkflowExecution";
+    w.says(start, started("r1"));
+    w.says(start, started("r1"));
+    w.says("GetWorkflowExecutionHistory", page(completed(R"("paid")")));
+    api::SignalWithStartWorkflowExecutionResponse signalled;
+    signalled.set_run_id("r1");
+    w.says("SignalWithStartWorkflowExecution", signalled);
+    api::ExecuteMultiOperationResponse both;
+    *both.add_responses()->mutable_start_workflow() = started("r1");
+    *both.add_responses()->mutable_update_workflow() = updated(over, "8");
+    w.says("ExecuteMultiOperation", both);
+    w.says("SignalWorkflowExecution", api::SignalWorkflowExecutionResponse{});
+    api::QueryWorkflowResponse three;
+    *three.mutable_query_result() = payloads("3");
+    w.says("QueryWorkflow", three);
+    w.says("UpdateWorkflowExecution", updated(over, "8"));
+    w.says("UpdateWorkflowExecution", updated(over, "9"));
+    w.run([&]() -> asio::awaitable<void> {
+        const workflow_client c(w.on);
+        const auto input = payloads("7");
+        auto options = usual();
+        options.conflict = workflow_id_conflict::use_existing;
+        const std::string type = "checkout";
+        const std::string signal = "approve";
+        const std::string change = "change";
+        const std::string ask = "waiting";
+        auto starts = c.async_start_by_name<std::string>(type, input, options, answer);
+        auto [e1, s1] = co_await std::move(starts);
+        check_ok(e1, s1.status);
+        const result_options until_over;
+        auto executes = c.async_execute_by_name<std::string>(type, input, options, until_over, answer);
+        auto [e2, paid] = co_await std::move(executes);
+        check_ok(e2, paid.status);
+        CHECK(paid.value == "paid");
+        auto signals = c.async_signal_with_start_by_name<std::string>(type, input, options, signal, input, answer);
+        auto [e3, s3] = co_await std::move(signals);
+        check_ok(e3, s3.status);
+        const update_options how;
+        auto updates = c.async_update_with_start_by_name<std::string, int>(
+            type, input, options, change, input, update_stage::completed, how, answer);
+        auto [e4, s4] = co_await std::move(updates);
+        check_ok(e4, s4.status);
+        CHECK(s4.value.update.is_over());
+
+        const auto h = s1.value.handle;
+        auto tells = h.async_signal_by_name(signal, input, answer);
+        auto [e5, told] = co_await std::move(tells);
+        check_ok(e5, told.status);
+        const query_options asking;
+        auto asks = h.async_query_by_name<int>(ask, input, asking, answer);
+        auto [e6, said] = co_await std::move(asks);
+        check_ok(e6, said.status);
+        CHECK(said.value == 3);
+        auto changes = h.async_update_by_name<int>(change, input, how, answer);
+        auto [e7, now] = co_await std::move(changes);
+        check_ok(e7, now.status);
+        CHECK(now.value == 8);
+        auto begins = h.async_start_update_by_name<int>(change, input, update_stage::accepted, how, answer);
+        auto [e8, begun] = co_await std::move(begins);
+        check_ok(e8, begun.status);
+        auto ends = begun.value.async_result(answer);
+        auto [e9, end] = co_await std::move(ends);
+        check_ok(e9, end.status);
+        CHECK(end.value == 9);
+    });
+    for (std::size_t i = 0; i < 2; ++i) {
+        const auto r = w.request<api::StartWorkflowExecutionRequest>(start, i);
+        CHECK(r.workflow_type().name() == "checkout");
+        CHECK(r.input().payloads(0).data() == "7");
+    }
+    const auto with = w.request<api::SignalWithStartWorkflowExecutionRequest>("SignalWithStartWorkflowExecution");
+    CHECK(with.signal_name() == "approve");
+    CHECK(with.signal_input().payloads(0).data() == "7");
+    const auto multi = w.request<api::ExecuteMultiOperationRequest>("ExecuteMultiOperation");
+    CHECK(multi.operations(0).start_workflow().workflow_type().name() == "checkout");
+    CHECK(multi.operations(1).update_workflow().request().input().name() == "change");
+    CHECK(w.request<api::SignalWorkflowExecutionRequest>("SignalWorkflowExecution").input().payloads(0).data() == "7");
+    const auto asked = w.request<api::QueryWorkflowRequest>("QueryWorkflow");
+    CHECK(asked.query().query_type() == "waiting");
+    CHECK(asked.query().query_args().payloads(0).data() == "7");
+    for (std::size_t i = 0; i < 2; ++i) {
+        const auto r = w.request<api::UpdateWorkflowExecutionRequest>("UpdateWorkflowExecution", i);
+        CHECK(r.request().input().name() == "change");
+        CHECK(r.request().input().args().payloads(0).data() == "7");
+    }
+}
+
 TEST_CASE("what changes a workflow names the chain that is meant")
 {
     world w;

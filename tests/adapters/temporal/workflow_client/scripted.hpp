@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include "../../../support/conversation.hpp"
+
 #include <mayfly/grpc/server.hpp>
 #include <mayfly/temporal/workflow_client.hpp>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -16,7 +15,6 @@
 #include <chrono>
 #include <cstddef>
 #include <deque>
-#include <exception>
 #include <map>
 #include <memory>
 #include <optional>
@@ -32,21 +30,12 @@ using namespace std::chrono_literals;
 using boost::system::error_code;
 using mayfly::grpc::status_code;
 
-inline constexpr auto answer = asio::as_tuple(asio::use_awaitable);
-
-// Functions, as Clang 14 lets no lambda, of which doctest's messages are made, see structured bindings.
-inline void check_ok(error_code ec, const mayfly::grpc::status& status)
-{
-    CHECK_MESSAGE(!ec, status.message);
-}
-inline void require_ok(error_code ec, const mayfly::grpc::status& status)
-{
-    REQUIRE_MESSAGE(!ec, status.message);
-}
+using conversation::answer;
+using conversation::check_ok;
+using conversation::require_ok;
 
 /// A server that answers each method by a script, and a connection to it. What has no script any more is not answered.
-struct world {
-    asio::io_context io{};
+struct world : conversation::loop {
     mayfly::grpc::server server{io.get_executor()};
     std::shared_ptr<connection> on{};
     std::map<std::string, std::vector<mayfly::grpc::request>> heard{};
@@ -100,22 +89,6 @@ struct world {
         return out;
     }
     std::size_t calls(const std::string& name) { return heard[name].size(); }
-
-    /// Runs a conversation to its end.
-    template <class Talk>
-    void run(Talk talk)
-    {
-        bool ended = false;
-        asio::co_spawn(io, talk(), [&](const std::exception_ptr& thrown) {
-            if (thrown)
-                std::rethrow_exception(thrown);
-            ended = true;
-        });
-        const auto until = std::chrono::steady_clock::now() + 30s;
-        while (!ended && std::chrono::steady_clock::now() < until)
-            io.run_one_for(100ms);
-        REQUIRE(ended);
-    }
 
 private:
     asio::awaitable<mayfly::grpc::reply> serve(std::string name, mayfly::grpc::server_call call)
