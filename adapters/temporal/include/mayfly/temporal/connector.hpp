@@ -168,6 +168,7 @@ private:
         worker_config config = base_;
         config.settings.identity = request.identity;
         config.patient_start = options_.patient;
+        config.eager_activities = config.eager_activities && options_.patient;
         out.value.emplace(std::move(to), std::move(config));
         co_return out;
     }

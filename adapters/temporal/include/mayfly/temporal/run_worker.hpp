@@ -51,7 +51,7 @@ public:
                   .converter = setup.converter,
                   .logger = setup.logger,
                   .timing = setup.timing,
-                  .eager_activities = !in_a_function && setup.options.eager_activities.value_or(true)},
+                  .eager_activities = setup.options.eager_activities.value_or(true)},
               {.patient = !in_a_function})
     {}
 

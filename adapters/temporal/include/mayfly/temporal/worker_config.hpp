@@ -52,7 +52,7 @@ struct worker_config {
     worker_timing timing{};
     /// Whether activities that its workflows want of its own queue may come with the answer to the workflow task, as
     /// far as it has slots for them: they need no poll then, and save the time of one. If that answer is lost, so are
-    /// they, until their timeouts. Not in a function: its connections do not last.
+    /// they, until their timeouts; so a `connector` that is not patient, as in a function, goes without.
     bool eager_activities = true;
     /// Whether a start that fails with what may pass is tried again, without end. Not in a function: there the time to
     /// wait in is paid for, and the platform tries again.
