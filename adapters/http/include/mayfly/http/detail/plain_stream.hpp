@@ -14,6 +14,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 namespace mayfly::http::detail {
 
@@ -50,10 +51,30 @@ private:
     socket socket_;
 };
 
+/** A socket that was connected, as if it had come that way.
+
+    While it connects, Asio waits for it to become writable, and is told of that ever after: each time somebody begins
+   to wait for something to read, the system would be asked once more than it has news.
+*/
+inline void forget_connecting(boost::asio::ip::tcp::socket& s)
+{
+    boost::system::error_code ec;
+    const auto here = s.local_endpoint(ec);
+    if (ec)
+        return;
+    const auto native = s.release(ec);
+    if (ec)
+        return;
+    s.assign(here.protocol(), native, ec);
+    if (ec)
+        ::close(native);
+}
+
 /// For small messages that are answered at once, over a network that may drop what is silent.
 inline void prepare_socket(boost::asio::ip::tcp::socket& s, std::chrono::seconds keep_alive)
 {
     namespace asio = boost::asio;
+    forget_connecting(s);
     boost::system::error_code ignored;
     s.set_option(asio::ip::tcp::no_delay(true), ignored);
     if (keep_alive.count() <= 0)
