@@ -40,11 +40,11 @@ struct activity_attempt : std::enable_shared_from_this<activity_attempt> {
     heartbeat_throttle throttle;
     std::chrono::steady_clock::time_point deadline{};
     std::chrono::steady_clock::time_point heard{};
-    std::size_t place = 0;       // among those that run
-    bool given_up = false;       // it is too late for a report
-    bool has_ended = false;      // the function has
-    bool report_waits = false;   // for a heartbeat that is under way
-    bool cut_short = false;      // its report was too large once
+    std::size_t place = 0;      // among those that run
+    bool given_up = false;      // it is too late for a report
+    bool has_ended = false;     // the function has
+    bool report_waits = false;  // for a heartbeat that is under way
+    bool cut_short = false;     // its report was too large once
     attempt_outcome outcome{};  // then
 
     // What another thread has to say is only heard while this is open.
