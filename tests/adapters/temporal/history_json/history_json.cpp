@@ -131,6 +131,51 @@ TEST_CASE("causes as deep as protobuf reads them come through, deeper ones are r
     CHECK(message_from_json<failure>(nested(150)).has_error());
 }
 
+TEST_CASE("numbers, masks and types come back as they were, or are refused")
+{
+    using status = ::temporal::api::common::v1::GrpcStatus;
+    struct row {
+        const char* why;
+        const char* text;
+        const char* error;  // null: none
+    };
+    const row rows[] = {
+        {"a mask", R"({"@type":"type.googleapis.com/google.protobuf.FieldMask","value":"a,bC.d"})", nullptr},
+        {"one that JSON has no name for", R"({"@type":"type.googleapis.com/google.protobuf.FieldMask","value":"a_1"})",
+            "expected names of fields in lower camel case"},
+        {"a type by the name that it has here alone",
+            R"({"@type":"type.googleapis.com/mayfly.temporal.wire.Duration","value":"1s"})", "not known here"},
+        {"a fraction with a sign and no size",
+            R"({"@type":"type.googleapis.com/temporal.api.common.v1.RetryPolicy","backoffCoefficient":-0.0})", nullptr},
+        {"members in their order",
+            R"({"@type":"type.googleapis.com/temporal.api.common.v1.Priority","priorityKey":1,"fairnessKey":"a","fairnessWeight":2})",
+            nullptr},
+        {"what a float has no room for",
+            R"({"@type":"type.googleapis.com/temporal.api.common.v1.Priority","fairnessWeight":1e39})",
+            "fairnessWeight: expected a number"},
+    };
+    for (const row& r : rows) {
+        CAPTURE(r.why);
+        const auto out = message_from_json<status>(std::string(R"({"details":[)").append(r.text).append("]}"));
+        REQUIRE(out.has_error() == (r.error != nullptr));
+        if (r.error != nullptr) {
+            CHECK_MESSAGE(out.error().message.find(r.error) != std::string::npos, out.error().message);
+            continue;
+        }
+        const auto text = to_json(out->message);
+        REQUIRE(text.has_value());
+        CHECK_MESSAGE(text->find(r.text) != std::string::npos, *text);
+    }
+    status odd;
+    auto& any = *odd.add_details();
+    any.set_type_url("type.googleapis.com/mayfly.temporal.wire.Duration");
+    CHECK_FALSE(to_json(odd));
+    any.set_type_url("type.googleapis.com/google.protobuf.FieldMask");
+    any.set_value("\n\x03"
+                  "a_1");
+    CHECK_FALSE(to_json(odd));
+}
+
 TEST_CASE("what JSON cannot say is not said")
 {
     ::temporal::api::history::v1::History h;

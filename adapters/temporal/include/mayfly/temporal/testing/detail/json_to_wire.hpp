@@ -281,8 +281,11 @@ private:
     template <class Real>
     static std::optional<Real> number(const value& v)
     {
-        if (const auto* const d = v.if_double())
+        if (const auto* const d = v.if_double()) {
+            if (std::abs(*d) > static_cast<double>(std::numeric_limits<Real>::max()))
+                return std::nullopt;
             return static_cast<Real>(*d);
+        }
         if (const auto* const i = v.if_int64())
             return static_cast<Real>(*i);
         if (const auto* const u = v.if_uint64())
@@ -355,10 +358,9 @@ private:
     /// Those whose JSON is something else than an object of their fields. Nothing: not one of them.
     std::optional<bool> well_known(const message_entry& m, const value& v, std::string& out, const json_place& at)
     {
-        constexpr std::string_view ours = "mayfly.temporal.wire.";
-        if (!m.name.starts_with(ours))
+        if (!m.name.starts_with(own_package))
             return std::nullopt;
-        const std::string_view name = std::string_view(m.name).substr(ours.size());
+        const std::string_view name = std::string_view(m.name).substr(own_package.size());
         const auto* const s = v.if_string();
         const std::string_view words = s == nullptr ? std::string_view{} : std::string_view{s->data(), s->size()};
         if (name == "Timestamp" || name == "Duration") {
@@ -376,8 +378,8 @@ private:
             return one(f, v, out, at);
         }
         if (name == "FieldMask") {
-            if (s == nullptr)
-                return at.fail("expected names of fields with commas between");
+            if (s == nullptr || words.find('_') != words.npos)
+                return at.fail("expected names of fields in lower camel case with commas between");
             for (std::size_t from = 0; from < words.size();) {
                 const std::size_t to = std::min(words.find(',', from), words.size());
                 append_bytes(out, 1, snake(words.substr(from, to - from)));
@@ -417,8 +419,10 @@ private:
         bool has_value = false;
         if (name.starts_with("google.protobuf.")) {
             has_value = true;
-            ours = "mayfly.temporal.wire." + std::string(name.substr(16));
+            ours = std::string(own_package) + std::string(name.substr(16));
             name = ours;
+        } else if (name.starts_with(own_package)) {
+            name = {};  // which nobody else knows by it
         }
         const message_entry* const m = all_->find(name);
         if (m == nullptr)
@@ -428,7 +432,7 @@ private:
             inner = *within;
         } else {
             inner = *object;
-            inner.get_object().erase("@type");
+            inner.get_object().stable_erase("@type");
         }
         std::string bytes;
         if (!message(*m, inner, bytes, at))

@@ -20,6 +20,9 @@
 
 namespace mayfly::temporal::testing::detail {
 
+/// Where the messages of `google.protobuf` are here.
+inline constexpr std::string_view own_package = "mayfly.temporal.wire.";
+
 /// As descriptors number them.
 enum class field_type : std::uint8_t {
     real64 = 1,

@@ -36,9 +36,8 @@ public:
         std::vector<found> all;
         if (!read(m, bytes, all))
             return false;
-        constexpr std::string_view ours = "mayfly.temporal.wire.";
-        if (m.name.starts_with(ours)) {
-            const std::string_view name = std::string_view(m.name).substr(ours.size());
+        if (m.name.starts_with(own_package)) {
+            const std::string_view name = std::string_view(m.name).substr(own_package.size());
             if (name == "Timestamp" || name == "Duration")
                 return time(name == "Timestamp", all, out);
             if (name == "DoubleValue")
@@ -264,6 +263,10 @@ private:
     template <class Real>
     static bool real(Real d, std::string& out)
     {
+        if (d == 0 && std::signbit(d)) {
+            out += "-0.0";  // "-0" would be an integer, which has no sign
+            return true;
+        }
         if (std::isfinite(d))
             return digits(d, out);
         out += std::isnan(d) ? "\"NaN\"" : d < 0 ? "\"-Infinity\"" : "\"Infinity\"";
@@ -303,10 +306,15 @@ private:
                 names += ',';
             bool up = false;
             for (const char c : f.bytes) {
+                const bool is_lower = c >= 'a' && c <= 'z';
+                if ((up && !is_lower) || (c >= 'A' && c <= 'Z') || c == ',')
+                    return false;  // it would come back as another one
                 if (c != '_')
-                    names += up && c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+                    names += up ? static_cast<char>(c - 'a' + 'A') : c;
                 up = c == '_';
             }
+            if (up)
+                return false;
         }
         mayfly::detail::append_json_string(out, names);
         return true;
@@ -322,7 +330,9 @@ private:
         std::string name(slash == url.npos ? url : url.substr(slash + 1));
         const bool has_value = name.starts_with("google.protobuf.");
         if (has_value)
-            name = "mayfly.temporal.wire." + name.substr(16);
+            name = std::string(own_package) + name.substr(16);
+        else if (name.starts_with(own_package))
+            return false;  // nobody else knows it by that name
         const message_entry* const m = all_->find(name);
         std::string inner;
         if (m == nullptr || !message(*m, bytes, inner, depth + 1))
