@@ -73,6 +73,35 @@ struct approval {
     int sum = 0;
 };
 
+/// A class with one for whatever comes, of each.
+struct listener {
+    static void define(workflow::definition<listener>& d)
+    {
+        d.any_signal<&listener::hear>()
+            .any_update<&listener::answer>()
+            .any_query<&listener::tell>()
+            .signal<&listener::known>();
+    }
+
+    workflow::task<> run(workflow::context& ctx)
+    {
+        co_await ctx.wait_for([&] { return all.size() == 2; });
+    }
+    void hear(std::string name, workflow::raw_arguments a)
+    {
+        all.push_back(name + std::get<0>(a.as<std::string>().value()));
+    }
+    workflow::task<std::string> answer(workflow::context& ctx, std::string name, workflow::raw_arguments a)
+    {
+        co_await ctx.sleep(1s);
+        co_return name + std::to_string(a.size());
+    }
+    std::string tell(std::string name, workflow::raw_arguments) const { return name + all.back(); }
+    void known() { all.push_back("known"); }
+
+    std::vector<std::string> all{};
+};
+
 }  // namespace messages
 
 using namespace messages;
@@ -189,6 +218,18 @@ TEST_CASE("dynamic handlers take what has no other")
     CHECK(d.go(d.start(), signal("some", std::string("thing"))).empty());
     CHECK(d.ask("what") == "\"whatsomething\"");
     CHECK(d.go(update("u", "try", 1, 2)) == lines{"accept u", "complete u: \"try2\""});
+    CHECK(d.go(signal("known")) == lines{"done null"});
+}
+
+TEST_CASE("members may be such handlers too")
+{
+    driver d;
+    d.runs_class<listener>();
+    CHECK(d.registry.problems().empty());
+    CHECK(d.go(d.start(), signal("some", std::string("thing"))).empty());
+    CHECK(d.ask("what") == "\"whatsomething\"");
+    CHECK(d.go(update("u", "try", 1, 2)) == lines{"accept u", "timer 1 1000ms"});
+    CHECK(d.go(fired(1)) == lines{"complete u: \"try2\""});
     CHECK(d.go(signal("known")) == lines{"done null"});
 }
 
