@@ -287,6 +287,55 @@ TEST_CASE("a reset begins anew from where a task was, with what was said since")
     CHECK(code_of(w.e.reset_workflow(q, w.who())) == invalid_argument);
 }
 
+TEST_CASE("a run that is reset keeps its children, and a child's parent hears nothing of its reset")
+{
+    flows w;
+    const auto tasks = [&w] {
+        std::map<std::string, flow_task> out;
+        for (int i = 0; i < 2; ++i) {
+            flow_task t = w.take_flow();
+            out[t.workflow_execution().workflow_id()] = std::move(t);
+        }
+        return out;
+    };
+    const auto reset = [&w](const std::string& id, std::int64_t finish) {
+        api::ResetWorkflowExecutionRequest q;
+        q.set_namespace_("default");
+        q.mutable_workflow_execution()->set_workflow_id(id);
+        q.set_workflow_task_finish_event_id(finish);
+        must(w.e.reset_workflow(q, w.who()));
+        w.collect();
+    };
+    w.begin();
+    must(w.reply(w.take_flow(), {child("c")}));
+    auto first = tasks();
+    must(w.reply(first.at("c")));
+    must(w.reply(first.at("w")));
+    const std::string earlier = w.run().run_id;
+    reset("w", 9);
+    CHECK(w.run().run_id != earlier);
+    CHECK(w.run("c").open());
+    reset("c", 4);
+    CHECK(w.events("w", 5) == "START_C:INITIATED C:STARTED T:SCHEDULED T:STARTED T:FAILED T:SCHEDULED");
+    auto again = tasks();
+    must(w.reply(again.at("c"), {end_with()}));
+    must(w.reply(again.at("w")));
+    CHECK(w.events("w", 11) == "T:STARTED T:COMPLETED C:COMPLETED T:SCHEDULED");
+
+    // One that another run has followed is not what its children belong to.
+    must(w.reply(w.take_flow(), {child("d")}));
+    auto last = tasks();
+    must(w.reply(last.at("w")));
+    api::ResetWorkflowExecutionRequest q;
+    q.set_namespace_("default");
+    q.mutable_workflow_execution()->set_workflow_id("w");
+    q.mutable_workflow_execution()->set_run_id(earlier);
+    q.set_workflow_task_finish_event_id(4);
+    must(w.e.reset_workflow(q, w.who()));
+    w.collect();
+    CHECK(w.run("d").status == api::enums::WORKFLOW_EXECUTION_STATUS_TERMINATED);
+}
+
 TEST_CASE("runs go to the version that they keep to, or to where new work goes")
 {
     using namespace api::enums;

@@ -13,6 +13,7 @@
 namespace mayfly::temporal::embedded {
 
 inline constexpr const char* history_service = "history-service";  ///< Who does what the service does of itself.
+inline constexpr const char* resetter = "history-resetter";  ///< And who ends a run for another one to begin anew.
 
 /// How runs end, and what that and other changes bring about in their parents, children, and those they talk to.
 class workflow_ends : public workflow_starts {
@@ -38,11 +39,14 @@ protected:
             queues_.task_ended(e, now);
             forget_activity(r, e);
         }
+        // What begins anew from this run has its children.
+        const bool reset = r.history.last().workflow_execution_terminated_event_attributes().identity() == resetter;
         for (const auto& [event, child] : r.children)
             if (!child.run_id.empty() && child.asked.parent_close_policy() != api::enums::PARENT_CLOSE_POLICY_ABANDON &&
-                status != api::enums::WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW && r.next_run_id.empty())
+                status != api::enums::WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW && r.next_run_id.empty() &&
+                !(reset && !r.reset_run_id.empty()))
                 follow_ups_.push_back({follow_up::what::close_child, r.run_id, event});
-        if (r.begun().has_parent_workflow_execution() && r.next_run_id.empty())
+        if (r.begun().has_parent_workflow_execution() && r.next_run_id.empty() && !reset)
             follow_ups_.push_back({follow_up::what::tell_parent, r.run_id, 0});
         runs_.closed(r);
         abort_updates(r, !r.next_run_id.empty(), now);

@@ -40,10 +40,10 @@ public:
         if (runs_.open() >= limits_.open_workflows)
             return exhausted(
                 "The service keeps at most " + std::to_string(limits_.open_workflows) + " open workflows.");
+        base.reset_run_id = ids_.uuid();
         if (last->open())
-            terminate_run(*last, q.reason(), nullptr, "history-resetter", who.now);
+            terminate_run(*last, q.reason(), nullptr, resetter, who.now);
         workflow_run& r = begin_again(base, q, finish - 1, who.now);
-        base.reset_run_id = r.run_id;
         reapply(r, base, finish, q, who.now);
         r.task.attempt = 1;
         for (const auto& [event, e] : r.activities)
@@ -68,7 +68,7 @@ private:
         workflow_run& r = *fresh;
         r.name_space = base.name_space;
         r.workflow_id = base.workflow_id;
-        r.run_id = ids_.uuid();
+        r.run_id = base.reset_run_id;
         r.request_id = q.request_id().empty() ? ids_.uuid() : q.request_id();
         r.first_run_id = base.first_run_id;
         r.began = now;
