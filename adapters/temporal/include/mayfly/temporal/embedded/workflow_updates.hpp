@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace mayfly::temporal::embedded {
 
@@ -229,6 +231,7 @@ protected:
 
     void abort_updates(workflow_run& r, bool goes_on, const moment&) override
     {
+        std::vector<std::string> gone;
         for (auto& [id, u] : r.updates) {
             if (u.where == workflow_update::state::completed)
                 continue;
@@ -239,21 +242,21 @@ protected:
                 u.where = workflow_update::state::completed;
                 continue;
             }
-            forget_update(
-                r, id, goes_on ? workflow_closing() : not_found("workflow update was aborted by closing workflow"));
+            gone.push_back(id);
         }
-        drop_forgotten(r);
+        forget_updates(
+            r, gone, goes_on ? workflow_closing() : not_found("workflow update was aborted by closing workflow"));
     }
 
     /// A task that carried them was refused as a whole.
     void abort_sent(workflow_run& r)
     {
-        for (auto& [id, u] : r.updates)
+        std::vector<std::string> gone;
+        for (const auto& [id, u] : r.updates)
             if (u.where == workflow_update::state::sent)
-                forget_update(r, id,
-                    workflow_not_ready(
-                        "Unable to perform workflow execution update due to unexpected workflow task failure."));
-        drop_forgotten(r);
+                gone.push_back(id);
+        forget_updates(r, gone,
+            workflow_not_ready("Unable to perform workflow execution update due to unexpected workflow task failure."));
     }
 
     // Who waits for them.
@@ -326,23 +329,21 @@ protected:
     static constexpr uptime update_patience = std::chrono::seconds(20);
 
 private:
-    void forget_update(workflow_run& r, const std::string& id, const grpc::status& why)
+    /// They never were; who waits for one of them is told `why`.
+    void forget_updates(workflow_run& r, const std::vector<std::string>& ids, const grpc::status& why)
     {
+        if (ids.empty())
+            return;
+        for (const std::string& id : ids)
+            r.updates.erase(id);
+        std::erase_if(r.update_order, [&r](const std::string& id) { return !r.updates.contains(id); });
         for (const ticket t : std::set<ticket>(r.waiting)) {
             const workflow_wait* const w = run_waits_.find(t);
-            if (w == nullptr || w->update_id != id || w->kind == workflow_wait::what::history)
+            if (w == nullptr || w->update_id.empty() || r.updates.contains(w->update_id))
                 continue;
             run_waits_.forget(t);
             tell(t, why);
         }
-        std::erase(r.update_order, id);
-    }
-
-    static void drop_forgotten(workflow_run& r)
-    {
-        std::erase_if(r.updates, [&r](const auto& u) {
-            return std::find(r.update_order.begin(), r.update_order.end(), u.first) == r.update_order.end();
-        });
     }
 };
 
