@@ -74,6 +74,30 @@ TEST_CASE("an update whose task nobody takes, and one whose call ends first")
     CHECK(w.take_flow().messages_size() == 1);
 }
 
+TEST_CASE("a task for an update that ends badly is in history, begun by whoever ended it")
+{
+    for (const bool terminated : {false, true}) {
+        CAPTURE(terminated);
+        flows w;
+        w.begin();
+        must(w.reply(w.take_flow()));
+        const ticket u = w.update();
+        const flow_task t = w.take_flow();
+        CHECK(w.run().history.next_id() == 5);
+        if (terminated)
+            CHECK(w.terminate() == ok);
+        else
+            CHECK(code_of(w.reply(t, {cancel_timer("none")})) == invalid_argument);
+        CHECK(w.events("w", 5).starts_with("T:SCHEDULED T:STARTED T:FAILED"));
+        CHECK(w.run().history.at(6).workflow_task_started_event_attributes().identity() ==
+              (terminated ? "history-service" : "w"));
+        REQUIRE(w.got(u));
+        CHECK(w.got(u)->status.code == (terminated ? not_found : failed_precondition));
+        CHECK(w.run().updates.empty());
+        CHECK(w.run().update_order.empty());
+    }
+}
+
 TEST_CASE("something happens while the task for an update waits")
 {
     flows w;

@@ -60,7 +60,7 @@ protected:
         if (!r.with_worker())
             return;
         if (r.task.speculative)
-            make_real(r, r.task.scheduled, r.task.started);
+            make_real(r, r.task.scheduled, r.task.started, history_service);
         if (!is_transient(r.task)) {
             auto& a = *r.history.write(api::enums::EVENT_TYPE_WORKFLOW_TASK_FAILED, now)
                            .mutable_workflow_task_failed_event_attributes();

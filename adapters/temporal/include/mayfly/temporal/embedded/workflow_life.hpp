@@ -202,7 +202,8 @@ protected:
         t.placed_again.reset();
     }
 
-    /// Writes the events of a task that had none: it is being completed, or something else is about to be written.
+    /// Writes the events of a task that had none: it is being completed, or something else is about to be written. Who
+    /// began it is known only where a worker ends it: a server does not keep it either.
     void make_real(workflow_run& r, const moment& scheduled, const moment& started, const std::string& identity = {})
     {
         workflow_task& t = r.task;

@@ -209,7 +209,7 @@ protected:
         const command_problem& problem, const moment& now)
     {
         if (r.task.speculative)
-            make_real(r, r.task.scheduled, r.task.started);
+            make_real(r, r.task.scheduled, r.task.started, q.identity());
         if (!is_transient(r.task)) {
             api::failure::Failure failure;
             failure.set_message(problem.words);
