@@ -382,6 +382,8 @@ TEST_CASE("runs go to the version that they keep to, or to where new work goes")
             must(w.e.deployment(q, w.who()));
             w.collect();
         };
+        for (const auto& version : {one, two})  // both do activities
+            w.e.leave(w.poll(version.build_id, version), w.now);
         const ticket p1 = w.poll_flow("one", "", one);
         const ticket p2 = w.poll_flow("two", "", two);
         make_current("1");
@@ -409,10 +411,11 @@ TEST_CASE("runs go to the version that they keep to, or to where new work goes")
         const auto& begun = t->history().events(t->history().events_size() - 1);
         CHECK(begun.workflow_task_started_event_attributes().target_worker_deployment_version_changed() == !r.moves);
         CHECK(w.run().versioning.transition.has_value() == r.moves);
-        must(w.reply(*t, {}, by(r.moves ? "2" : "1")));
+        must(w.reply(*t, {activity("a")}, by(r.moves ? "2" : "1")));
         CHECK_FALSE(w.run().versioning.transition);
 
-        // Somebody says otherwise.
+        // Somebody says otherwise, also of what waits.
+        const ticket asked = w.query();
         api::UpdateWorkflowExecutionOptionsRequest o;
         o.set_namespace_("default");
         o.mutable_workflow_execution()->set_workflow_id("w");
@@ -423,8 +426,17 @@ TEST_CASE("runs go to the version that they keep to, or to where new work goes")
         pinned.mutable_version()->set_build_id(r.moves ? "1" : "2");
         must(w.e.set_workflow_options(o, w.who()));
         w.collect();
+        const auto& other = r.moves ? one : two;
+        CHECK_FALSE(w.task(w.poll("before", r.moves ? two : one)));
+        CHECK_MESSAGE(w.task(w.poll("after", other)).has_value(), r.why);
+        const auto question = w.flow(r.moves ? p3 : p2);
+        REQUIRE_MESSAGE(question, r.why);
+        CHECK(question->has_query());
+        w.answer_query(*question);
+        CHECK(w.queried(asked) == "here");
+        const ticket p4 = w.poll_flow("later", "", other);
         w.signal();
-        CHECK_MESSAGE(w.flow(r.moves ? p3 : p2).has_value(), r.why);
+        CHECK_MESSAGE(w.flow(p4).has_value(), r.why);
     }
 }
 
