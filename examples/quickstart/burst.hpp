@@ -31,6 +31,32 @@
 
 namespace quickstart {
 
+/// A version can be routed to once a worker of it has polled. Why it cannot, in words; empty if it is current now.
+inline boost::asio::awaitable<std::string> make_current(
+    std::shared_ptr<mayfly::temporal::connection> on, mayfly::deployment_version version)
+{
+    namespace temporal = mayfly::temporal;
+    using mayfly::grpc::status_code;
+    boost::asio::steady_timer pause(on->get_executor());
+    temporal::api::SetWorkerDeploymentCurrentVersionRequest request;
+    request.set_namespace_(on->options().name_space);
+    request.set_deployment_name(version.deployment);
+    request.set_build_id(version.build_id);
+    for (int tries = 0; tries < 400; ++tries) {
+        boost::system::error_code ec;
+        const auto reply = co_await on->async_call(temporal::methods::set_worker_deployment_current_version, request,
+            boost::asio::redirect_error(boost::asio::use_awaitable, ec));
+        if (!ec)
+            co_return std::string();
+        const auto code = reply.status.code;
+        if (code != status_code::not_found && code != status_code::failed_precondition)
+            co_return "the version cannot be made current: " + temporal::describe(reply.status);
+        pause.expires_after(std::chrono::milliseconds(20));
+        co_await pause.async_wait(boost::asio::use_awaitable);
+    }
+    co_return "no worker of version " + version.deployment + ":" + version.build_id + " has come within 8 s";
+}
+
 class burst {
 public:
     burst(boost::asio::any_io_executor executor, const mayfly::temporal::connection_options& to,
@@ -54,7 +80,7 @@ public:
     /// not, in words; empty if all went well.
     boost::asio::awaitable<std::string> run()
     {
-        co_await make_current();
+        words_ = co_await make_current(observer_, version_);
         if (words_.empty())
             co_await send();
         client_.shared_connection()->close();
@@ -84,31 +110,6 @@ private:
         co_await sleep(std::chrono::milliseconds(300));
         over_ = true;
         co_await until([this] { return !looking_; });
-    }
-
-    /// A version can be routed to once a worker of it has polled.
-    awaitable<void> make_current()
-    {
-        namespace temporal = mayfly::temporal;
-        using mayfly::grpc::status_code;
-        temporal::api::SetWorkerDeploymentCurrentVersionRequest request;
-        request.set_namespace_(observer_->options().name_space);
-        request.set_deployment_name(version_.deployment);
-        request.set_build_id(version_.build_id);
-        for (int tries = 0; tries < 400; ++tries) {
-            error_code ec;
-            const auto reply = co_await observer_->async_call(temporal::methods::set_worker_deployment_current_version,
-                request, boost::asio::redirect_error(boost::asio::use_awaitable, ec));
-            if (!ec)
-                co_return;
-            words_ = "the version cannot be made current: " + temporal::describe(reply.status);
-            const auto code = reply.status.code;
-            if (code != status_code::not_found && code != status_code::failed_precondition)
-                co_return;
-            co_await sleep(std::chrono::milliseconds(20));
-            words_.clear();
-        }
-        words_ = "no worker of version " + version_.deployment + ":" + version_.build_id + " has come within 8 s";
     }
 
     awaitable<void> task(int number)

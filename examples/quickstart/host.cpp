@@ -3,6 +3,7 @@
 // A Temporal service, a controller, and functions as processes of this machine: workers start as tasks come, and go.
 
 #include "burst.hpp"
+#include "days.hpp"
 
 #include <mayfly/controller.hpp>
 #include <mayfly/local/local_provider.hpp>
@@ -13,7 +14,7 @@ namespace asio = boost::asio;
 namespace local = mayfly::local;
 namespace embedded = mayfly::temporal::embedded;
 
-int main(int, char** argv)
+int main(int argc, char** argv)
 {
     asio::io_context io;
     const auto here = std::filesystem::absolute(argv[0]).parent_path();
@@ -52,9 +53,17 @@ int main(int, char** argv)
     version = controller->add({.groups = {{policy, target}}});
     asio::cancellation_signal stop;
     controller->async_run(asio::bind_cancellation_slot(stop.slot(), asio::detached));
-    return quickstart::show(io, quickstart::at(service.port()), target->version, view, here / "quickstart.svg", [&] {
+    const auto end = [&] {
         stop.emit(asio::cancellation_type::terminal);
         lambda->async_stop(asio::detached);
         service.async_stop(asio::detached);
-    });
+    };
+    const int status =
+        quickstart::show(io, quickstart::at(service.port()), target->version, view, here / "quickstart.svg", end);
+    if (status != 0 || (argc > 1 && std::string_view(argv[1]) == "--burst"))
+        return status;
+
+    std::puts("\nA workflow of five days, by workers that leave after a second without work:");
+    const std::string failure = quickstart::days(here).run();
+    return failure.empty() ? 0 : quickstart::sorry(failure);
 }

@@ -7,6 +7,7 @@
 #include "batch.hpp"
 #include "hello.hpp"
 #include "long_poll.hpp"
+#include "party.hpp"
 #include "saga.hpp"
 #include "versioned.hpp"
 
@@ -36,6 +37,8 @@ int main()
 
         worker.activity("watch", long_poll::watch);
         worker.workflow("wait_for_job", long_poll::wait_for_job);
+
+        worker.workflow<party::party>("party");
 
         worker.activity("price", versioned::price);
         worker.activity("with_tax", versioned::with_tax);

@@ -261,7 +261,7 @@ void add_to_invocation()
 /// What the quickstart says that 99 of 100 tasks waited at most, in milliseconds.
 double burst_wait()
 {
-    FILE* const run = ::popen(MAYFLY_QUICKSTART, "r");
+    FILE* const run = ::popen(MAYFLY_QUICKSTART " --burst", "r");
     if (run == nullptr)
         die("cannot start the quickstart");
     double seconds = -1;
