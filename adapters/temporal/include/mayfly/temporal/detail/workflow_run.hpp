@@ -31,6 +31,7 @@ struct open_task {
     bool goes_on = false;      ///< Where the run in memory stands, as far as the poll tells.
     bool machine_has = false;  ///< The machine was told of it.
     bool away = false;         ///< A call for it is under way: the machine hears nothing.
+    bool handed_over = false;  ///< Its worker leaves, and the machine was asked to end it.
 };
 
 /// What the machine needs of a task that came, but for its events.

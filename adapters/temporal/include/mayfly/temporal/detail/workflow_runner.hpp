@@ -294,6 +294,8 @@ private:
     {
         if (!run->outcomes.empty())
             return tell_outcomes(run);
+        if (handing_over_ && std::exchange(run->task->handed_over, true))
+            return give_up(run);  // it waits for something else
         if (handing_over_)
             return drive(run, [](workflow::machine& m) { return m.heartbeat(); });
         run->timer.expires_at(run->heartbeat_at());
