@@ -2,7 +2,8 @@
 #pragma once
 
 // A workflow for tests of versions: it does what signals ask for, one thing after another, and tells which build's
-// workers did it. The deployment version of the worker that has it is in WORKFLOW_WORKER_VERSION, as NAME:BUILD.
+// workers did it. The deployment version of the worker that has it is in WORKFLOW_WORKER_VERSION, as NAME:BUILD. With
+// WORKFLOW_WORKER_ANEW it is other code under that name.
 
 #include <mayfly/temporal/errors.hpp>
 #include <mayfly/temporal/worker_setup.hpp>
@@ -34,7 +35,8 @@ inline deployment_version version_of_worker(const deployment_version& otherwise)
 
 inline std::string build_of_worker()
 {
-    return version_of_worker({"", "none"}).build_id;
+    const bool anew = std::getenv("WORKFLOW_WORKER_ANEW") != nullptr;
+    return version_of_worker({"", "none"}).build_id + (anew ? " anew" : "");
 }
 
 /// Fails with the workers of one build.

@@ -223,6 +223,25 @@ TEST_CASE("a task that has begun when its run goes over is completed, and the ne
     CHECK(w.who_gets_it() == "-");
 }
 
+TEST_CASE("a worker that remembers a run loses it to another version, but not to those without one")
+{
+    for (const std::string current : {"2", ""}) {
+        CAPTURE(current);
+        builds w;
+        w.begin();
+        const flow_task first = w.take_of("1").value();
+        const ticket remembers = w.poll_flow("1", "mine", w.of("1"));
+        must(w.reply(first, {}, [&](completed_request& q) {
+            w.by("1", VERSIONING_BEHAVIOR_AUTO_UPGRADE)(q);
+            w.keep_sticky(q);
+        }));
+        w.make_current(current);
+        w.signal();
+        CHECK(w.flow(remembers).has_value() == current.empty());
+        CHECK(w.take_of("2").has_value() == !current.empty());
+    }
+}
+
 TEST_CASE("an activity of a queue that others serve says nothing of its run's version")
 {
     builds w;
