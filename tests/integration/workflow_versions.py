@@ -503,7 +503,7 @@ async def a_ramp(b):
 
 
 async def one_function_for_all(b):
-    """Versions with one and the same code behind them, as of a function without versions of its own: each keeps its name,
+    """Versions with the same code behind them, as of a function without versions of its own: each keeps its name,
     and whatever runs is replayed by what was deployed last; a switch alters routing only."""
     first = b.begin_worker(b.latest, "1")
     await b.polls(b.latest, "1")
