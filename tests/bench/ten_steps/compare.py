@@ -94,52 +94,49 @@ def row(name, value, unit, control="", against=None, ratio=None):
     print(f"{name:46} {value:12.1f} {unit:10}{rest}", flush=True)
 
 
-async def side_by_side(client, ours, theirs, given):
-    """Theirs may be several. Of each worker the figures, in order."""
-    workers = [ours, *theirs]
+async def side_by_side(name, client, workers, given):
+    """A row of the first beside the second, if there is one: their ratio then."""
     for w in workers:
         await run_many(client, w, given.warm_up, given.at_once)
-    figures = {w: [] for w in workers}
+    figures = [[] for _ in workers]
     for i in range(given.rounds):
-        for w in workers if i % 2 == 0 else reversed(workers):
-            figures[w].append(await measured(client, w, given))
-    return figures
-
-
-def tell(name, figures, ours, theirs, control="the Go SDK"):
-    ratio = statistics.median(a / b for a, b in zip(figures[ours], figures[theirs]))
-    row(name, statistics.median(figures[ours]), "us", control, statistics.median(figures[theirs]), ratio)
+        turns = list(zip(workers, figures))
+        for worker, into in turns if i % 2 == 0 else reversed(turns):
+            into.append(await measured(client, worker, given))
+    middle = [statistics.median(f) for f in figures]
+    if len(workers) == 1:
+        row(name, middle[0], "us")
+        return None
+    ratio = statistics.median(a / b for a, b in zip(*figures))
+    row(name, middle[0], "us", "the Go SDK", middle[1], ratio)
     return ratio
+
+
+KINDS = {
+    "a workflow of 10 activities": {},
+    "the same, without eager activities": {"eager": "off"},
+    "the same, replayed for each task": {"cache": REPLAYED},
+}
 
 
 async def compare(given, go, service, log):
     client = await Client.connect(service.address)
+    programs = {"steps_cpp": given.worker} | ({} if go is None else {"steps_go": go})
     with contextlib.ExitStack() as stack:
-        def started(program, deployment, **settings):
-            worker = Worker(program, deployment, service.address, log, **settings)
-            stack.callback(worker.close)
-            return worker
-
-        ours, ours_cold = (started(given.worker, "steps_cpp", cache=c) for c in (KEPT, REPLAYED))
-        await temporal_services.make_current(client, "steps_cpp", "1")
+        kinds = {}
+        for deployment, program in programs.items():
+            for name, settings in KINDS.items():
+                worker = Worker(program, deployment, service.address, log, **settings)
+                stack.callback(worker.close)
+                kinds.setdefault(name, []).append(worker)
+            await temporal_services.make_current(client, deployment, "1")
+        ratios = [await side_by_side(name, client, workers, given) for name, workers in kinds.items()]
         if go is None:
-            figures = await side_by_side(client, ours, [], given)
-            row("a workflow of 10 activities", statistics.median(figures[ours]), "us")
-            figures = await side_by_side(client, ours_cold, [], given)
-            row("the same, replayed for each task", statistics.median(figures[ours_cold]), "us")
             return
-        theirs, theirs_cold = (started(go, "steps_go", cache=c) for c in (KEPT, REPLAYED))
-        eager = started(go, "steps_go", eager="1")
-        await temporal_services.make_current(client, "steps_go", "1")
-
-        figures = await side_by_side(client, ours, [theirs, eager], given)
-        ratio = tell("a workflow of 10 activities", figures, ours, theirs)
-        tell("the same, by their defaults", figures, ours, eager, "the Go SDK, activities eager")
-        cold = await side_by_side(client, ours_cold, [theirs_cold], given)
-        tell("the same, replayed for each task", cold, ours_cold, theirs_cold)
-        memory = [w.most_memory() for w in (ours, theirs)]
-        row("most memory of a worker meanwhile", memory[0], "MiB", "the Go SDK", memory[1], memory[0] / memory[1])
-        print(f"a third of the Go SDK's processor time at most: {'so it is' if ratio <= BAR else 'NOT SO'}", flush=True)
+        ours, theirs = (w.most_memory() for w in next(iter(kinds.values())))
+        row("most memory of a worker meanwhile", ours, "MiB", "the Go SDK", theirs, ours / theirs)
+        held = "so it is" if ratios[0] <= BAR else "NOT SO"
+        print(f"a third of the Go SDK's processor time at most: {held}", flush=True)
 
 
 def main():

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
+#include <string_view>
 
 namespace {
 
@@ -40,6 +41,8 @@ int main()
         setup.options.workflow_pollers = 2;
         if (const char* const cache = std::getenv("STEPS_CACHE"))
             setup.options.sticky_cache = static_cast<std::uint32_t>(std::atoi(cache));
+        const char* const eager = std::getenv("STEPS_EAGER");
+        setup.options.eager_activities = eager == nullptr || eager != std::string_view{"off"};
         setup.activity("add", add);
         setup.workflow("steps", steps, mt::workflow_options{.behavior = mayfly::versioning_behavior::pinned});
     });

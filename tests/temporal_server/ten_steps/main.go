@@ -51,7 +51,7 @@ func main() {
 		MaxConcurrentWorkflowTaskExecutionSize: 100,
 		MaxConcurrentActivityTaskPollers:       2,
 		MaxConcurrentWorkflowTaskPollers:       2,
-		DisableEagerActivities:                 os.Getenv("STEPS_EAGER") == "",
+		DisableEagerActivities:                 os.Getenv("STEPS_EAGER") == "off",
 		DeploymentOptions: worker.DeploymentOptions{
 			UseVersioning: true,
 			Version:       worker.WorkerDeploymentVersion{DeploymentName: os.Getenv("STEPS_DEPLOYMENT"), BuildID: "1"},
