@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include "../../../support/conversation.hpp"
+
 #include <mayfly/temporal/client.hpp>
 #include <mayfly/temporal/embedded_service.hpp>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <doctest/doctest.h>
 
 #include <chrono>
-#include <exception>
 #include <memory>
 #include <string>
 
@@ -24,21 +22,12 @@ using namespace mayfly::temporal;
 using namespace std::chrono_literals;
 using boost::system::error_code;
 
-inline constexpr auto answer = asio::as_tuple(asio::use_awaitable);
-
-// Functions, as Clang 14 lets no lambda, of which doctest's messages are made, see structured bindings.
-inline void check_ok(boost::system::error_code ec, const mayfly::grpc::status& status)
-{
-    CHECK_MESSAGE(!ec, status.message);
-}
-inline void require_ok(boost::system::error_code ec, const mayfly::grpc::status& status)
-{
-    REQUIRE_MESSAGE(!ec, status.message);
-}
+using conversation::answer;
+using conversation::check_ok;
+using conversation::require_ok;
 
 /// A service, and a connection to it.
-struct world {
-    asio::io_context io{};
+struct world : conversation::loop {
     embedded_service service{io.get_executor()};
     std::shared_ptr<connection> on{};
 
@@ -58,22 +47,6 @@ struct world {
         service.async_stop([](error_code) {});
         io.restart();
         io.run_for(100ms);
-    }
-
-    /// Runs a conversation to its end.
-    template <class Talk>
-    void run(Talk talk)
-    {
-        bool ended = false;
-        asio::co_spawn(io, talk(), [&](const std::exception_ptr& thrown) {
-            if (thrown)
-                std::rethrow_exception(thrown);
-            ended = true;
-        });
-        const auto until = std::chrono::steady_clock::now() + 30s;
-        while (!ended && std::chrono::steady_clock::now() < until)
-            io.run_one_for(100ms);
-        REQUIRE(ended);
     }
 
     /// The next task of the queue, as a worker gets it.
