@@ -16,7 +16,9 @@
 #include <boost/asio/post.hpp>
 #include <boost/system/error_code.hpp>
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -66,11 +68,14 @@ public:
     ~world()
     {
         ending_ = true;
-        workers_.clear();
-        if (wire_)
-            wire_->close();
-        if (service_)
-            service_->async_stop([](error_code) {});
+        // In a handler: what is cancelled from outside of the executor hears of it later, and may be gone by then.
+        boost::asio::post(io_, [this] {
+            workers_.clear();
+            if (wire_)
+                wire_->close();
+            if (service_)
+                service_->async_stop([](error_code) {});
+        });
         // What is under way hears that it is over, and ends in its own place.
         const auto end = clock::now() + std::chrono::seconds{2};
         while (io_.restart(), io_.poll_one() != 0 && clock::now() < end) {
@@ -244,6 +249,8 @@ private:
         config.settings.max_concurrent_local_activities = 100;
         config.settings.activity_pollers = 2;
         config.settings.sticky_cache = options_.sticky_cache;
+        // A slow machine is no reason to fail a task.
+        config.timing.workflow_step = std::max<std::chrono::nanoseconds>(options_.patience, std::chrono::seconds{10});
         worker& w = *workers_.emplace(queue, std::make_unique<worker>(wire_, std::move(config))).first->second;
         w.async_start([this, &w](error_code ec) {
             if (ec && !ending_)
