@@ -1,23 +1,21 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include "../../../support/conversation.hpp"
+
 #include <mayfly/grpc/server.hpp>
 #include <mayfly/temporal/api.hpp>
 #include <mayfly/temporal/connection.hpp>
 #include <mayfly/temporal/deployments.hpp>
 #include <mayfly/temporal/embedded_service.hpp>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/error_code.hpp>
 
 #include <doctest/doctest.h>
 
 #include <chrono>
-#include <exception>
 #include <map>
 #include <memory>
 #include <optional>
@@ -35,18 +33,12 @@ using mayfly::deployment_version;
 using mayfly::problem;
 using mayfly::problems;
 
-inline constexpr auto answer = asio::as_tuple(asio::use_awaitable);
-
-// Functions, as Clang 14 lets no lambda, of which doctest's messages are made, see structured bindings.
-inline void require_ok(error_code ec, const mayfly::grpc::status& status)
-{
-    REQUIRE_MESSAGE(!ec, status.message);
-}
+using conversation::answer;
+using conversation::require_ok;
 
 /// A service, and connections to it.
 template <class Clock = mayfly::deadline_clock>
-struct basic_world {
-    asio::io_context io{1};
+struct basic_world : conversation::loop {
     std::optional<basic_embedded_service<Clock>> service{};
     std::vector<std::shared_ptr<connection>> opened{};
     std::uint16_t port = 0;
@@ -82,40 +74,12 @@ struct basic_world {
         o.retry = mayfly::grpc::retry_policy::none();
         return opened.emplace_back(std::make_shared<connection>(io.get_executor(), std::move(o)));
     }
-
-    /// Runs until this is so. False if it does not come about.
-    template <class F>
-    [[nodiscard]] bool until(F f, std::chrono::milliseconds patience = 20s)
-    {
-        const auto end = std::chrono::steady_clock::now() + patience;
-        while (!f()) {
-            if (std::chrono::steady_clock::now() > end)
-                return false;
-            io.restart();
-            io.run_one_for(5ms);
-        }
-        return true;
-    }
-
-    /// Runs a conversation to its end.
-    template <class Talk>
-    void run(Talk talk)
-    {
-        bool ended = false;
-        asio::co_spawn(io, talk(), [&](const std::exception_ptr& thrown) {
-            if (thrown)
-                std::rethrow_exception(thrown);
-            ended = true;
-        });
-        REQUIRE(until([&] { return ended; }));
-    }
 };
 
 using world = basic_world<>;
 
 /// A server that answers each method as it is told to.
-struct scripted_world {
-    asio::io_context io{1};
+struct scripted_world : conversation::loop {
     mayfly::grpc::server server{io.get_executor()};
     std::shared_ptr<connection> on{};
     std::map<std::string, int> calls{};
@@ -150,19 +114,6 @@ struct scripted_world {
         o.retry = mayfly::grpc::retry_policy::none();
         o.poll_retry = mayfly::grpc::retry_policy::none();
         on = std::make_shared<connection>(io.get_executor(), std::move(o));
-    }
-
-    template <class F>
-    [[nodiscard]] bool until(F f, std::chrono::milliseconds patience = 20s)
-    {
-        const auto end = std::chrono::steady_clock::now() + patience;
-        while (!f()) {
-            if (std::chrono::steady_clock::now() > end)
-                return false;
-            io.restart();
-            io.run_one_for(5ms);
-        }
-        return true;
     }
 
 private:
