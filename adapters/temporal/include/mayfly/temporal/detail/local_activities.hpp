@@ -311,11 +311,10 @@ private:
         std::erase(queue_, w);
         out.attempt = w->attempt;
         out.completed = std::chrono::system_clock::now();
-        boost::asio::post(executor_,
-            [w, done = std::exchange(w->done, {}), out = std::move(out)]() mutable {
-                if (!w->dropped)
-                    done(std::move(out));
-            });
+        boost::asio::post(executor_, [w, done = std::exchange(w->done, {}), out = std::move(out)]() mutable {
+            if (!w->dropped)
+                done(std::move(out));
+        });
     }
 
     template <class F>
