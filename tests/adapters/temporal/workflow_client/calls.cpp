@@ -468,7 +468,7 @@ TEST_CASE("what nothing is known of but its name is called by that, with payload
         options.conflict = workflow_id_conflict::use_existing;
         const std::string type = "checkout";
         const std::string signal = "approve";
-        const std::string change = "change";
+        const std::string update = "change";
         const std::string ask = "waiting";
         auto starts = c.async_start_by_name<std::string>(type, input, options, answer);
         auto [e1, s1] = co_await std::move(starts);
@@ -483,7 +483,7 @@ TEST_CASE("what nothing is known of but its name is called by that, with payload
         check_ok(e3, s3.status);
         const update_options how;
         auto updates = c.async_update_with_start_by_name<std::string, int>(
-            type, input, options, change, input, update_stage::completed, how, answer);
+            type, input, options, update, input, update_stage::completed, how, answer);
         auto [e4, s4] = co_await std::move(updates);
         check_ok(e4, s4.status);
         CHECK(s4.value.update.is_over());
@@ -497,11 +497,11 @@ TEST_CASE("what nothing is known of but its name is called by that, with payload
         auto [e6, said] = co_await std::move(asks);
         check_ok(e6, said.status);
         CHECK(said.value == 3);
-        auto changes = h.async_update_by_name<int>(change, input, how, answer);
+        auto changes = h.async_update_by_name<int>(update, input, how, answer);
         auto [e7, now] = co_await std::move(changes);
         check_ok(e7, now.status);
         CHECK(now.value == 8);
-        auto begins = h.async_start_update_by_name<int>(change, input, update_stage::accepted, how, answer);
+        auto begins = h.async_start_update_by_name<int>(update, input, update_stage::accepted, how, answer);
         auto [e8, begun] = co_await std::move(begins);
         check_ok(e8, begun.status);
         auto ends = begun.value.async_result(answer);
