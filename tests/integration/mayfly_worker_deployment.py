@@ -382,11 +382,11 @@ async def workers(mayfly, client):
     mayfly("worker", "describe", "--worker-instance-key", "key-2", expected=REFUSED, said="worker list tells")
 
 
-def lists(mayfly):
+async def lists(mayfly):
     for name in ("b", "c"):
         mayfly.deployment("create", "--name", name, "--output", "none")
-    named = {entry["name"] for entry in mayfly.told("list")}
-    check({"shop", "b", "c"} <= named, f"all of them: {named}")
+    # A server lists what is new a moment later.
+    await eventually(lambda: {"shop", "b", "c"} <= {entry["name"] for entry in mayfly.told("list")}, "all of them are listed")
     lines = mayfly.deployment("list", "--output", "jsonl", "--limit", 2).splitlines()
     check(len(lines) == 2 and all(json.loads(line)["routingConfig"] for line in lines), f"line by line: {lines}")
     check(mayfly.deployment("list", "--output", "none") == "", "or silently")
@@ -421,7 +421,7 @@ async def main():
         await routing(mayfly, client)
         managers(mayfly)
         await workers(mayfly, client)
-        lists(mayfly)
+        await lists(mayfly)
         ends(mayfly)
     return checks.status()
 
