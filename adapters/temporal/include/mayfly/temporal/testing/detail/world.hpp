@@ -160,8 +160,12 @@ public:
     template <class Answer>
     void refuse(Answer& a) const
     {
-        a.error = failure_ ? failure_->ec : error_code(environment_errc::stuck);
-        a.words = failure_ ? failure_->value : stuck_;
+        a.error = error_code(environment_errc::stuck);
+        a.words = stuck_;
+        if (failure_) {
+            a.error = failure_->error;
+            a.words = failure_->words;
+        }
     }
 
     [[nodiscard]] static api::history::History history_of(const embedded::workflow_run& r)
@@ -216,10 +220,16 @@ public:
     }
 
 private:
+    /// Why nothing goes on.
+    struct final_failure {
+        error_code error{};
+        std::string words{};
+    };
+
     bool fail(environment_errc ec, std::string words)
     {
         if (!failure_)
-            failure_ = heard<std::string>{ec, std::move(words)};
+            failure_ = final_failure{ec, std::move(words)};
         return false;
     }
 
@@ -335,7 +345,7 @@ private:
     std::optional<embedded_service> service_{};
     std::shared_ptr<connection> wire_{};
     std::map<std::string, std::unique_ptr<worker>> workers_{};  // by queue
-    std::optional<heard<std::string>> failure_{};               // for good
+    std::optional<final_failure> failure_{};                    // for good
     std::string stuck_{};                                       // the last wait only
     std::set<std::uint64_t> judged_{};
     bool ending_ = false;
