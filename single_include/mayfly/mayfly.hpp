@@ -11278,7 +11278,8 @@ inline void check_registrations(const worker_options& o, const registrations& of
 {
     problems notes;
     if (o.eager_activities == true)
-        notes.push_back({"eager_activities", "on", "stays off in a function, because it needs a connection that lasts"});
+        notes.push_back(
+            {"eager_activities", "on", "stays off in a function, because it needs a connection that lasts"});
     const uptime need = later(*o.stop_timeout, *o.hook_allowance);
     if (*o.shutdown_buffer < need)
         notes.push_back({"shutdown_buffer", seconds_text(*o.shutdown_buffer),
