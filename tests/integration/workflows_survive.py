@@ -127,6 +127,17 @@ async def attempts_of_child(client, name):
     return 0
 
 
+async def where(client, name):
+    """What a workflow that has not ended waits for, as the service has it."""
+    handle = client.get_workflow_handle(name)
+    told = (await handle.describe()).raw_description
+    events = [f"{e.event_id} {EventType.Name(e.event_type).removeprefix('EVENT_TYPE_').lower()} at "
+              f"{e.event_time.ToJsonString()}" async for e in handle.fetch_history_events()]
+    return "\n    ".join([f"{name}, of which the service says:", *events[-6:],
+                          *(f"pending: {' '.join(str(p).split())}" for p in
+                            [*told.pending_activities, *told.pending_children, told.pending_workflow_task])])
+
+
 async def judge(load, journal):
     made = collections.Counter()
     for line in journal.read_text().splitlines():
@@ -134,7 +145,8 @@ async def judge(load, journal):
         made[name, int(step)] += 1
     check(not load.wrong, f"{len(load.wrong)} workflows failed, like {load.wrong[:3]}")
     missing = [n for n in load.handles if n not in load.results]
-    check(not missing, f"{len(missing)} workflows have not ended, like {missing[:3]}")
+    check(not missing, f"{len(missing)} workflows have not ended, like " +
+          "\nand ".join([await where(load.client, n) for n in missing[:3]]))
     gate = asyncio.Semaphore(50)
     again, tasks_begun, runs_failed = 0, 0, []
 
