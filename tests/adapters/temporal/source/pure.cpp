@@ -268,6 +268,48 @@ TEST_CASE("statistics: who takes what is reported depends on who was there")
     }
 }
 
+TEST_CASE("statistics: what was reported a moment before a sample may be missing in it")
+{
+    struct row {
+        const char* why;
+        std::vector<uptime> joined;
+        std::int64_t sampled;
+        std::vector<uptime> came;
+        std::uint64_t waiting;
+    };
+    const row rows[] = {
+        {"on its way when it was counted", {14990ms}, 0, {}, 1},
+        {"counted", {14990ms}, 1, {}, 1},
+        {"one counted, one on its way", {14980ms, 14995ms}, 1, {}, 2},
+        {"others waited too", {14990ms}, 7, {}, 7},
+        {"a long time has passed", {14400ms}, 0, {}, 0},
+        {"a worker came for it before the sample", {14600ms}, 0, {14800ms}, 0},
+        {"and one after it", {14990ms}, 0, {15100ms}, 0},
+        {"what is counted still waits after a worker that came before", {14600ms}, 1, {14800ms}, 1},
+        {"more after the sample", {14990ms, 15200ms}, 0, {}, 2},
+    };
+    for (const row& r : rows) {
+        stats_memory m;
+        m.take({queue("q", 3, 1s)}, 10s, 5s);
+        for (const uptime at : r.joined)
+            if (at < 15s)
+                m.join(task_type::activity, 1, at);
+        m.take({queue("q", r.sampled, 0s)}, 15s, 5s);
+        for (const uptime at : r.joined)
+            if (at > 15s)
+                m.join(task_type::activity, 1, at);
+        CHECK_MESSAGE(believed(m, 16s, r.came) == r.waiting, r.why);
+    }
+
+    stats_memory m;
+    m.take({queue("q", 3, 1s)}, 10s, 5s);
+    m.join(task_type::activity, 1, 14990ms);
+    m.take({queue("q", 0, 0s)}, 15s, 5s);
+    CHECK_MESSAGE(m.told_since() == 14990ms, "workers that came for it count");
+    m.take({queue("q", 0, 0s)}, 20s, 5s);
+    CHECK_MESSAGE(believed(m, 20s) == 0U, "the next sample knows it");
+}
+
 TEST_CASE("statistics: what was there before a worker found nothing is served")
 {
     stats_memory m;
@@ -503,7 +545,16 @@ TEST_CASE("pollers: a worker that tells of itself needs no queue to be seen")
     const std::vector<worker_word> the_other{before, w};
     CHECK_MESSAGE(j.verdict(10s, one_way).at("r1@arn:f:1"), "the platform repeated it");
     CHECK(j.verdict(10s, the_other).at("r1@arn:f:1"));
-    CHECK_MESSAGE(!j.verdict(10s, {gone}).contains("r9@arn:f:1"), "one that was never seen alive is not news");
+    CHECK_MESSAGE(!j.verdict(10s, {gone}).at("r9@arn:f:1"), "one that came and left while nobody looked has come");
+    gone.identity = "r8@arn:f:1";
+    j.clock.look(100s, wall(100s));
+    CHECK_MESSAGE(!j.verdict(100s, {gone}).contains("r8@arn:f:1"), "long ago, that is not news");
+    gone.started.reset();
+    CHECK_MESSAGE(!j.verdict(100s, {gone}).contains("r8@arn:f:1"), "nor if nobody knows when");
+    gone.started = wall(99s);
+    gone.version = ours;
+    gone.identity = "r7@arn:g:1";
+    CHECK_MESSAGE(!j.verdict(100s, {gone}).contains("r7@arn:g:1"), "others are none of ours");
 }
 
 TEST_CASE("pollers: a clock that is set does not kill")

@@ -174,8 +174,11 @@ private:
     {
         auto at = lives_.find(w.identity);
         if (at == lives_.end()) {
-            if (w.identity.empty() || (w.version != version && !is_of(w.identity, function)) ||
-                lives_.size() >= rules.most || has_ended(w.status))
+            const bool ours = is_of(w.identity, function);
+            if (w.identity.empty() || (w.version != version && !ours) || lives_.size() >= rules.most)
+                return;
+            // One that was started, came, and left while nobody looked has come all the same.
+            if (has_ended(w.status) && !(ours && w.started && is_recent(clock.of_another(*w.started), now, rules)))
                 return;
             at = lives_.emplace(w.identity, life{}).first;
             at->second.first_seen = at->second.last_seen = w.started ? clock.of_another(*w.started) : now;
@@ -202,6 +205,11 @@ private:
             l.version = w.version;
         if (w.started)
             l.first_seen = std::min(l.first_seen, clock.of_another(*w.started));
+    }
+
+    [[nodiscard]] static bool is_recent(uptime started, uptime now, const poller_rules& rules) noexcept
+    {
+        return later(started, rules.longest_silence) > now;
     }
 
     [[nodiscard]] static bool is_alive(const life& l, bool ours, uptime now, const poller_rules& rules) noexcept

@@ -22,9 +22,9 @@ namespace mayfly::temporal {
 
     Pure. A server counts, keeps the numbers for some seconds, and answers with the same ones until then. Whoever takes
    a repeated backlog for a new one starts everything twice. So each sample counts once; from then on until the next one
-   the workers that came have taken their share of it, and what was reported by others has joined it. Where all numbers
-   are zero a repeated sample cannot be told from a new one; such a queue holds up no other, and is itself news only
-   when it must be new.
+   the workers that came have taken their share of it, and what was reported by others has joined it; what was reported
+   a moment before a sample may be missing in it. Where all numbers are zero a repeated sample cannot be told from a new
+   one; such a queue holds up no other, and is itself news only when it must be new.
 */
 class stats_memory {
 public:
@@ -82,7 +82,9 @@ public:
         for (std::size_t i = 0; i < out.size(); ++i)
             if (out[i]) {
                 told_[i] = out[i];
-                std::erase_if(joined_, [&](const joined& j) { return static_cast<std::size_t>(j.type) == i; });
+                std::erase_if(joined_, [&](const joined& j) {
+                    return static_cast<std::size_t>(j.type) == i && (j.at >= now || now - j.at > on_its_way);
+                });
                 told_at_[i] = now;
             }
         samples_ = std::move(all);
@@ -133,29 +135,40 @@ public:
                 continue;
             mayfly::queue_stats& s = *out[i];
             s.oldest = s.backlog > 0 ? s.oldest + (now - told_at_[i]) : uptime::zero();
-            balance b{s.backlog};
-            auto next = std::upper_bound(came.begin(), came.end(), told_at_[i]);
+            balance b;
+            auto next = std::upper_bound(came.begin(), came.end(), since(i));
+            const auto workers_until = [&](uptime at) {
+                for (; next != came.end() && *next <= at; ++next)
+                    b.worker(*next, slots, stays);
+            };
+            bool counted = false;
+            const auto pass = [&](uptime until) {
+                if (!counted && told_at_[i] <= until) {
+                    workers_until(told_at_[i]);
+                    b.count(s.backlog);
+                    counted = true;
+                }
+                workers_until(until);
+            };
             for (const joined& j : joined_) {
                 if (static_cast<std::size_t>(j.type) != i)
                     continue;
-                for (; next != came.end() && *next <= j.at; ++next)
-                    b.worker(*next, slots, stays);
+                pass(j.at);
                 b.tasks(j.at, j.count, stays);
             }
-            for (; next != came.end(); ++next)
-                b.worker(*next, slots, stays);
+            pass(uptime::max());
             s.backlog = b.waiting;
         }
         return out;
     }
 
-    /// When the oldest sample came of those that are believed.
+    /// From when on workers have a part in what is believed.
     [[nodiscard]] std::optional<uptime> told_since() const noexcept
     {
         std::optional<uptime> out;
         for (std::size_t i = 0; i < told_.size(); ++i)
-            if (told_[i] && (!out || told_at_[i] < *out))
-                out = told_at_[i];
+            if (told_[i])
+                out = std::min(out.value_or(uptime::max()), since(i));
         return out;
     }
 
@@ -185,6 +198,8 @@ private:
         std::uint64_t free = 0;  // slots of workers that have come
         uptime there_until = uptime::min();
 
+        /// A sample has what waits, but for what was still on its way. Nothing is known of slots then.
+        void count(std::uint64_t sampled) noexcept { *this = {std::max(waiting, sampled)}; }
         void worker(uptime at, std::uint32_t slots, uptime stays) noexcept
         {
             const auto taken = std::min<std::uint64_t>(waiting, slots);
@@ -203,6 +218,8 @@ private:
     };
 
     static constexpr uptime at_once = std::chrono::milliseconds{10};
+    // From a start's answer until its task is where it is counted.
+    static constexpr uptime on_its_way = std::chrono::milliseconds{500};
     static constexpr std::size_t most_joined = 256;
     static constexpr std::uint64_t zeros = 0;
     static constexpr std::uint64_t untold = ~std::uint64_t{0};
@@ -210,6 +227,16 @@ private:
     static constexpr uptime young = std::chrono::seconds{5};
     // A backlog whose numbers stay the same for so many times the life of a sample is taken for what it is.
     static constexpr int patience = 4;
+
+    /// When what is believed of a type began: with its sample, or with what was on its way then.
+    [[nodiscard]] uptime since(std::size_t type) const noexcept
+    {
+        uptime out = told_at_[type];
+        for (const joined& j : joined_)
+            if (static_cast<std::size_t>(j.type) == type)
+                out = std::min(out, j.at);
+        return out;
+    }
 
     static uptime expiry(const sample& s, bool zero, uptime cached_for) noexcept
     {
@@ -263,7 +290,7 @@ private:
     std::vector<sample> samples_{};
     by_type told_{};
     std::array<uptime, all_task_types.size()> told_at_{};
-    std::vector<joined> joined_{};  // since each type was told, in the order in which they came
+    std::vector<joined> joined_{};  // since each type was told, or a moment before, in the order in which they came
     uptime heard_at_{};
     bool heard_ = false;
 };
