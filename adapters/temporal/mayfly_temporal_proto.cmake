@@ -2,9 +2,10 @@
 
 # mayfly::temporal_proto: the messages of Temporal's API as C++, <mayfly/temporal/proto/common.pb.h> and so on.
 #
-# With them Boost.JSON's one source file. A static library, the only thing of mayfly that is not headers. Generated code fits one version of protobuf, so none is
-# installed: it is made from the .proto files in each build that uses mayfly::temporal, by that build's protoc and with
-# its flags. For cross compiling, Protobuf_PROTOC_EXECUTABLE names a protoc that runs here.
+# With them Boost.JSON's one source file. A static library, the only thing of mayfly that is not headers. Generated code
+# fits one version of protobuf, so none is installed: it is made from the .proto files in each build that uses
+# mayfly::temporal, by that build's protoc and with its flags. For cross compiling, Protobuf_PROTOC_EXECUTABLE names a
+# protoc that runs here.
 
 # Run as a script it writes what a file holds into a header: the descriptors, for who reads messages without knowing them.
 if(CMAKE_SCRIPT_MODE_FILE)

@@ -60,7 +60,7 @@ class Load:
         async def start():
             try:
                 return await self.client.start_workflow("steps", name, id=name, task_queue=self.queue,
-                                                        execution_timeout=timedelta(seconds=180))
+                                                        execution_timeout=timedelta(seconds=600))
             except WorkflowAlreadyStartedError:  # by a call whose answer did not come
                 return self.client.get_workflow_handle(name)
         handle = self.handles[name] = await nothing_lost.patient(start)
@@ -214,7 +214,7 @@ async def run(given, folder, log):
                 proxy.reset(random.choice((0.3, 1.0)))
             fleet.look()
         await starting
-        collecting = asyncio.create_task(load.collect(90))
+        collecting = asyncio.create_task(load.collect(240))
         while not collecting.done():
             await asyncio.wait([collecting], timeout=0.2)
             fleet.look()
