@@ -241,7 +241,7 @@ def main():
     reader.add_argument("service")
     reader.add_argument("worker")
     reader.add_argument("--workflows", type=int, default=2000)
-    reader.add_argument("--seconds", type=float, default=120)
+    reader.add_argument("--seconds", type=float, default=360)
     reader.add_argument("--seed", type=int, default=1)
     given = reader.parse_args()
     with tempfile.TemporaryDirectory() as folder:
