@@ -70,8 +70,25 @@ def unit(mayfly, folder, place):
     check(not about_it, "systemd takes the unit: " + "\n".join(about_it))
 
 
-def image(folder):
+def packages_of(program):
+    """Where this system is the image's: the packages of what the program is linked with, beyond what every image has."""
+    release = pathlib.Path("/etc/os-release")
+    if not release.exists() or "bookworm" not in release.read_text() or not shutil.which("dpkg"):
+        print("this is not Debian 12: what the program is linked with is not compared with the image")
+        return set()
+    linked = subprocess.run(["ldd", program], capture_output=True, text=True, timeout=60, check=True).stdout
+    owners = subprocess.run(["dpkg", "-S", *{str(pathlib.Path(p).resolve()) for p in re.findall(r"=> (/\S+)", linked)}],
+                            capture_output=True, text=True, timeout=60, check=False).stdout
+    return {line.split(":")[0] for line in owners.splitlines()} - {"libc6", "libgcc-s1", "libstdc++6"}
+
+
+def image(mayfly, folder):
     text = (folder / "Dockerfile").read_text()
+    built, _, run = text.rpartition("\nFROM ")
+    wanted = packages_of(mayfly)
+    check(all(re.search(rf"\s{re.escape(p)}\s", run) for p in wanted), f"what runs has {wanted}")
+    boost = re.search(r"libboost([0-9.]+)-dev", built)
+    check(boost and float(boost[1]) >= 1.81, "the Boost that it is built with is new enough, which Debian's own choice is not")
     check(not re.search(r"^(ENV|ARG) .*(KEY|SECRET|TOKEN|PASSWORD)", text, re.MULTILINE), "no secret is built in")
     check(re.search(r"^USER [1-9]", text, re.MULTILINE), "it does not run as root")
     check('CMD ["controller", "run", ' in text, "it runs the controller")
@@ -117,7 +134,7 @@ def main():
         place = pathlib.Path(made)
         sample(mayfly, folder, place)
         unit(mayfly, folder, place)
-        image(folder)
+        image(mayfly, folder)
         manifest(mayfly, folder, place)
     print("the controller's documents are sound")
 
