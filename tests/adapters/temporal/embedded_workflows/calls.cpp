@@ -242,7 +242,10 @@ TEST_CASE("lists")
     w.pass(10s);
     w.begin("two", [](auto& q) {
         q.mutable_workflow_type()->set_name("other");
-        (*q.mutable_search_attributes()->mutable_indexed_fields())["Customer"] = text_payload("acme");
+        auto& fields = *q.mutable_search_attributes()->mutable_indexed_fields();
+        fields["Customer"] = text_payload("acme");
+        fields["Guests"].set_data("10");
+        fields["Price"].set_data("-2.5");
     });
     CHECK(w.terminate("one") == ok);
     struct row {
@@ -258,6 +261,12 @@ TEST_CASE("lists")
         {"TaskQueue = 'q'", 2},
         {"Customer = 'acme'", 1},
         {"Customer = 'other'", 0},
+        {"Guests > 9", 1},
+        {"Guests = 10.0", 1},
+        {"Guests < '9'", 0},
+        {"Guests STARTS_WITH '1'", 0},
+        {"Guests > 'many'", 0},
+        {"Price < -2 AND Price >= -2.5", 1},
         {"StartTime > '2019-12-20T00:00:05Z'", 1},
         {"StartTime <= '2019-12-20T00:00:05Z'", 1},
         {"CloseTime > '2019-12-20T00:00:05+01:00'", 1},

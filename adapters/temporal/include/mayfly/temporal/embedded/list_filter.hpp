@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -31,19 +32,29 @@ struct list_filter {
     std::string group_by{};         ///< The field to count by; empty if there is none.
 };
 
+/// Whether what is there stands to what is wanted as the query says. Only a text starts with another.
+template <class T>
+[[nodiscard]] constexpr bool stands(const T& there, comparison_kind kind, const T& wanted) noexcept
+{
+    switch (kind) {
+    case comparison_kind::equal: return there == wanted;
+    case comparison_kind::not_equal: return there != wanted;
+    case comparison_kind::less: return there < wanted;
+    case comparison_kind::at_most: return there <= wanted;
+    case comparison_kind::more: return there > wanted;
+    case comparison_kind::at_least: return there >= wanted;
+    case comparison_kind::starts_with: break;
+    }
+    if constexpr (std::is_same_v<T, std::string_view>)
+        return there.starts_with(wanted);
+    else
+        return false;
+}
+
 /// Whether a text passes. Texts compare as they are, byte by byte.
 [[nodiscard]] inline bool holds(const comparison& c, std::string_view text) noexcept
 {
-    switch (c.kind) {
-    case comparison_kind::equal: return text == c.value;
-    case comparison_kind::not_equal: return text != c.value;
-    case comparison_kind::less: return text < c.value;
-    case comparison_kind::at_most: return text <= c.value;
-    case comparison_kind::more: return text > c.value;
-    case comparison_kind::at_least: return text >= c.value;
-    case comparison_kind::starts_with: return text.starts_with(c.value);
-    }
-    return false;
+    return stands(text, c.kind, std::string_view{c.value});
 }
 
 namespace detail {

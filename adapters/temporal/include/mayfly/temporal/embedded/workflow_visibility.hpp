@@ -8,10 +8,12 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -98,15 +100,7 @@ private:
             const auto at = field == "StartTime"   ? r.began.wall
                             : field == "CloseTime" ? r.closed->wall
                                                    : execution_time(r).wall;
-            switch (c.wanted.kind) {
-            case comparison_kind::equal: return at == *c.time;
-            case comparison_kind::not_equal: return at != *c.time;
-            case comparison_kind::less: return at < *c.time;
-            case comparison_kind::at_most: return at <= *c.time;
-            case comparison_kind::more: return at > *c.time;
-            case comparison_kind::at_least: return at >= *c.time;
-            case comparison_kind::starts_with: return false;
-            }
+            return stands(at, c.wanted.kind, *c.time);
         }
         if (field == "WorkflowId")
             return holds(c.wanted, r.workflow_id);
@@ -118,7 +112,7 @@ private:
             return holds(c.wanted, r.task_queue);
         if (field == "ExecutionStatus")
             return holds(c.wanted, status_word(r.status));
-        // A keyword, as a search attribute holds it: in JSON.
+        // A search attribute, in JSON.
         const auto& fields = r.search_attributes.indexed_fields();
         const auto at = fields.find(field);
         return at != fields.end() && json_holds(c.wanted, at->second.data());
@@ -126,6 +120,10 @@ private:
 
     [[nodiscard]] static bool json_holds(const comparison& wanted, std::string_view json)
     {
+        if (const auto number = read_number(json)) {
+            const auto other = read_number(wanted.value);
+            return other && stands(*number, wanted.kind, *other);
+        }
         if (!json.starts_with('['))
             return holds(wanted, unquoted(json));
         // A list of keywords: one of them is enough.
@@ -137,6 +135,14 @@ private:
             json.remove_prefix(std::min(one.size() + 1, json.size()));
         }
         return false;
+    }
+
+    /// Nothing if it is more than a number, or none.
+    [[nodiscard]] static std::optional<double> read_number(std::string_view text)
+    {
+        double out = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+        return error == std::errc{} && end == text.data() + text.size() ? std::optional(out) : std::nullopt;
     }
 
     [[nodiscard]] static std::string_view unquoted(std::string_view json)
