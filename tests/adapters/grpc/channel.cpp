@@ -193,6 +193,11 @@ TEST_CASE("a server that is away is named, waited for, and found again")
     CHECK(waits->reply.message == "patient");
     CHECK(*hope.ec == error_code());
     CHECK(c.stats().connected);
+    outcome fulfilled;
+    c.async_connect(15s, [&](error_code ec, grpc::reply) { fulfilled.ec = ec; });
+    CHECK(!fulfilled.done());
+    REQUIRE(w.until([&] { return fulfilled.done(); }));
+    CHECK_MESSAGE(*fulfilled.ec == error_code(), "it is connected already");
 
     // Gone in the middle of a call.
     const auto held = w.call(c, "/t.T/Hold", "", {.retry = grpc::retry_policy::none()});

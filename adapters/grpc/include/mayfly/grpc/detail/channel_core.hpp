@@ -213,8 +213,17 @@ private:
             c.at = call::place::nowhere;
             begin(c);
         }
+        if (current_ && current_->is_proven())
+            fulfil_hopes();
         if (!current_ && !(queue_.empty() && hopes_.empty()))
             connect();
+    }
+
+    /// Those that only wanted a connection have one.
+    void fulfil_hopes()
+    {
+        while (!hopes_.empty())
+            end(hopes_.front(), {}, {}, call::delivery::later);
     }
 
     void begin(call& c)
@@ -346,8 +355,8 @@ private:
     {
         last_error_ = {};
         last_words_.clear();
-        while (&which == current_.get() && !hopes_.empty())
-            end(hopes_.front(), {}, {}, call::delivery::later);
+        if (&which == current_.get())
+            fulfil_hopes();
         pump();
     }
 
