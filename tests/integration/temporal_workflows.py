@@ -485,6 +485,31 @@ async def code_that_changes(b):
 
 
 @check
+async def what_is_measured_once(b):
+    """A run goes on in another worker, which replays it: nothing is counted twice."""
+    async with b.another_worker("measured") as at:
+        at.begin()
+        shop = str(uuid.uuid4())
+        handle = await at.start("measures", shop)
+
+        async def waited():
+            return f"shop={shop}" in at.words() and "measured timer wait" in at.words()
+        await until(waited, "both activities are done")
+        await at.end()
+        at.begin()
+        await handle.signal("go")
+        same(await handle.result(), 44)
+        await at.end()
+        place = f"namespace=default task_queue={at.queue}"
+        tags = f"namespace=default shop={shop} task_queue={at.queue} workflow_type=measures"
+        same([line.removeprefix("measured ") for line in at.words().splitlines() if line.startswith("measured ")],
+             [f"counter began 1.000000 {tags}",
+              f"histogram sum 42.000000 activity_type=measured_sum {place} workflow_type=measures",
+              f"histogram sum 2.000000 activity_type=measured_sum {place} workflow_type=measures",
+              f"timer wait 1.500000 {tags}", f"gauge open 0.000000 {tags}"])
+
+
+@check
 async def no_more_runs_are_kept_than_may_be(b):
     async with b.another_worker("counted") as at:
         at.begin(WORKFLOW_WORKER_CACHE="2")

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -141,6 +142,58 @@ TEST_CASE("it says something once, and who it is")
     CHECK(d.logged == std::vector<std::string>{"workflow test \"w\" (run r): second"});
     CHECK(d.ask("q") == "1");
     CHECK(d.logged.size() == 1);
+}
+
+TEST_CASE("it measures something once, and says of what")
+{
+    driver d;
+    d.runs([](workflow::context& ctx) -> workflow::task<> {
+        ctx.on_query("q", [&] {
+            ctx.meter().count("asked");
+            return 1;
+        });
+        const mt::meter north = ctx.meter().with("shop", "south").with("shop", "north");
+        CHECK(north.tags() == mt::metric_tags{{"namespace", "default"}, {"shop", "north"}, {"task_queue", "queue"},
+                                  {"workflow_type", "test"}});
+        north.count("orders");
+        co_await ctx.sleep(1s);
+        north.count("orders", 2);
+        ctx.meter().gauge("open", 3);
+        ctx.meter().histogram("size", 1.5);
+        north.timer("took", 250ms);
+        co_await ctx.sleep(1s);
+    });
+    d.replaying = true;
+    (void)d.go(d.start());
+    CHECK(d.measured.empty());
+    d.replaying = false;
+    (void)d.go(fired(1));
+    const lines once{"counter orders 2.000000 shop=north", "gauge open 3.000000", "histogram size 1.500000",
+        "timer took 0.250000 shop=north"};
+    CHECK(d.measured == once);
+    CHECK(d.ask("q") == "1");
+    CHECK(d.measured == once);
+}
+
+TEST_CASE("nothing fails by what is measured of it")
+{
+    int asked = 0;
+    const mt::metric_sink full = [&](const mt::measurement&) {
+        ++asked;
+        throw std::runtime_error("the collector is full");
+    };
+    for (const mt::metric_sink& to : {mt::metric_sink{}, full}) {
+        driver d;
+        d.registry.add("test", [](workflow::context& ctx) -> workflow::task<int> {
+            ctx.meter().count("orders");
+            co_return 1;
+        });
+        workflow::code_setup setup = d.setup("test");
+        setup.metrics = to;
+        d.code = d.registry.find("test")->make(setup);
+        CHECK(d.go(d.start()) == lines{"done 1"});
+    }
+    CHECK(asked == 1);
 }
 
 TEST_CASE("memo and search attributes")

@@ -5,6 +5,7 @@
 #include <mayfly/temporal/activity_registry.hpp>
 #include <mayfly/temporal/data_converter.hpp>
 #include <mayfly/temporal/log.hpp>
+#include <mayfly/temporal/metrics.hpp>
 #include <mayfly/temporal/workflow_offer.hpp>
 #include <mayfly/worker_options.hpp>
 
@@ -47,6 +48,8 @@ struct worker_config {
     /// Called by the worker where it runs; of a workflow that hangs (`worker_timing::workflow_step`) by another thread
     /// at any moment. It is not to wait for either.
     temporal::logger logger{};
+    /// For what workflows and activities measure.
+    metric_sink metrics{};
     /// A limit for the whole queue, which the server keeps; the last worker to say one wins.
     std::optional<double> queue_activities_per_second{};
     worker_timing timing{};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <mayfly/temporal/metrics.hpp>
 #include <mayfly/temporal/workflow/calls.hpp>
 #include <mayfly/temporal/workflow/detail/answers.hpp>
 #include <mayfly/temporal/workflow/detail/condition_wait.hpp>
@@ -213,9 +214,20 @@ public:
     /// What the present workflow task says; whether to continue as new, for one.
     [[nodiscard]] const task_facts& facts() const noexcept { return state().facts; }
     [[nodiscard]] bool continue_as_new_suggested() const noexcept { return state().facts.continue_as_new_suggested; }
-    /// For what must not be seen twice, such as metrics; decide nothing by it.
+    /// For what must not be seen twice; decide nothing by it.
     [[nodiscard]] bool replaying() const noexcept { return state().replaying || state().reading != nullptr; }
     [[nodiscard]] run_logger logger() const noexcept { return run_logger(state()); }
+    /// Measures what happens, once: nothing while it is replayed, and nothing in queries and validators. Its tags are
+    /// `namespace`, `task_queue` and `workflow_type`. It ends with the run.
+    [[nodiscard]] temporal::meter meter() const
+    {
+        const auto& s = state();
+        if (!s.setup.metrics)
+            return temporal::meter(metric_sink{});
+        return temporal::meter([&s](const measurement& m) { s.measure(m); },
+            temporal::detail::known_tags({{"namespace", s.setup.name_space}, {"task_queue", s.setup.task_queue},
+                {"workflow_type", s.setup.workflow_type}}));
+    }
 
     /// As it is now. Throws where a codec cannot read it.
     [[nodiscard]] memo_values memo() const { return memo_values::from(state().memo, state().setup.converter).value(); }
