@@ -7,6 +7,7 @@
 #include <mayfly/http/spawn.hpp>
 #include <mayfly/temporal/connection_options.hpp>
 #include <mayfly/temporal/detail/rpc_policy.hpp>
+#include <mayfly/temporal/detail/start_offers.hpp>
 #include <mayfly/temporal/method.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -138,6 +139,9 @@ public:
     /// Ends all calls under way with UNAVAILABLE, and all later ones.
     void close() { channel_.close(); }
 
+    /// Where its workers and its clients meet: see `workflow_start_options::eager`.
+    [[nodiscard]] detail::start_offers& start_offers() noexcept { return start_offers_; }
+
 private:
     /// Of what did not come from the server: whether it stays so.
     static bool is_final(const error_code& ec)
@@ -239,6 +243,7 @@ private:
     connection_options options_;
     grpc::metadata metadata_;
     api::GetSystemInfoResponse::Capabilities capabilities_{};
+    detail::start_offers start_offers_{};
     grpc::channel channel_;
 };
 

@@ -57,6 +57,10 @@ struct worker_config {
     /// far as it has slots for them: they need no poll then, and save the time of one. If that answer is lost, so are
     /// they, until their timeouts; so a `connector` that is not patient, as in a function, goes without.
     bool eager_activities = true;
+    /// Whether it takes the first tasks of workflows that are started over its connection with
+    /// `workflow_start_options::eager`, as far as it has slots for them. If the answer to the start is lost, the task
+    /// runs into its timeout and is tried again; so a `connector` that is not patient, as in a function, goes without.
+    bool eager_starts = true;
     /// Whether a start that fails with what may pass is tried again, without end. Not in a function: there the time to
     /// wait in is paid for, and the platform tries again.
     bool patient_start = true;

@@ -18,6 +18,7 @@
 #include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/compose.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/system/error_code.hpp>
 
 #include <chrono>
@@ -273,12 +274,21 @@ private:
         template <class R, class Response>
         started_workflow<R> read(const Response& r) const
         {
-            if (listener && r.started())
+            if (listener && r.started() && !came_along(r))
                 listener(queue, task_type::workflow);
             const std::string& first = r.first_execution_run_id().empty() ? r.run_id() : r.first_execution_run_id();
             return {{on, with, {id, {}, first}, r.run_id()}, r.started()};
         }
     };
+    /// Whether its first task did, to a worker that is there already.
+    template <class Response>
+    static bool came_along(const Response& r)
+    {
+        if constexpr (requires { r.eager_workflow_task(); })
+            return !r.eager_workflow_task().task_token().empty();
+        else
+            return false;
+    }
     as_started reader(const std::string& id, const workflow_start_options& options) const
     {
         return {on_, with_, id, options.task_queue, started_};
@@ -289,8 +299,19 @@ private:
         Token&& token) const
     {
         auto made = prepare<api::StartWorkflowExecutionRequest>(type, std::move(input), options);
-        auto map = [as = reader(made.request.workflow_id(), options)](
-                       api::StartWorkflowExecutionResponse&& r) { return as.template read<R>(r); };
+        const bool may = options.eager && !made.refused && on_->capabilities().eager_workflow_start();
+        auto slot = may ? on_->start_offers().ask(made.request) : nullptr;
+        auto map = [as = reader(made.request.workflow_id(), options), slot = std::move(slot)](
+                       api::StartWorkflowExecutionResponse&& r) {
+            auto out = as.template read<R>(r);
+            if (slot && came_along(r))
+                // Later: who starts it hears of that first.
+                boost::asio::post(as.on->get_executor(),
+                    [slot, task = std::move(*r.mutable_eager_workflow_task())]() mutable {
+                        slot->fill(std::move(task));
+                    });
+            return out;
+        };
         return on_->template async_call_as<started_workflow<R>>(methods::start_workflow_execution, made.request, {},
             std::move(map), std::move(made.refused), std::forward<Token>(token));
     }
