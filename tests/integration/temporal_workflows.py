@@ -485,6 +485,35 @@ async def code_that_changes(b):
 
 
 @check
+async def a_setting_that_changes(b):
+    """A mutable side effect is looked at again at each call, and is in history only where it changed."""
+    async with b.another_worker("settings") as at:
+        at.begin(WORKFLOW_WORKER_CODE="old")
+        handle = await at.start("reads_settings")
+
+        async def looks(seen):
+            await handle.signal("look")
+
+            async def it_has():
+                return await at.ask(handle, "seen") == seen
+            await until(it_has, f"it has seen {seen}")
+        await looks(["old"] * 2)
+        await at.end()
+        at.begin(WORKFLOW_WORKER_CODE="new")
+        same(await at.ask(handle, "seen"), ["old"] * 2)
+        await looks(["old", "old", "new"])
+        await looks(["old", "old", "new", "new"])
+        await at.end()
+        at.begin(WORKFLOW_WORKER_CODE="later")
+        await handle.signal("look")
+        same(await handle.result(), ["old", "old", "new", "new"])
+        marks = [e.marker_recorded_event_attributes for e in await events(handle, EventType.EVENT_TYPE_MARKER_RECORDED)]
+        same([(m.marker_name, *(m.details[part].payloads[0].data.decode() for part in
+                                ("side-effect-id", "mutable-side-effect-call-counter", "data"))) for m in marks],
+             [("MutableSideEffect", '"setting"', "1", '"old"'), ("MutableSideEffect", '"setting"', "3", '"new"')])
+
+
+@check
 async def what_is_measured_once(b):
     """A run goes on in another worker, which replays it: nothing is counted twice."""
     async with b.another_worker("measured") as at:

@@ -497,6 +497,22 @@ void tell(const mt::measurement& m)
     std::fwrite(words.data(), 1, words.size(), stderr);
 }
 
+/// A setting of the program's, at each signal.
+flow::task<std::vector<std::string>> reads_settings(flow::context& ctx)
+{
+    std::vector<std::string> seen;
+    std::size_t wanted = 1;
+    ctx.on_signal("look", [&] { ++wanted; });
+    ctx.on_query("seen", [&] { return seen; });
+    while (wanted < 5) {
+        while (seen.size() < wanted)
+            seen.push_back(ctx.mutable_side_effect("setting", [] { return code; }));
+        const std::size_t before = wanted;
+        co_await ctx.wait_for([&] { return wanted > before; });
+    }
+    co_return seen;
+}
+
 /// Its code is changed while it runs, with a patch.
 flow::task<std::int64_t> changes(flow::context& ctx)
 {
@@ -732,6 +748,7 @@ int main()
         setup.workflow("three_ways_to_cancel", three_ways_to_cancel);
         setup.workflow("takes_anything", takes_anything);
         setup.workflow("measures", measures);
+        setup.workflow("reads_settings", reads_settings);
         setup.workflow("changes", changes);
         setup.workflow("changes_badly", changes_badly);
         if (code == "old")

@@ -86,7 +86,7 @@ struct words {
     }
     std::string operator()(const workflow::record_side_effect& i) const
     {
-        return "side effect " + n(i.seq) + text(i.value);
+        return "side effect " + (i.id.empty() ? "" : i.id + ' ') + n(i.seq) + text(i.value);
     }
     std::string operator()(const workflow::upsert_search_attributes& i) const
     {

@@ -203,6 +203,17 @@ public:
         return detail::side_effect<std::remove_cvref_t<result>>(state(), f);
     }
 
+    /// The same for what may change on the way, such as a setting: looked at once more by each call, and written into
+    /// history where it is not what it was at the call before with this id. `same(before, now)` says so.
+    template <std::invocable F, class Same = std::equal_to<>>
+    [[nodiscard]] std::remove_cvref_t<std::invoke_result_t<F&>> mutable_side_effect(
+        std::string id, F f, Same same = {}) const
+    {
+        using result = std::remove_cvref_t<std::invoke_result_t<F&>>;
+        static_assert(!std::is_void_v<result>, "a side effect returns what it came to, which history keeps");
+        return detail::mutable_side_effect<result>(state(), std::move(id), f, same);
+    }
+
     /// Whether to go the new way: `if (ctx.patched("charge-tax"))`. Runs that went by here before the patch do not.
     [[nodiscard]] bool patched(std::string_view id) const { return detail::patched(state(), id, false); }
     /// Instead, when no run is left that went the old way: runs that have the patch still pass.

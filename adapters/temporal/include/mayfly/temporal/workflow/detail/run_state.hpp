@@ -230,6 +230,12 @@ public:
     std::set<std::string, std::less<>> patches_known{};  ///< To history.
     std::uint32_t side_effects = 0;
     std::map<std::uint32_t, api::common::Payloads> side_effects_known{};
+    struct mutable_effect {
+        std::uint32_t calls = 0;
+        std::optional<api::common::Payloads> value{};            ///< As it was last recorded.
+        std::map<std::uint32_t, api::common::Payloads> known{};  ///< To history, of calls to come.
+    };
+    std::map<std::string, mutable_effect, std::less<>> mutable_effects{};  ///< By id.
 
     scheduler coroutines{};
 
