@@ -489,8 +489,8 @@ flow::task<std::int64_t> measures(flow::context& ctx, std::string shop)
 /// One line for each measurement, such as `measured counter began 1.000000 namespace=default ...`.
 void tell(const mt::measurement& m)
 {
-    std::string words = "measured " + std::string(to_string(m.kind)) + ' ' + std::string(m.name) + ' ' +
-                        std::to_string(m.value);
+    std::string words =
+        "measured " + std::string(to_string(m.kind)) + ' ' + std::string(m.name) + ' ' + std::to_string(m.value);
     for (const auto& [tag, value] : m.tags)
         words += ' ' + tag + '=' + value;
     words += '\n';

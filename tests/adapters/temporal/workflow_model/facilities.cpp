@@ -99,7 +99,8 @@ TEST_CASE("a mutable side effect is in history where it changes, and done no mor
             seen += std::to_string(ctx.mutable_side_effect("limit", [&] { return settings.at(looked++); }));
         const auto close = [](int before, int now) { return now - before < 10; };
         for (const int next : {100, 105, 110})
-            seen += ' ' + std::to_string(ctx.mutable_side_effect("rate", [next] { return next; }, close));
+            seen += ' ' + std::to_string(ctx.mutable_side_effect(
+                              "rate", [next] { return next; }, close));
         co_return seen;
     };
     const lines said{"side effect limit 1 1", "side effect limit 3 2", "side effect limit 5 1",
@@ -131,12 +132,11 @@ TEST_CASE("a mutable side effect is in history where it changes, and done no mor
     driver missing;
     missing.replaying = true;
     missing.runs(code);
-    CHECK(missing.go(missing.start()).at(0).find("mutable side effect \"limit\" is not in history") !=
-          std::string::npos);
+    CHECK(
+        missing.go(missing.start()).at(0).find("mutable side effect \"limit\" is not in history") != std::string::npos);
     driver nameless;
-    nameless.runs([](workflow::context& ctx) -> workflow::task<int> {
-        co_return ctx.mutable_side_effect("", [] { return 1; });
-    });
+    nameless.runs(
+        [](workflow::context& ctx) -> workflow::task<int> { co_return ctx.mutable_side_effect("", [] { return 1; }); });
     CHECK(nameless.go(nameless.start()).at(0).find("has an id") != std::string::npos);
 }
 

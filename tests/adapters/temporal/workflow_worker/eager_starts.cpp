@@ -163,7 +163,9 @@ TEST_CASE("a first task is asked for only if a worker here may have it")
                 p.options.versioning = versioning_override{kind::pinned, {.deployment = "shop", .build_id = "8"}};
             }},
         {"it is pinned to a version, and the worker has none", false,
-            [](pair& p) { p.options.versioning = versioning_override{kind::pinned, version_7}; }},
+            [](pair& p) {
+                p.options.versioning = versioning_override{kind::pinned, version_7};
+            }},
     };
     for (const row& r : rows) {
         CAPTURE(r.why);
@@ -172,8 +174,7 @@ TEST_CASE("a first task is asked for only if a worker here may have it")
         p.begin_pair();
         CHECK_FALSE(p.begin_run(r.type));
         CHECK(p.asked() == r.asked);
-        CHECK(p.starts.back().eager_worker_deployment_options().build_id() ==
-              (r.asked && p.config.version ? "7" : ""));
+        CHECK(p.starts.back().eager_worker_deployment_options().build_id() == (r.asked && p.config.version ? "7" : ""));
         REQUIRE(p.until([&] { return p.flows.completed.size() == (r.asked ? 1 : 0) && p.idle(); }));
     }
 }

@@ -51,10 +51,10 @@ public:
     {
         if (!metrics_)
             return temporal::meter(metric_sink{});
-        return temporal::meter(
-            metrics_, detail::known_tags({{"namespace", std::string(info_.name_space)},
-                          {"task_queue", std::string(info_.task_queue)}, {"activity_type", std::string(info_.type)},
-                          {"workflow_type", std::string(info_.workflow_type)}}));
+        return temporal::meter(metrics_,
+            detail::known_tags(
+                {{"namespace", std::string(info_.name_space)}, {"task_queue", std::string(info_.task_queue)},
+                    {"activity_type", std::string(info_.type)}, {"workflow_type", std::string(info_.workflow_type)}}));
     }
 
     /** Tells the server that the activity is alive, and how far it has got: the next attempt finds that in

@@ -306,8 +306,8 @@ private:
             auto out = as.template read<R>(r);
             if (slot && came_along(r))
                 // Later: who starts it hears of that first.
-                boost::asio::post(as.on->get_executor(),
-                    [slot, task = std::move(*r.mutable_eager_workflow_task())]() mutable {
+                boost::asio::post(
+                    as.on->get_executor(), [slot, task = std::move(*r.mutable_eager_workflow_task())]() mutable {
                         slot->fill(std::move(task));
                     });
             return out;

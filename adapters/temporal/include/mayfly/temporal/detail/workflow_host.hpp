@@ -112,7 +112,8 @@ private:
         const api::deployment::WorkerDeploymentOptions& deployment, std::shared_ptr<const workflow_registry> known)
     {
         return std::make_shared<start_offer>(start_offer{task_queue, deployment,
-            [this, known = std::move(known)](const std::string& type) { return known->find(type) && polls_->take_slot(); },
+            [this, known = std::move(known)](
+                const std::string& type) { return known->find(type) && polls_->take_slot(); },
             [this](api::PollWorkflowTaskQueueResponse task) { polls_->give(std::move(task)); },
             [this] {
                 polls_->task_ended();

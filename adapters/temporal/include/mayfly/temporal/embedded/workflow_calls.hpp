@@ -348,24 +348,22 @@ protected:
         if (q.has_versioning_override())
             v.ordered = q.versioning_override();
         const auto pinned = pinned_version(v);
-        const auto target =
-            pinned ? pinned
-                   : deployments_.routing_of(q.namespace_(), q.task_queue().name(), task_type::workflow)
-                         .target(q.workflow_id());
+        const auto target = pinned ? pinned
+                                   : deployments_.routing_of(q.namespace_(), q.task_queue().name(), task_type::workflow)
+                                         .target(q.workflow_id());
         return target == version_of(q.eager_worker_deployment_options());
     }
 
     /// Whoever asks for the same start again has the same task, as long as it is that worker's.
-    void begin_with_the_answer(const api::StartWorkflowExecutionRequest& q, api::StartWorkflowExecutionResponse& out,
-        const caller& who)
+    void begin_with_the_answer(
+        const api::StartWorkflowExecutionRequest& q, api::StartWorkflowExecutionResponse& out, const caller& who)
     {
         workflow_run& r = *runs_.find_run(out.run_id());
         if (!out.started() || !r.begun().eager_execution_accepted())
             return;
         if (r.history.next_id() == 2) {
             schedule_task(r, who.now);
-            begin_task(
-                r, q.identity(), version_of(q.eager_worker_deployment_options()), r.request_id, false, who.now);
+            begin_task(r, q.identity(), version_of(q.eager_worker_deployment_options()), r.request_id, false, who.now);
             settle(r, who.now);
         }
         if (r.with_worker() && r.task.started_event == 3)

@@ -103,9 +103,10 @@ template <class T, class F, class Same>
     }
     if (state.replaying) {
         if (!effect.value)
-            throw not_in_history("mutable side effect \"" + id +
-                                 "\" is not in history: a call of mutable_side_effect was added or moved, which needs a "
-                                 "patch");
+            throw not_in_history(
+                "mutable side effect \"" + id +
+                "\" is not in history: a call of mutable_side_effect was added or moved, which needs a "
+                "patch");
         return value();
     }
     T made = f();
