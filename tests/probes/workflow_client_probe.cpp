@@ -111,8 +111,9 @@ public:
         co_await together();
         co_await ends();
         co_await looking();
+        const mayfly::deployment_version version{queue_, "1"};
         co_await eagerly("eager", std::nullopt);
-        co_await eagerly("eager_pinned", mayfly::deployment_version{queue_, "1"});
+        co_await eagerly("eager_pinned", version);
         say("starts_told", std::to_string(starts_));
     }
 

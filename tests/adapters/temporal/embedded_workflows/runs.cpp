@@ -143,8 +143,10 @@ TEST_CASE("a start brings its first task with it, to who asks for it again too")
 
     SUBCASE("once it is done it does not come again, nor do those of later runs")
     {
-        must(w.reply(t, {go_on()}));
+        must(w.reply(t, {timer("1", 1s)}));
         CHECK_FALSE(must(w.try_begin(q)).has_eager_workflow_task());
+        w.pass(1s);
+        must(w.reply(w.take_flow(), {go_on()}));
         w.pass(2s);
         CHECK_FALSE(w.run().begun().eager_execution_accepted());
         must(w.reply(w.take_flow(), {end_with()}));

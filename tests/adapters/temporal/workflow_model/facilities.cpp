@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "driver.hpp"
 
+#include <mayfly/temporal/workflow/detail/markers.hpp>
+
 #include <doctest/doctest.h>
 
 #include <chrono>

@@ -56,10 +56,12 @@ struct pair : world {
 
     void begin_pair()
     {
-        begin_flows();
+        make();
         bool connected = false;
         wire->async_connect(10s, [&](error_code ec, const auto&) { connected = !ec; });
         REQUIRE(until([&] { return connected; }));
+        worker->async_start([this](error_code ec) { started = ec; });
+        REQUIRE(until([&] { return started && flows.parked(false) == 1 && flows.parked(true) == 1; }));
         client.emplace(wire);
         client->report_starts_to([this](const std::string&, mayfly::task_type) { ++told; });
     }
@@ -133,7 +135,7 @@ TEST_CASE("a first task is asked for only if a worker here may have it")
 {
     using kind = versioning_override::kind;
     struct row {
-        const char* why;
+        std::string why;
         bool asked;
         std::function<void(pair&)> how;
         const char* type = "flow";

@@ -7,7 +7,6 @@
 #include <mayfly/http/spawn.hpp>
 #include <mayfly/temporal/connection_options.hpp>
 #include <mayfly/temporal/detail/rpc_policy.hpp>
-#include <mayfly/temporal/detail/start_offers.hpp>
 #include <mayfly/temporal/method.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -24,8 +23,16 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace mayfly::temporal {
+
+namespace detail {
+
+struct start_offer;
+using start_offers = std::vector<std::weak_ptr<const start_offer>>;
+
+}  // namespace detail
 
 /// How a call was answered.
 template <class Response>

@@ -5,6 +5,7 @@
 #include <mayfly/temporal/data_converter.hpp>
 #include <mayfly/temporal/detail/refusal.hpp>
 #include <mayfly/temporal/detail/requests.hpp>
+#include <mayfly/temporal/detail/start_offers.hpp>
 #include <mayfly/temporal/detail/unique_key.hpp>
 #include <mayfly/temporal/detail/user_words.hpp>
 #include <mayfly/temporal/detail/workflow_messages.hpp>
@@ -103,7 +104,7 @@ public:
     {}
 
     /// Tells of each start that the server accepts from now on, through this client and copies made of it, and is new:
-    /// see `task_queue_source::listener`.
+    /// see `task_queue_source::listener`. Not of those whose first task a worker here has got already.
     void report_starts_to(start_listener listener) { started_ = std::move(listener); }
 
     [[nodiscard]] const std::shared_ptr<connection>& shared_connection() const noexcept { return on_; }
@@ -300,7 +301,7 @@ private:
     {
         auto made = prepare<api::StartWorkflowExecutionRequest>(type, std::move(input), options);
         const bool may = options.eager && !made.refused && on_->capabilities().eager_workflow_start();
-        auto slot = may ? on_->start_offers().ask(made.request) : nullptr;
+        auto slot = may ? detail::ask_for_first_task(on_->start_offers(), made.request) : nullptr;
         auto map = [as = reader(made.request.workflow_id(), options), slot = std::move(slot)](
                        api::StartWorkflowExecutionResponse&& r) {
             auto out = as.template read<R>(r);

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <mayfly/temporal/api.hpp>
+#include <mayfly/temporal/connection.hpp>
+#include <mayfly/temporal/workflow/messages.hpp>
 
 #include <functional>
 #include <memory>
@@ -48,45 +50,36 @@ private:
     std::weak_ptr<const start_offer> of_;
 };
 
-/// The offers of a connection's workers.
-class start_offers {
-public:
-    void add(const std::shared_ptr<const start_offer>& offer) { all_.push_back(offer); }
+// A server does not route what it answers with: a version that is not current, or no longer, would have new workflows.
+// So a version has those alone that are ordered to be on it.
+[[nodiscard]] inline bool may_begin_on(
+    const api::deployment::WorkerDeploymentOptions& worker, const api::StartWorkflowExecutionRequest& r)
+{
+    const bool versioned = worker.worker_versioning_mode() == api::enums::WORKER_VERSIONING_MODE_VERSIONED;
+    if (!r.has_versioning_override())
+        return !versioned;
+    const auto& wanted = r.versioning_override().pinned().version();
+    return versioned && wanted.deployment_name() == worker.deployment_name() && wanted.build_id() == worker.build_id();
+}
 
-    /// Has the first task come with the answer, if a worker takes it; null: it is started as ever.
-    [[nodiscard]] std::shared_ptr<start_slot> ask(api::StartWorkflowExecutionRequest& r)
-    {
-        std::erase_if(all_, [](const auto& offer) { return offer.expired(); });
-        if (!r.cron_schedule().empty() || r.has_workflow_start_delay())
-            return nullptr;
-        for (const auto& one : all_) {
-            const auto offer = one.lock();
-            if (offer->task_queue != r.task_queue().name() || !is_for(r, offer->deployment) ||
-                !offer->take(r.workflow_type().name()))
-                continue;
-            r.set_request_eager_execution(true);
-            if (!offer->deployment.build_id().empty())
-                *r.mutable_eager_worker_deployment_options() = offer->deployment;
-            return std::make_shared<start_slot>(offer);
-        }
+/// Has the first task come with the answer, if a worker takes it; null: it is started as ever.
+[[nodiscard]] inline std::shared_ptr<start_slot> ask_for_first_task(
+    start_offers& offers, api::StartWorkflowExecutionRequest& r)
+{
+    std::erase_if(offers, [](const auto& offer) { return offer.expired(); });
+    if (!r.cron_schedule().empty() || r.has_workflow_start_delay())
         return nullptr;
+    for (const auto& one : offers) {
+        const auto offer = one.lock();
+        if (offer->task_queue != r.task_queue().name() || !may_begin_on(offer->deployment, r) ||
+            !offer->take(r.workflow_type().name()))
+            continue;
+        r.set_request_eager_execution(true);
+        if (!offer->deployment.build_id().empty())
+            *r.mutable_eager_worker_deployment_options() = offer->deployment;
+        return std::make_shared<start_slot>(offer);
     }
-
-private:
-    // A server does not route what it answers with: a version that is not current, or no longer, would have new
-    // workflows. So a version has those alone that are ordered to be on it.
-    [[nodiscard]] static bool is_for(
-        const api::StartWorkflowExecutionRequest& r, const api::deployment::WorkerDeploymentOptions& worker)
-    {
-        const bool versioned = worker.worker_versioning_mode() == api::enums::WORKER_VERSIONING_MODE_VERSIONED;
-        if (!r.has_versioning_override())
-            return !versioned;
-        const auto& wanted = r.versioning_override().pinned().version();
-        return versioned && wanted.deployment_name() == worker.deployment_name() &&
-               wanted.build_id() == worker.build_id();
-    }
-
-    std::vector<std::weak_ptr<const start_offer>> all_{};
-};
+    return nullptr;
+}
 
 }  // namespace mayfly::temporal::detail

@@ -54,7 +54,7 @@ public:
     {
         polls_->begin();
         if (offer_)
-            connection_->start_offers().add(offer_);
+            connection_->start_offers().push_back(offer_);
     }
     void drain() override
     {
