@@ -485,6 +485,60 @@ async def code_that_changes(b):
 
 
 @check
+async def a_setting_that_changes(b):
+    """A mutable side effect is looked at again at each call, and is in history only where it changed."""
+    async with b.another_worker("settings") as at:
+        at.begin(WORKFLOW_WORKER_CODE="old")
+        handle = await at.start("reads_settings")
+
+        async def looks(seen):
+            await handle.signal("look")
+
+            async def it_has():
+                return await at.ask(handle, "seen") == seen
+            await until(it_has, f"it has seen {seen}")
+        await looks(["old"] * 2)
+        await at.end()
+        at.begin(WORKFLOW_WORKER_CODE="new")
+        same(await at.ask(handle, "seen"), ["old"] * 2)
+        await looks(["old", "old", "new"])
+        await looks(["old", "old", "new", "new"])
+        await at.end()
+        at.begin(WORKFLOW_WORKER_CODE="later")
+        await handle.signal("look")
+        same(await handle.result(), ["old", "old", "new", "new"])
+        marks = [e.marker_recorded_event_attributes for e in await events(handle, EventType.EVENT_TYPE_MARKER_RECORDED)]
+        same([(m.marker_name, *(m.details[part].payloads[0].data.decode() for part in
+                                ("side-effect-id", "mutable-side-effect-call-counter", "data"))) for m in marks],
+             [("MutableSideEffect", '"setting"', "1", '"old"'), ("MutableSideEffect", '"setting"', "3", '"new"')])
+
+
+@check
+async def what_is_measured_once(b):
+    """A run goes on in another worker, which replays it: nothing is counted twice."""
+    async with b.another_worker("measured") as at:
+        at.begin()
+        shop = str(uuid.uuid4())
+        handle = await at.start("measures", shop)
+
+        async def waited():
+            return f"shop={shop}" in at.words() and "measured timer wait" in at.words()
+        await until(waited, "both activities are done")
+        await at.end()
+        at.begin()
+        await handle.signal("go")
+        same(await handle.result(), 44)
+        await at.end()
+        place = f"namespace=default task_queue={at.queue}"
+        tags = f"namespace=default shop={shop} task_queue={at.queue} workflow_type=measures"
+        same([line.removeprefix("measured ") for line in at.words().splitlines() if line.startswith("measured ")],
+             [f"counter began 1.000000 {tags}",
+              f"histogram sum 42.000000 activity_type=measured_sum {place} workflow_type=measures",
+              f"histogram sum 2.000000 activity_type=measured_sum {place} workflow_type=measures",
+              f"timer wait 1.500000 {tags}", f"gauge open 0.000000 {tags}"])
+
+
+@check
 async def no_more_runs_are_kept_than_may_be(b):
     async with b.another_worker("counted") as at:
         at.begin(WORKFLOW_WORKER_CACHE="2")

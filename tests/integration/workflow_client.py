@@ -141,6 +141,8 @@ EXPECTED = {
     "summary": "an order",
     "listed": "1",
     "counted": "1",
+    "eager": "Hello, Ann, accepted, begun with the start",
+    "eager_pinned": "Hello, Ann, accepted, begun with the start",
     "override": "done",
     "overridden": "yes",
     "override_gone": "yes",

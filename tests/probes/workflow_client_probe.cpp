@@ -7,7 +7,10 @@
 //
 // Prints a line "name value" for each thing that was seen.
 
+#include <mayfly/temporal/worker.hpp>
+#include <mayfly/temporal/workflow/context.hpp>
 #include <mayfly/temporal/workflow_client.hpp>
+#include <mayfly/temporal/workflows.hpp>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -78,6 +81,15 @@ const typed_query<int()> changes{"changes"};
 const typed_query<int(std::string)> no_answer{"no_answer"};
 const typed_update<int(int)> change{"change"};
 
+/// What a worker here has, on the same connection.
+const typed_workflow<std::string(std::string)> local_greet{"local_greet"};
+
+workflow::task<std::string> greets(workflow::context& ctx, std::string name)
+{
+    co_await ctx.sleep(1ms);
+    co_return "Hello, " + name;
+}
+
 class story {
 public:
     story(const std::shared_ptr<connection>& on, std::string queue) : client_(on), queue_(std::move(queue))
@@ -99,6 +111,9 @@ public:
         co_await together();
         co_await ends();
         co_await looking();
+        const mayfly::deployment_version version{queue_, "1"};
+        co_await eagerly("eager", std::nullopt);
+        co_await eagerly("eager_pinned", version);
         say("starts_told", std::to_string(starts_));
     }
 
@@ -378,6 +393,53 @@ private:
             co_await pause.async_wait(answer);
         }
         say("deleted", e7 ? e7.message() : ec.message());
+    }
+
+    /// The first task comes with the answer: nobody but who starts it can have begun it.
+    asio::awaitable<void> eagerly(std::string name, std::optional<mayfly::deployment_version> version)
+    {
+        const auto& on = client_.shared_connection();
+        const auto offered = std::make_shared<workflow_set>();
+        offered->registry.add(local_greet.name, greets);
+        worker_config config;
+        config.workflows = offered;
+        config.version = version;
+        config.settings.task_queue = queue_ + '-' + name;
+        config.settings.identity = "a worker of the probe";
+        config.settings.default_behavior = mayfly::versioning_behavior::pinned;
+        config.settings.sticky_cache = 10;
+        worker w(on, config);
+        auto [e1] = co_await w.async_start(answer);
+        if (e1)
+            give_up(name.c_str(), w.failure());
+
+        auto options = named(name);
+        options.task_queue = config.settings.task_queue;
+        options.eager = true;
+        if (version)
+            options.versioning = versioning_override{versioning_override::kind::pinned, *version};
+        error_code failed;
+        workflow_outcome<std::string> out;
+        // A version is known some time after the first poll.
+        for (int i = 0; i < 100; ++i) {
+            auto [e2, ended] = co_await client_.async_execute(local_greet, {"Ann"}, options, answer);
+            failed = e2;
+            out = std::move(ended);
+            if (!e2)
+                break;
+            asio::steady_timer pause(client_.get_executor(), 100ms);
+            co_await pause.async_wait(answer);
+        }
+        const auto h = client_.handle<std::string>({name, "", ""});
+        auto [e3, all] = co_await h.async_history(answer);
+        if (e3 || all.value.events_size() < 3)
+            give_up(name.c_str(), failed.message() + "; " + out.words);
+        const bool accepted =
+            all.value.events(0).workflow_execution_started_event_attributes().eager_execution_accepted();
+        const auto& by = all.value.events(2).workflow_task_started_event_attributes().identity();
+        say(name.c_str(), told(failed, out) + (accepted ? ", accepted" : "") +
+                              (by == on->options().identity ? ", begun with the start" : ", begun by " + by));
+        co_await w.async_drain(1s, answer);
     }
 
     workflow_client client_;

@@ -25,6 +25,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <memory>
@@ -462,6 +463,56 @@ flow::task<std::string> anything(flow::context& ctx, std::string name, flow::raw
     co_return name + ' ' + first_of(a);
 }
 
+std::int64_t measured_sum(activity_context& context, std::int64_t a, std::int64_t b)
+{
+    context.meter().histogram("sum", static_cast<double>(a + b));
+    return a + b;
+}
+
+/// Measures before and after it has waited.
+flow::task<std::int64_t> measures(flow::context& ctx, std::string shop)
+{
+    bool go_on = false;
+    ctx.on_signal("go", [&] { go_on = true; });
+    const mt::meter meter = ctx.meter().with("shop", shop);
+    meter.count("began");
+    const std::int64_t sum =
+        co_await ctx.activity(measured_sum, std::int64_t{40}, std::int64_t{2}, {.start_to_close = 10s});
+    const std::int64_t again =
+        co_await ctx.local_activity(measured_sum, std::int64_t{1}, std::int64_t{1}, {.start_to_close = 10s});
+    meter.timer("wait", 1500ms);
+    co_await ctx.wait_for([&] { return go_on; });
+    meter.gauge("open", 0);
+    co_return sum + again;
+}
+
+/// One line for each measurement, such as `measured counter began 1.000000 namespace=default ...`.
+void tell(const mt::measurement& m)
+{
+    std::string words =
+        "measured " + std::string(to_string(m.kind)) + ' ' + std::string(m.name) + ' ' + std::to_string(m.value);
+    for (const auto& [tag, value] : m.tags)
+        words += ' ' + tag + '=' + value;
+    words += '\n';
+    std::fwrite(words.data(), 1, words.size(), stderr);
+}
+
+/// A setting of the program's, at each signal.
+flow::task<std::vector<std::string>> reads_settings(flow::context& ctx)
+{
+    std::vector<std::string> seen;
+    std::size_t wanted = 1;
+    ctx.on_signal("look", [&] { ++wanted; });
+    ctx.on_query("seen", [&] { return seen; });
+    while (wanted < 5) {
+        while (seen.size() < wanted)
+            seen.push_back(ctx.mutable_side_effect("setting", [] { return code; }));
+        const std::size_t before = wanted;
+        co_await ctx.wait_for([&] { return wanted > before; });
+    }
+    co_return seen;
+}
+
 /// Its code is changed while it runs, with a patch.
 flow::task<std::int64_t> changes(flow::context& ctx)
 {
@@ -661,6 +712,8 @@ int main()
         if (std::getenv("WORKFLOW_WORKER_CODEC") != nullptr)
             setup.converter = mt::data_converter({std::make_shared<turning_codec>()});
 
+        setup.metrics = tell;
+
         mayfly::testing::add_versioned(setup);
         setup.activity("add", add);
         setup.activity("flaky", flaky);
@@ -669,6 +722,7 @@ int main()
         setup.activity("until_cancelled", until_cancelled);
         setup.activity("winds_up", winds_up);
         setup.activity("trace_of_activity", trace_of_activity);
+        setup.activity("measured_sum", measured_sum);
 
         setup.workflow("steps", steps);
         setup.workflow("many", many);
@@ -693,6 +747,8 @@ int main()
         setup.workflow("winds_up_too", winds_up_too);
         setup.workflow("three_ways_to_cancel", three_ways_to_cancel);
         setup.workflow("takes_anything", takes_anything);
+        setup.workflow("measures", measures);
+        setup.workflow("reads_settings", reads_settings);
         setup.workflow("changes", changes);
         setup.workflow("changes_badly", changes_badly);
         if (code == "old")

@@ -543,7 +543,7 @@ TEST_CASE("namespaces")
     CHECK(info.namespace_info().capabilities().worker_heartbeats());
     CHECK(info.namespace_info().capabilities().standalone_activities());
     CHECK(info.namespace_info().capabilities().sync_update());
-    CHECK_FALSE(info.namespace_info().capabilities().eager_workflow_start());
+    CHECK(info.namespace_info().capabilities().eager_workflow_start());
     CHECK(info.namespace_info().limits().blob_size_limit_error() == 2 << 20);
     d.clear_namespace_();
     d.set_id(info.namespace_info().id());

@@ -124,6 +124,56 @@ TEST_CASE("a worker that does not answer loses its task")
     CHECK(w.take_flow().attempt() == 2);
 }
 
+TEST_CASE("a start brings its first task with it, to who asks for it again too")
+{
+    flows w;
+    auto q = flows::start_of("w");
+    q.set_request_id("once");
+    q.set_identity("starter");
+    q.set_request_eager_execution(true);
+    const flow_task t = must(w.try_begin(q)).eager_workflow_task();
+    CHECK(w.events() == "W:STARTED T:SCHEDULED T:STARTED");
+    CHECK(w.run().begun().eager_execution_accepted());
+    CHECK(w.run().history.at(3).workflow_task_started_event_attributes().identity() == "starter");
+    CHECK(t.history().events_size() == 3);
+    CHECK(t.started_event_id() == 3);
+    CHECK(t.attempt() == 1);
+    CHECK(w.nothing_to_do());
+    CHECK(must(w.try_begin(q)).eager_workflow_task().task_token() == t.task_token());
+
+    SUBCASE("once it is done it does not come again, nor do those of later runs")
+    {
+        must(w.reply(t, {timer("1", 1s)}));
+        CHECK_FALSE(must(w.try_begin(q)).has_eager_workflow_task());
+        w.pass(1s);
+        must(w.reply(w.take_flow(), {go_on()}));
+        w.pass(2s);
+        CHECK_FALSE(w.run().begun().eager_execution_accepted());
+        must(w.reply(w.take_flow(), {end_with()}));
+    }
+    SUBCASE("one that is lost comes again as any other does")
+    {
+        w.pass(11s);
+        CHECK(w.events() == "W:STARTED T:SCHEDULED T:STARTED T:TIMED_OUT");
+        CHECK_FALSE(must(w.try_begin(q)).has_eager_workflow_task());
+        CHECK(w.take_flow().attempt() == 2);
+        CHECK(code_of(w.reply(t)) == grpc::status_code::not_found);
+    }
+    SUBCASE("one that is attached to, or whose task comes later, brings none")
+    {
+        q.set_request_id("another");
+        q.set_workflow_id_conflict_policy(api::enums::WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING);
+        CHECK_FALSE(must(w.try_begin(q)).has_eager_workflow_task());
+        q.set_workflow_id("later");
+        put(*q.mutable_workflow_start_delay(), 5s);
+        CHECK_FALSE(must(w.try_begin(q)).has_eager_workflow_task());
+        CHECK_FALSE(w.run("later").begun().eager_execution_accepted());
+        CHECK(w.events("later") == "W:STARTED");
+        w.pass(6s);
+        CHECK(w.take_flow().workflow_execution().workflow_id() == "later");
+    }
+}
+
 TEST_CASE("a poll that nobody heard leaves no trace")
 {
     flows w;

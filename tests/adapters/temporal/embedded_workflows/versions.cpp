@@ -272,6 +272,47 @@ TEST_CASE("an activity of a queue that others serve says nothing of its run's ve
     }
 }
 
+TEST_CASE("a start brings its first task to a worker that would have it anyway")
+{
+    struct row {
+        const char* why;
+        std::string build;
+        std::string ordered;
+        bool comes;
+        std::string instead;
+    };
+    const row rows[] = {
+        {"the current version", "1", "", true, "-"},
+        {"another version", "2", "", false, "1"},
+        {"no version, where there is one", "", "", false, "1"},
+        {"the version that it is ordered to be on", "2", "2", true, "-"},
+        {"the current version, where it is ordered to be on another", "1", "2", false, "2"},
+    };
+    for (const row& r : rows) {
+        CAPTURE(r.why);
+        builds w;
+        auto q = flows::start_of("w");
+        q.set_request_eager_execution(true);
+        if (!r.build.empty()) {
+            auto& worker = *q.mutable_eager_worker_deployment_options();
+            worker.set_deployment_name("d");
+            worker.set_build_id(r.build);
+            worker.set_worker_versioning_mode(api::enums::WORKER_VERSIONING_MODE_VERSIONED);
+        }
+        if (!r.ordered.empty())
+            *q.mutable_versioning_override() = keep_to(r.ordered);
+        const auto out = must(w.try_begin(q));
+        CHECK(out.has_eager_workflow_task() == r.comes);
+        CHECK(w.run().begun().eager_execution_accepted() == r.comes);
+        CHECK(w.who_gets_it() == r.instead);
+        if (!r.comes)
+            continue;
+        must(w.reply(out.eager_workflow_task(), {}, w.by(r.build, VERSIONING_BEHAVIOR_PINNED)));
+        w.signal();
+        CHECK(w.who_gets_it() == r.build);
+    }
+}
+
 TEST_CASE("a version has drained once no open run keeps to it, and drains again when somebody orders one to")
 {
     builds w;

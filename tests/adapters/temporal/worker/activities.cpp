@@ -452,6 +452,30 @@ TEST_CASE("blocking functions run beside each other, as many as there are slots"
     CHECK(results == std::vector<std::string>{"0", "1", "2", "3", "4", "5", "6"});
 }
 
+TEST_CASE("activities measure, and say of what")
+{
+    std::mutex mutex;
+    std::vector<std::string> measured;
+    world w;
+    w.config.metrics = [&](const measurement& m) {
+        std::string words = std::string(to_string(m.kind)) + ' ' + std::string(m.name);
+        for (const auto& [tag, value] : m.tags)
+            words += ' ' + tag + '=' + value;
+        const std::scoped_lock lock(mutex);
+        measured.push_back(words);
+    };
+    w.activities.add("cook", [](activity_context& context) {
+        context.meter().with("dish", "soup").timer("cooked", 250ms);
+        throw application_error("burnt");
+    });
+    w.begin();
+    w.server.add(w.server.task("cook"));
+    REQUIRE(w.until([&] { return w.server.failed.size() == 1; }));
+    const std::scoped_lock lock(mutex);
+    CHECK(measured == std::vector<std::string>{"timer cooked activity_type=cook dish=soup namespace=default "
+                                               "task_queue=work"});
+}
+
 TEST_CASE("a context for tests of activities")
 {
     api::PollActivityTaskQueueResponse task;

@@ -129,7 +129,7 @@ private:
                 if (patches_.insert(patch->id).second)
                     out.emplace_back(set_patch{patch->id, patch->deprecated});
             } else if (const auto effect = detail::read_side_effect(m)) {
-                out.emplace_back(record_side_effect{effect->seq, {}});
+                out.emplace_back(record_side_effect{effect->seq, {}, effect->id});
             } else if (const auto local = detail::read_local(m)) {
                 schedule_local_activity l;
                 l.seq = local->seq;

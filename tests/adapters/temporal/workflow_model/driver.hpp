@@ -86,7 +86,7 @@ struct words {
     }
     std::string operator()(const workflow::record_side_effect& i) const
     {
-        return "side effect " + n(i.seq) + text(i.value);
+        return "side effect " + (i.id.empty() ? "" : i.id + ' ') + n(i.seq) + text(i.value);
     }
     std::string operator()(const workflow::upsert_search_attributes& i) const
     {
@@ -121,11 +121,22 @@ struct words {
 
 using lines = std::vector<std::string>;
 
+/// Such as `counter orders 2 shop=north`; of its tags those that were added.
+inline std::string shown(const mt::measurement& m)
+{
+    std::string out = std::string(to_string(m.kind)) + ' ' + std::string(m.name) + ' ' + std::to_string(m.value);
+    for (const auto& [tag, value] : m.tags)
+        if (tag != "namespace" && tag != "task_queue" && tag != "workflow_type")
+            out += ' ' + tag + '=' + value;
+    return out;
+}
+
 class driver {
 public:
     mt::workflow_registry registry{};
     mt::callable_names activities{};
     std::vector<std::string> logged{};
+    lines measured{};
     std::unique_ptr<workflow::code> code{};
     workflow::task_facts facts{};
     bool replaying = false;
@@ -141,6 +152,7 @@ public:
         out.activities = &activities;
         out.workflows = &registry.called();
         out.logger = [this](mt::log_level, std::string_view line) { logged.emplace_back(line); };
+        out.metrics = [this](const mt::measurement& m) { measured.push_back(shown(m)); };
         return out;
     }
 

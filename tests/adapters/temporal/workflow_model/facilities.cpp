@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "driver.hpp"
 
+#include <mayfly/temporal/workflow/detail/markers.hpp>
+
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <cstddef>
+#include <stdexcept>
 #include <string>
+#include <variant>
 #include <vector>
 
 using namespace workflow_model;
@@ -86,6 +91,57 @@ TEST_CASE("a side effect is done once")
     CHECK(missing.go(missing.start()).at(0).find("side effect 1 is not in history") != std::string::npos);
 }
 
+TEST_CASE("a mutable side effect is in history where it changes, and done no more on replay")
+{
+    std::vector<int> settings{1, 1, 2, 2, 1};
+    std::size_t looked = 0;
+    const auto code = [&](workflow::context& ctx) -> workflow::task<std::string> {
+        std::string seen;
+        for (int i = 0; i < 5; ++i)
+            seen += std::to_string(ctx.mutable_side_effect("limit", [&] { return settings.at(looked++); }));
+        const auto close = [](int before, int now) { return now - before < 10; };
+        for (const int next : {100, 105, 110})
+            seen += ' ' + std::to_string(ctx.mutable_side_effect(
+                              "rate", [next] { return next; }, close));
+        co_return seen;
+    };
+    const lines said{"side effect limit 1 1", "side effect limit 3 2", "side effect limit 5 1",
+        "side effect rate 1 100", "side effect rate 3 110", "done \"11221 100 100 110\""};
+    driver first;
+    first.runs(code);
+    CHECK(first.go(first.start()) == said);
+    CHECK(looked == 5);
+
+    // Through the markers that history has.
+    std::vector<workflow::side_effect_known> known;
+    for (const auto& i : first.intents)
+        if (const auto* effect = std::get_if<workflow::record_side_effect>(&i)) {
+            api::command::RecordMarkerCommandAttributes made;
+            workflow::detail::write_side_effect(made, effect->seq, effect->value, effect->id);
+            CHECK(made.marker_name() == "MutableSideEffect");
+            api::history::MarkerRecordedEventAttributes marker;
+            marker.set_marker_name(made.marker_name());
+            *marker.mutable_details() = made.details();
+            known.push_back(workflow::detail::read_side_effect(marker).value());
+        }
+    REQUIRE(known.size() == 5);
+    driver again;
+    again.replaying = true;
+    again.runs(code);
+    CHECK(again.go(again.start(), known[0], known[1], known[2], known[3], known[4]) == said);
+    CHECK(looked == 5);
+
+    driver missing;
+    missing.replaying = true;
+    missing.runs(code);
+    CHECK(
+        missing.go(missing.start()).at(0).find("mutable side effect \"limit\" is not in history") != std::string::npos);
+    driver nameless;
+    nameless.runs(
+        [](workflow::context& ctx) -> workflow::task<int> { co_return ctx.mutable_side_effect("", [] { return 1; }); });
+    CHECK(nameless.go(nameless.start()).at(0).find("has an id") != std::string::npos);
+}
+
 TEST_CASE("time and chance come from history")
 {
     const auto code = [](workflow::context& ctx) -> workflow::task<std::string> {
@@ -141,6 +197,58 @@ TEST_CASE("it says something once, and who it is")
     CHECK(d.logged == std::vector<std::string>{"workflow test \"w\" (run r): second"});
     CHECK(d.ask("q") == "1");
     CHECK(d.logged.size() == 1);
+}
+
+TEST_CASE("it measures something once, and says of what")
+{
+    driver d;
+    d.runs([](workflow::context& ctx) -> workflow::task<> {
+        ctx.on_query("q", [&] {
+            ctx.meter().count("asked");
+            return 1;
+        });
+        const mt::meter north = ctx.meter().with("shop", "south").with("shop", "north");
+        CHECK(north.tags() == mt::metric_tags{{"namespace", "default"}, {"shop", "north"}, {"task_queue", "queue"},
+                                  {"workflow_type", "test"}});
+        north.count("orders");
+        co_await ctx.sleep(1s);
+        north.count("orders", 2);
+        ctx.meter().gauge("open", 3);
+        ctx.meter().histogram("size", 1.5);
+        north.timer("took", 250ms);
+        co_await ctx.sleep(1s);
+    });
+    d.replaying = true;
+    (void)d.go(d.start());
+    CHECK(d.measured.empty());
+    d.replaying = false;
+    (void)d.go(fired(1));
+    const lines once{"counter orders 2.000000 shop=north", "gauge open 3.000000", "histogram size 1.500000",
+        "timer took 0.250000 shop=north"};
+    CHECK(d.measured == once);
+    CHECK(d.ask("q") == "1");
+    CHECK(d.measured == once);
+}
+
+TEST_CASE("nothing fails by what is measured of it")
+{
+    int asked = 0;
+    const mt::metric_sink full = [&](const mt::measurement&) {
+        ++asked;
+        throw std::runtime_error("the collector is full");
+    };
+    for (const mt::metric_sink& to : {mt::metric_sink{}, full}) {
+        driver d;
+        d.registry.add("test", [](workflow::context& ctx) -> workflow::task<int> {
+            ctx.meter().count("orders");
+            co_return 1;
+        });
+        workflow::code_setup setup = d.setup("test");
+        setup.metrics = to;
+        d.code = d.registry.find("test")->make(setup);
+        CHECK(d.go(d.start()) == lines{"done 1"});
+    }
+    CHECK(asked == 1);
 }
 
 TEST_CASE("memo and search attributes")

@@ -35,6 +35,10 @@ workflow::task<> one_round(workflow::context& ctx, int& seen, int round)
         scope.cancel("late");
     else
         late.cancel();
+    // Whoever asks for it on replay gets another one.
+    const int pause = ctx.mutable_side_effect("pause", [&] { return ctx.replaying() ? 99 : seen / 2; });
+    if (pause % 2 == 1)
+        co_await ctx.sleep(std::chrono::seconds(pause));
     if (ctx.patched("told"))
         co_await ctx.external("other").signal("hello");
     const int before = seen;

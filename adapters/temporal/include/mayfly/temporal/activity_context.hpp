@@ -5,6 +5,7 @@
 #include <mayfly/temporal/api.hpp>
 #include <mayfly/temporal/data_converter.hpp>
 #include <mayfly/temporal/errors.hpp>
+#include <mayfly/temporal/metrics.hpp>
 
 #include <atomic>
 #include <functional>
@@ -27,12 +28,13 @@ namespace mayfly::temporal {
 */
 class activity_context {
 public:
-    explicit activity_context(
-        api::PollActivityTaskQueueResponse task, data_converter converter = {}, std::string task_queue = {})
+    explicit activity_context(api::PollActivityTaskQueueResponse task, data_converter converter = {},
+        std::string task_queue = {}, metric_sink metrics = {})
         : task_(std::move(task)),
           converter_(std::move(converter)),
           task_queue_(std::move(task_queue)),
-          info_(info_of(task_, task_queue_))
+          info_(info_of(task_, task_queue_)),
+          metrics_(std::move(metrics))
     {}
     activity_context(const activity_context&) = delete;
     activity_context& operator=(const activity_context&) = delete;
@@ -42,6 +44,18 @@ public:
     /// All that the server told, such as the header and the retry policy.
     [[nodiscard]] const api::PollActivityTaskQueueResponse& task() const noexcept { return task_; }
     [[nodiscard]] const data_converter& converter() const noexcept { return converter_; }
+
+    /// Its tags are `namespace`, `task_queue`, `activity_type` and, if there is one, `workflow_type`. What an attempt
+    /// measured stays, however it ends.
+    [[nodiscard]] temporal::meter meter() const
+    {
+        if (!metrics_)
+            return temporal::meter(metric_sink{});
+        return temporal::meter(metrics_,
+            detail::known_tags(
+                {{"namespace", std::string(info_.name_space)}, {"task_queue", std::string(info_.task_queue)},
+                    {"activity_type", std::string(info_.type)}, {"workflow_type", std::string(info_.workflow_type)}}));
+    }
 
     /** Tells the server that the activity is alive, and how far it has got: the next attempt finds that in
         `heartbeat_details`.
@@ -159,6 +173,7 @@ private:
     data_converter converter_;
     std::string task_queue_;
     activity_info info_;
+    metric_sink metrics_;
     std::atomic<temporal::cancel_reason> reason_{temporal::cancel_reason::none};
     std::atomic<bool> elsewhere_{false};
     std::mutex mutex_{};

@@ -23,8 +23,16 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace mayfly::temporal {
+
+namespace detail {
+
+struct start_offer;
+using start_offers = std::vector<std::weak_ptr<const start_offer>>;
+
+}  // namespace detail
 
 /// How a call was answered.
 template <class Response>
@@ -138,6 +146,9 @@ public:
     /// Ends all calls under way with UNAVAILABLE, and all later ones.
     void close() { channel_.close(); }
 
+    /// Where its workers and its clients meet: see `workflow_start_options::eager`.
+    [[nodiscard]] detail::start_offers& start_offers() noexcept { return start_offers_; }
+
 private:
     /// Of what did not come from the server: whether it stays so.
     static bool is_final(const error_code& ec)
@@ -239,6 +250,7 @@ private:
     connection_options options_;
     grpc::metadata metadata_;
     api::GetSystemInfoResponse::Capabilities capabilities_{};
+    detail::start_offers start_offers_{};
     grpc::channel channel_;
 };
 

@@ -169,6 +169,7 @@ private:
         config.settings.identity = request.identity;
         config.patient_start = options_.patient;
         config.eager_activities = config.eager_activities && options_.patient;
+        config.eager_starts = config.eager_starts && options_.patient;
         out.value.emplace(std::move(to), std::move(config));
         co_return out;
     }

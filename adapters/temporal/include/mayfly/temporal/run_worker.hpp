@@ -50,6 +50,7 @@ public:
                   .workflows = setup.workflows,
                   .converter = setup.converter,
                   .logger = setup.logger,
+                  .metrics = setup.metrics,
                   .timing = setup.timing,
                   .eager_activities = setup.options.eager_activities.value_or(true)},
               {.patient = !in_a_function})

@@ -5,6 +5,7 @@
 #include <mayfly/temporal/activity_registry.hpp>
 #include <mayfly/temporal/data_converter.hpp>
 #include <mayfly/temporal/log.hpp>
+#include <mayfly/temporal/metrics.hpp>
 #include <mayfly/temporal/workflow_offer.hpp>
 #include <mayfly/worker_options.hpp>
 
@@ -47,6 +48,8 @@ struct worker_config {
     /// Called by the worker where it runs; of a workflow that hangs (`worker_timing::workflow_step`) by another thread
     /// at any moment. It is not to wait for either.
     temporal::logger logger{};
+    /// For what workflows and activities measure.
+    metric_sink metrics{};
     /// A limit for the whole queue, which the server keeps; the last worker to say one wins.
     std::optional<double> queue_activities_per_second{};
     worker_timing timing{};
@@ -54,6 +57,10 @@ struct worker_config {
     /// far as it has slots for them: they need no poll then, and save the time of one. If that answer is lost, so are
     /// they, until their timeouts; so a `connector` that is not patient, as in a function, goes without.
     bool eager_activities = true;
+    /// Whether it takes the first tasks of workflows that are started over its connection with
+    /// `workflow_start_options::eager`, as far as it has slots for them. If the answer to the start is lost, the task
+    /// runs into its timeout and is tried again; so a `connector` that is not patient, as in a function, goes without.
+    bool eager_starts = true;
     /// Whether a start that fails with what may pass is tried again, without end. Not in a function: there the time to
     /// wait in is paid for, and the platform tries again.
     bool patient_start = true;

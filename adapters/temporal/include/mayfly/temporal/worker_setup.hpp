@@ -12,6 +12,7 @@
 #include <mayfly/temporal/connection_options.hpp>
 #include <mayfly/temporal/data_converter.hpp>
 #include <mayfly/temporal/log.hpp>
+#include <mayfly/temporal/metrics.hpp>
 #include <mayfly/temporal/worker_config.hpp>
 #include <mayfly/temporal/workflow_offer.hpp>
 #include <mayfly/worker_options.hpp>
@@ -42,6 +43,7 @@ struct worker_setup {
     shutdown_hooks hooks{};  ///< Run at the end of every invocation; outside of a function, at the end.
     data_converter converter{};
     temporal::logger logger = log_to_stderr();
+    metric_sink metrics{};   ///< For what workflows and activities measure.
     worker_timing timing{};  ///< With `TEMPORAL_DEBUG` in the environment workflows may be stopped in a debugger.
 
     /// What was read, with its sources; a remote codec's address, for instance. To change it changes nothing.

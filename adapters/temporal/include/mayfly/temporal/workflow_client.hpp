@@ -5,6 +5,7 @@
 #include <mayfly/temporal/data_converter.hpp>
 #include <mayfly/temporal/detail/refusal.hpp>
 #include <mayfly/temporal/detail/requests.hpp>
+#include <mayfly/temporal/detail/start_offers.hpp>
 #include <mayfly/temporal/detail/unique_key.hpp>
 #include <mayfly/temporal/detail/user_words.hpp>
 #include <mayfly/temporal/detail/workflow_messages.hpp>
@@ -18,6 +19,7 @@
 #include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/compose.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/system/error_code.hpp>
 
 #include <chrono>
@@ -102,7 +104,7 @@ public:
     {}
 
     /// Tells of each start that the server accepts from now on, through this client and copies made of it, and is new:
-    /// see `task_queue_source::listener`.
+    /// see `task_queue_source::listener`. Not of those whose first task a worker here has got already.
     void report_starts_to(start_listener listener) { started_ = std::move(listener); }
 
     [[nodiscard]] const std::shared_ptr<connection>& shared_connection() const noexcept { return on_; }
@@ -273,12 +275,21 @@ private:
         template <class R, class Response>
         started_workflow<R> read(const Response& r) const
         {
-            if (listener && r.started())
+            if (listener && r.started() && !came_along(r))
                 listener(queue, task_type::workflow);
             const std::string& first = r.first_execution_run_id().empty() ? r.run_id() : r.first_execution_run_id();
             return {{on, with, {id, {}, first}, r.run_id()}, r.started()};
         }
     };
+    /// Whether its first task did, to a worker that is there already.
+    template <class Response>
+    static bool came_along(const Response& r)
+    {
+        if constexpr (requires { r.eager_workflow_task(); })
+            return !r.eager_workflow_task().task_token().empty();
+        else
+            return false;
+    }
     as_started reader(const std::string& id, const workflow_start_options& options) const
     {
         return {on_, with_, id, options.task_queue, started_};
@@ -289,8 +300,19 @@ private:
         Token&& token) const
     {
         auto made = prepare<api::StartWorkflowExecutionRequest>(type, std::move(input), options);
-        auto map = [as = reader(made.request.workflow_id(), options)](
-                       api::StartWorkflowExecutionResponse&& r) { return as.template read<R>(r); };
+        const bool may = options.eager && !made.refused && on_->capabilities().eager_workflow_start();
+        auto slot = may ? detail::ask_for_first_task(on_->start_offers(), made.request) : nullptr;
+        auto map = [as = reader(made.request.workflow_id(), options), slot = std::move(slot)](
+                       api::StartWorkflowExecutionResponse&& r) {
+            auto out = as.template read<R>(r);
+            if (slot && came_along(r))
+                // Later: who starts it hears of that first.
+                boost::asio::post(
+                    as.on->get_executor(), [slot, task = std::move(*r.mutable_eager_workflow_task())]() mutable {
+                        slot->fill(std::move(task));
+                    });
+            return out;
+        };
         return on_->template async_call_as<started_workflow<R>>(methods::start_workflow_execution, made.request, {},
             std::move(map), std::move(made.refused), std::forward<Token>(token));
     }

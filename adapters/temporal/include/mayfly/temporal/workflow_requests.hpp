@@ -65,6 +65,10 @@ struct workflow_start_options {
     std::string summary{};         ///< One line for people.
     std::string details{};         ///< Several.
     std::string request_id{};      ///< The same id again is the same start. Empty: one is made up for the call.
+    /// The first task may come with the answer, to a worker that polls `task_queue` over the same connection and has a
+    /// slot: it waits for no poll. The server does not route it, so a versioned worker takes part only in what
+    /// `versioning` pins to its version. Not with a delay or a schedule, nor together with a signal or an update.
+    bool eager = false;
 };
 
 enum class workflow_status : std::uint8_t {

@@ -7,6 +7,7 @@
 #include <mayfly/temporal/detail/activity_verdict.hpp>
 #include <mayfly/temporal/detail/heartbeat_throttle.hpp>
 #include <mayfly/temporal/errors.hpp>
+#include <mayfly/temporal/metrics.hpp>
 
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/error.hpp>
@@ -30,8 +31,8 @@ struct attempt_outcome {
 /// One activity that runs. Only `context` and `gate` are for other threads.
 struct activity_attempt : std::enable_shared_from_this<activity_attempt> {
     activity_attempt(api::PollActivityTaskQueueResponse task, const data_converter& converter,
-        const std::string& task_queue, std::chrono::nanoseconds between_heartbeats)
-        : context(std::move(task), converter, task_queue), throttle(between_heartbeats)
+        const std::string& task_queue, const metric_sink& metrics, std::chrono::nanoseconds between_heartbeats)
+        : context(std::move(task), converter, task_queue, metrics), throttle(between_heartbeats)
     {}
 
     activity_context context;

@@ -9,6 +9,7 @@
 #include <mayfly/temporal/detail/worker_names.hpp>
 #include <mayfly/temporal/failure_converter.hpp>
 #include <mayfly/temporal/method.hpp>
+#include <mayfly/temporal/metrics.hpp>
 #include <mayfly/temporal/rpc_error.hpp>
 #include <mayfly/temporal/worker_config.hpp>
 
@@ -47,6 +48,7 @@ public:
           task_queue_(config.settings.task_queue),
           converter_(config.converter),
           logger_(config.logger),
+          metrics_(config.metrics),
           pace_{config.timing.heartbeat_without_timeout, config.timing.longest_heartbeat},
           margin_(config.timing.timeout_margin),
           ended_(std::move(ended)),
@@ -66,7 +68,7 @@ public:
     void run(api::PollActivityTaskQueueResponse task, cancel_reason at_once)
     {
         const auto between = pace_.between(from_wire(task.heartbeat_timeout()));
-        const auto a = std::make_shared<activity_attempt>(std::move(task), converter_, task_queue_, between);
+        const auto a = std::make_shared<activity_attempt>(std::move(task), converter_, task_queue_, metrics_, between);
         const now_twice now{clock::now(), std::chrono::system_clock::now()};
         a->heard = now.steady;
         a->deadline = deadline_of(a->context.info(), now);
@@ -341,6 +343,7 @@ private:
     std::string task_queue_;
     data_converter converter_;
     logger logger_;
+    metric_sink metrics_;
     heartbeat_pace pace_;
     std::chrono::nanoseconds margin_;
     std::function<void(bool)> ended_;

@@ -9,6 +9,7 @@
 #include <mayfly/temporal/detail/steady_sum.hpp>
 #include <mayfly/temporal/detail/worker_pulse.hpp>
 #include <mayfly/temporal/failure_converter.hpp>
+#include <mayfly/temporal/metrics.hpp>
 #include <mayfly/temporal/times.hpp>
 #include <mayfly/temporal/worker_config.hpp>
 #include <mayfly/temporal/workflow/machine_step.hpp>
@@ -78,6 +79,7 @@ public:
           task_queue_(config.settings.task_queue),
           converter_(config.converter),
           logger_(config.logger),
+          metrics_(config.metrics),
           slots_(config.settings.max_concurrent_local_activities),
           // `stop` comes before this goes, and after that it hears nothing.
           calls_(std::make_shared<activity_calls>(executor_, slots_, [this](const attempt_ptr& a) { ended(a); }))
@@ -217,8 +219,8 @@ private:
     void begin(const work_ptr& w)
     {
         const auto& what = w->start.what;
-        const auto a =
-            std::make_shared<activity_attempt>(task_of(*w), converter_, task_queue_, std::chrono::nanoseconds::max());
+        const auto a = std::make_shared<activity_attempt>(
+            task_of(*w), converter_, task_queue_, metrics_, std::chrono::nanoseconds::max());
         w->running = a;
         running_.push_back({a, w});
         auto until = clock::time_point::max();
@@ -362,6 +364,7 @@ private:
     std::string task_queue_;
     data_converter converter_;
     logger logger_;
+    metric_sink metrics_;
     std::uint32_t slots_;
     std::shared_ptr<activity_calls> calls_;
     std::deque<work_ptr> queue_{};  // for a slot

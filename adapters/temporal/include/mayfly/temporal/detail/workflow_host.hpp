@@ -4,6 +4,7 @@
 #include <mayfly/deployment.hpp>
 #include <mayfly/temporal/detail/poll_errors.hpp>
 #include <mayfly/temporal/detail/poll_slots.hpp>
+#include <mayfly/temporal/detail/start_offers.hpp>
 #include <mayfly/temporal/detail/task_polls.hpp>
 #include <mayfly/temporal/detail/worker_pulse.hpp>
 #include <mayfly/temporal/detail/workflow_part.hpp>
@@ -30,10 +31,13 @@ public:
     workflow_host(workflow_place where, std::shared_ptr<const workflow_registry> known)
         : sticky_(sticks(where.config.settings)),
           sticky_queue_(sticky_ ? host_name() + ':' + where.names.instance_key : std::string{}),
-          changed_(where.events.changed)
+          changed_(where.events.changed),
+          connection_(where.to)
     {
         const worker_settings& s = where.config.settings;
         const workflow_reports reports(where.names, s.task_queue, sticky_queue_, std::chrono::seconds{5});
+        if (where.config.eager_starts)
+            offer_ = offer(s.task_queue, where.names.deployment, known);
         runner_ = std::make_shared<workflow_runner>(where.to, where.config, std::move(known), where.names, reports,
             std::move(where.eager), sticky_ ? s.sticky_cache : 0, [this](bool failed) { task_ended(failed); });
         std::vector<api::PollWorkflowTaskQueueRequest> requests{reports.poll(false)};
@@ -46,7 +50,12 @@ public:
                 where.events, [this](api::PollWorkflowTaskQueueResponse task) { runner_->take(std::move(task)); }});
     }
 
-    void begin() override { polls_->begin(); }
+    void begin() override
+    {
+        polls_->begin();
+        if (offer_)
+            connection_->start_offers().push_back(offer_);
+    }
     void drain() override
     {
         polls_->close();
@@ -57,6 +66,7 @@ public:
     void stop() override
     {
         stopped_ = true;
+        offer_.reset();
         polls_->stop();
         runner_->stop();
     }
@@ -97,6 +107,20 @@ private:
         return s.sticky_cache > 0 && s.max_concurrent_workflow_tasks > 1 && s.workflow_pollers > 1;
     }
 
+    // Its functions are called while it stands, and that is until `stop`.
+    [[nodiscard]] std::shared_ptr<const start_offer> offer(const std::string& task_queue,
+        const api::deployment::WorkerDeploymentOptions& deployment, std::shared_ptr<const workflow_registry> known)
+    {
+        return std::make_shared<start_offer>(start_offer{task_queue, deployment,
+            [this, known = std::move(known)](
+                const std::string& type) { return known->find(type) && polls_->take_slot(); },
+            [this](api::PollWorkflowTaskQueueResponse task) { polls_->give(std::move(task)); },
+            [this] {
+                polls_->task_ended();
+                changed_();
+            }});
+    }
+
     void task_ended(bool failed)
     {
         if (stopped_)
@@ -130,6 +154,8 @@ private:
     bool sticky_;
     std::string sticky_queue_;
     std::function<void()> changed_;
+    std::shared_ptr<connection> connection_;
+    std::shared_ptr<const start_offer> offer_{};
     std::shared_ptr<workflow_runner> runner_{};
     std::shared_ptr<workflow_polls> polls_{};
     task_totals totals_{};

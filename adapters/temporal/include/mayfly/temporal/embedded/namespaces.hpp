@@ -159,6 +159,7 @@ private:
         api::DescribeNamespaceResponse out;
         *out.mutable_namespace_info() = e.info;
         auto& can = *out.mutable_namespace_info()->mutable_capabilities();
+        can.set_eager_workflow_start(true);
         can.set_sync_update(true);
         can.set_async_update(true);
         can.set_worker_heartbeats(true);

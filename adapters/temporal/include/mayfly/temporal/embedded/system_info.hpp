@@ -25,6 +25,7 @@ inline constexpr std::string_view workflow_service = "temporal.api.workflowservi
     can.set_encoded_failure_attributes(true);
     can.set_build_id_based_versioning(true);
     can.set_upsert_memo(true);
+    can.set_eager_workflow_start(true);
     can.set_sdk_metadata(true);
     can.set_count_group_by_execution_status(true);
     can.set_server_scaled_deployments(true);

@@ -24,7 +24,10 @@ public:
     {
         if (grpc::status bad = check_start(q); !bad.ok())
             return bad;
-        auto out = started(q, who, nullptr);
+        q.set_request_eager_execution(q.request_eager_execution() && may_begin_with_the_answer(q));
+        auto out = started(q, who, nullptr, q.request_eager_execution());
+        if (out && q.request_eager_execution())
+            begin_with_the_answer(q, *out, who);
         follow_up_all(who.now);
         return out;
     }
@@ -334,6 +337,37 @@ protected:
         if (!later_task)
             first_task(r, who.now);
         return start_answer_of(r, true);
+    }
+
+    /// Whether the first task may go to who starts the workflow: now, and to a worker where it would go anyway.
+    [[nodiscard]] bool may_begin_with_the_answer(const api::StartWorkflowExecutionRequest& q) const
+    {
+        if (!q.cron_schedule().empty() || read(q.workflow_start_delay()) > uptime::zero())
+            return false;
+        run_versioning v;
+        if (q.has_versioning_override())
+            v.ordered = q.versioning_override();
+        const auto pinned = pinned_version(v);
+        const auto target = pinned ? pinned
+                                   : deployments_.routing_of(q.namespace_(), q.task_queue().name(), task_type::workflow)
+                                         .target(q.workflow_id());
+        return target == version_of(q.eager_worker_deployment_options());
+    }
+
+    /// Whoever asks for the same start again has the same task, as long as it is that worker's.
+    void begin_with_the_answer(
+        const api::StartWorkflowExecutionRequest& q, api::StartWorkflowExecutionResponse& out, const caller& who)
+    {
+        workflow_run& r = *runs_.find_run(out.run_id());
+        if (!out.started() || !r.begun().eager_execution_accepted())
+            return;
+        if (r.history.next_id() == 2) {
+            schedule_task(r, who.now);
+            begin_task(r, q.identity(), version_of(q.eager_worker_deployment_options()), r.request_id, false, who.now);
+            settle(r, who.now);
+        }
+        if (r.with_worker() && r.task.started_event == 3)
+            *out.mutable_eager_workflow_task() = task_message(r, false);
     }
 
     [[nodiscard]] answered<workflow_run*> any_run(

@@ -113,6 +113,9 @@ protected:
             wait = read(q.workflow_start_delay());
         if (!q.cron_schedule().empty())
             b.set_initiator(api::enums::CONTINUE_AS_NEW_INITIATOR_CRON_SCHEDULE);
+        if constexpr (requires { q.request_eager_execution(); })
+            if (q.request_eager_execution())
+                b.set_eager_execution_accepted(true);
         if (wait == uptime::zero() && !q.cron_schedule().empty())
             wait = cron_wait(q.cron_schedule(), now, now);
         put(*b.mutable_first_workflow_task_backoff(), wait);
@@ -169,6 +172,7 @@ protected:
         b.set_first_execution_run_id(r.first_run_id);
         b.set_attempt(by == api::enums::CONTINUE_AS_NEW_INITIATOR_RETRY ? old.attempt() + 1 : 1);
         b.clear_identity();
+        b.clear_eager_execution_accepted();
         b.clear_continued_failure();
         b.clear_last_completion_result();
         b.clear_versioning_override();

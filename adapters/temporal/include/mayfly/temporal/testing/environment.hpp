@@ -48,8 +48,8 @@ public:
     explicit environment(environment_options options = {}) : world_(std::make_unique<detail::world>(std::move(options)))
     {}
 
-    /// With all that a program has: `configure` is what its `run_worker` is given. Its task queue and its logger are
-    /// not used.
+    /// With all that a program has: `configure` is what its `run_worker` is given. Its task queue, its logger and its
+    /// metrics are not used.
     explicit environment(const std::function<void(worker_setup&)>& configure, environment_options options = {})
         : environment(std::move(options))
     {

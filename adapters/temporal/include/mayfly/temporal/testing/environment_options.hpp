@@ -2,6 +2,7 @@
 #pragma once
 
 #include <mayfly/temporal/log.hpp>
+#include <mayfly/temporal/metrics.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -20,6 +21,7 @@ struct environment_options {
     /// For what workflows and the worker say. A workflow that never waits holds up its test for good, and this hears
     /// it.
     temporal::logger logger = log_to_stderr(log_level::error);
+    metric_sink metrics{};  ///< For what workflows and activities measure.
 };
 
 }  // namespace mayfly::temporal::testing

@@ -37,10 +37,12 @@ struct patch_known {
     std::string id{};
 };
 
-/// History has what this side effect came to.
+/// History has what this side effect came to. With an id it is one that may change, and came to that at this call of
+/// those for its id.
 struct side_effect_known {
     std::uint32_t seq = 0;
     api::common::Payloads value{};
+    std::string id{};
 };
 
 /// The run was reset: from here on, another random sequence.

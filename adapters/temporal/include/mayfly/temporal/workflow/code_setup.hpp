@@ -4,6 +4,7 @@
 #include <mayfly/temporal/callable_names.hpp>
 #include <mayfly/temporal/data_converter.hpp>
 #include <mayfly/temporal/log.hpp>
+#include <mayfly/temporal/metrics.hpp>
 
 #include <string>
 
@@ -20,6 +21,7 @@ struct code_setup {
     const callable_names* activities = nullptr;
     const callable_names* workflows = nullptr;
     temporal::logger logger{};
+    metric_sink metrics{};
 };
 
 }  // namespace mayfly::temporal::workflow

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <mayfly/temporal/metrics.hpp>
 #include <mayfly/temporal/workflow/calls.hpp>
 #include <mayfly/temporal/workflow/detail/answers.hpp>
 #include <mayfly/temporal/workflow/detail/condition_wait.hpp>
@@ -202,6 +203,17 @@ public:
         return detail::side_effect<std::remove_cvref_t<result>>(state(), f);
     }
 
+    /// The same for what may change on the way, such as a setting: looked at once more by each call, and written into
+    /// history where it is not what it was at the call before with this id. `same(before, now)` says so.
+    template <std::invocable F, class Same = std::equal_to<>>
+    [[nodiscard]] std::remove_cvref_t<std::invoke_result_t<F&>> mutable_side_effect(
+        std::string id, F f, Same same = {}) const
+    {
+        using result = std::remove_cvref_t<std::invoke_result_t<F&>>;
+        static_assert(!std::is_void_v<result>, "a side effect returns what it came to, which history keeps");
+        return detail::mutable_side_effect<result>(state(), std::move(id), f, same);
+    }
+
     /// Whether to go the new way: `if (ctx.patched("charge-tax"))`. Runs that went by here before the patch do not.
     [[nodiscard]] bool patched(std::string_view id) const { return detail::patched(state(), id, false); }
     /// Instead, when no run is left that went the old way: runs that have the patch still pass.
@@ -213,9 +225,20 @@ public:
     /// What the present workflow task says; whether to continue as new, for one.
     [[nodiscard]] const task_facts& facts() const noexcept { return state().facts; }
     [[nodiscard]] bool continue_as_new_suggested() const noexcept { return state().facts.continue_as_new_suggested; }
-    /// For what must not be seen twice, such as metrics; decide nothing by it.
+    /// For what must not be seen twice; decide nothing by it.
     [[nodiscard]] bool replaying() const noexcept { return state().replaying || state().reading != nullptr; }
     [[nodiscard]] run_logger logger() const noexcept { return run_logger(state()); }
+    /// Measures what happens, once: nothing while it is replayed, and nothing in queries and validators. Its tags are
+    /// `namespace`, `task_queue` and `workflow_type`. It ends with the run.
+    [[nodiscard]] temporal::meter meter() const
+    {
+        const auto& s = state();
+        if (!s.setup.metrics)
+            return temporal::meter(metric_sink{});
+        return temporal::meter([&s](const measurement& m) { s.measure(m); },
+            temporal::detail::known_tags({{"namespace", s.setup.name_space}, {"task_queue", s.setup.task_queue},
+                {"workflow_type", s.setup.workflow_type}}));
+    }
 
     /// As it is now. Throws where a codec cannot read it.
     [[nodiscard]] memo_values memo() const { return memo_values::from(state().memo, state().setup.converter).value(); }

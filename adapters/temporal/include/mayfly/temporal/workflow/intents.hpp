@@ -139,10 +139,12 @@ struct set_patch {
     bool deprecated = false;
 };
 
-/// Code had something done outside, once. `value` is not looked at where history knows it.
+/// Code had something done outside, once. `value` is not looked at where history knows it. `id` as in
+/// `side_effect_known`.
 struct record_side_effect {
     std::uint32_t seq = 0;
     api::common::Payloads value{};
+    std::string id{};
 };
 
 struct upsert_search_attributes {

@@ -253,6 +253,7 @@ private:
         config.workflows = setup_.workflows;
         config.converter = setup_.converter;
         config.logger = options_.logger;
+        config.metrics = options_.metrics;
         config.settings.task_queue = queue;
         config.settings.identity = "test";
         config.settings.max_concurrent_activities = 100;

@@ -43,7 +43,7 @@ enum class want : std::uint8_t {
 struct asked {
     want what = want::close;
     std::uint32_t seq = 0;  ///< Of those that have one.
-    std::string key{};      ///< The patch's id, or the update's.
+    std::string key{};      ///< The patch's id, the update's, or that of a side effect that has one.
     api::command::Command command{};
     bool sent = false;
 };
@@ -108,7 +108,10 @@ struct asked {
         break;
     }
     case want::patch: subject = named("patch", a.key, ""); break;
-    case want::side_effect: subject = "side effect " + std::to_string(a.seq); break;
+    case want::side_effect:
+        subject = a.key.empty() ? "side effect " + std::to_string(a.seq)
+                                : named("mutable side effect", a.key, "") + ", call " + std::to_string(a.seq);
+        break;
     case want::local: subject = named("local activity", a.key, "") + ", number " + std::to_string(a.seq); break;
     case want::accept_update: subject = named("acceptance of update", a.key, ""); break;
     case want::complete_update: subject = named("outcome of update", a.key, ""); break;
@@ -210,7 +213,7 @@ struct asked {
         if (e.event_type() != EVENT_TYPE_MARKER_RECORDED)
             return false;
         const auto mark = read_side_effect(e.marker_recorded_event_attributes());
-        return mark && mark->seq == a.seq;
+        return mark && mark->seq == a.seq && mark->id == a.key;
     }
     case want::local: {
         if (e.event_type() != EVENT_TYPE_MARKER_RECORDED)

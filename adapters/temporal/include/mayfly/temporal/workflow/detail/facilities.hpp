@@ -83,6 +83,45 @@ template <class T, class F>
     return std::get<0>(std::move(value));
 }
 
+/// `same` says whether a value is still what it was.
+template <class T, class F, class Same>
+[[nodiscard]] T mutable_side_effect(run_state& state, std::string id, F& f, Same& same)
+{
+    if (!state.may_act("mutable_side_effect"))
+        return T{};
+    if (id.empty())
+        throw usage_error("a mutable side effect has an id, by which its values are one after the other: give it one");
+    auto& effect = state.mutable_effects[id];
+    const std::uint32_t call = ++effect.calls;
+    const auto value = [&] {
+        return std::get<0>(state.setup.converter.template from_payloads<T>(*effect.value).value());
+    };
+    if (auto known = effect.known.extract(call)) {
+        effect.value = std::move(known.mapped());
+        state.want(record_side_effect{call, *effect.value, std::move(id)});
+        return value();
+    }
+    if (state.replaying) {
+        if (!effect.value)
+            throw not_in_history(
+                "mutable side effect \"" + id +
+                "\" is not in history: a call of mutable_side_effect was added or moved, which needs a "
+                "patch");
+        return value();
+    }
+    T made = f();
+    if (effect.value) {
+        T before = value();
+        if (same(std::as_const(before), std::as_const(made)))
+            return before;
+    }
+    api::common::Payloads now;
+    *now.add_payloads() = state.setup.converter.to_payload(made).value();
+    effect.value = now;
+    state.want(record_side_effect{call, std::move(now), std::move(id)});
+    return made;
+}
+
 inline void upsert(run_state& state, const memo_values& changes)
 {
     if (!state.may_act("upsert") || changes.empty())

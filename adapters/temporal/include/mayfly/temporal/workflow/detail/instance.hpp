@@ -93,7 +93,11 @@ private:
         starts_ = true;
     }
     void take(patch_known& job) { state_.patches_known.insert(std::move(job.id)); }
-    void take(side_effect_known& job) { state_.side_effects_known.emplace(job.seq, std::move(job.value)); }
+    void take(side_effect_known& job)
+    {
+        auto& known = job.id.empty() ? state_.side_effects_known : state_.mutable_effects[job.id].known;
+        known.emplace(job.seq, std::move(job.value));
+    }
     void take(reseed& job) { state_.random = random_source(job.random_seed); }
 
     // A class has its handlers before `run` begins, and so they come first, as they came.

@@ -21,6 +21,8 @@ namespace mayfly::temporal::workflow::detail {
 inline constexpr const char* patch_marker = "core_patch";
 inline constexpr const char* local_marker = "core_local_activity";
 inline constexpr const char* side_effect_marker = "SideEffect";
+inline constexpr const char* mutable_effect_marker = "MutableSideEffect";
+inline constexpr const char* effect_call = "mutable-side-effect-call-counter";
 
 /// The search attribute that holds the patches of a run.
 inline constexpr const char* change_attribute = "TemporalChangeVersion";
@@ -82,27 +84,40 @@ inline void write_patch(api::command::RecordMarkerCommandAttributes& out, const 
     return fields.size() == 1 && fields.contains(change_attribute);
 }
 
-inline void write_side_effect(
-    api::command::RecordMarkerCommandAttributes& out, std::uint32_t seq, api::common::Payloads value)
+/// With an id nearly as Go has it, which adds numbers to the id, and the id to the data: for people, not for Go.
+inline void write_side_effect(api::command::RecordMarkerCommandAttributes& out, std::uint32_t seq,
+    api::common::Payloads value, const std::string& id)
 {
-    out.set_marker_name(side_effect_marker);
-    put_json(*(*out.mutable_details())["side-effect-id"].add_payloads(), std::to_string(seq));
-    (*out.mutable_details())["data"] = std::move(value);
+    auto& details = *out.mutable_details();
+    out.set_marker_name(id.empty() ? side_effect_marker : mutable_effect_marker);
+    if (!id.empty()) {
+        std::string json;
+        mayfly::detail::json_writer(json).value(id);
+        put_json(*details["side-effect-id"].add_payloads(), std::move(json));
+    }
+    put_json(*details[id.empty() ? "side-effect-id" : effect_call].add_payloads(), std::to_string(seq));
+    details["data"] = std::move(value);
 }
 
 [[nodiscard]] inline std::optional<side_effect_known> read_side_effect(
     const api::history::MarkerRecordedEventAttributes& m)
 {
-    if (m.marker_name() != side_effect_marker)
+    const bool may_change = m.marker_name() == mutable_effect_marker;
+    if (!may_change && m.marker_name() != side_effect_marker)
         return std::nullopt;
-    const auto* id = first_detail(m, "side-effect-id");
-    if (id == nullptr)
+    const auto* const id = first_detail(m, "side-effect-id");
+    const auto* const number = may_change ? first_detail(m, effect_call) : id;
+    if (number == nullptr || id == nullptr)
         return std::nullopt;
-    const auto seq = mayfly::detail::read_json(id->data()).root.as<std::uint32_t>();
+    const auto seq = mayfly::detail::read_json(number->data()).root.as<std::uint32_t>();
     if (!seq)
         return std::nullopt;
     side_effect_known out;
     out.seq = *seq;
+    if (may_change)
+        out.id = mayfly::detail::read_json(id->data()).root.text;
+    if (may_change && out.id.empty())
+        return std::nullopt;
     if (const auto value = m.details().find("data"); value != m.details().end())
         out.value = value->second;
     return out;

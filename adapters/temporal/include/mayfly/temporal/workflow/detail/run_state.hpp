@@ -185,12 +185,21 @@ public:
         return false;
     }
 
+    /// What it does now it does for the first time, and for good: people may be told.
+    [[nodiscard]] bool is_news() const noexcept { return !replaying && !quiet && reading == nullptr; }
+
     void log(log_level level, std::string_view words) const
     {
-        if (replaying || quiet || reading != nullptr || !setup.logger)
+        if (!is_news() || !setup.logger)
             return;
         setup.logger(level,
             "workflow " + info.type + " \"" + info.workflow_id + "\" (run " + info.run_id + "): " + std::string(words));
+    }
+
+    void measure(const measurement& m) const
+    {
+        if (is_news())
+            setup.metrics(m);
     }
 
     const code_setup setup;
@@ -221,6 +230,12 @@ public:
     std::set<std::string, std::less<>> patches_known{};  ///< To history.
     std::uint32_t side_effects = 0;
     std::map<std::uint32_t, api::common::Payloads> side_effects_known{};
+    struct mutable_effect {
+        std::uint32_t calls = 0;
+        std::optional<api::common::Payloads> value{};            ///< As it was last recorded.
+        std::map<std::uint32_t, api::common::Payloads> known{};  ///< To history, of calls to come.
+    };
+    std::map<std::string, mutable_effect, std::less<>> mutable_effects{};  ///< By id.
 
     scheduler coroutines{};
 

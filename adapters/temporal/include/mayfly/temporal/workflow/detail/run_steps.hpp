@@ -120,9 +120,10 @@ private:
         else if constexpr (std::is_same_v<Wish, set_patch>)
             patches.set(std::move(wish), mode.replaying, mode.patch_attributes, books);
         else if constexpr (std::is_same_v<Wish, record_side_effect>)
-            write_side_effect(*books.queue.push(want::side_effect, wish.seq, {}, api::enums::COMMAND_TYPE_RECORD_MARKER)
-                                   .command.mutable_record_marker_command_attributes(),
-                wish.seq, std::move(wish.value));
+            write_side_effect(
+                *books.queue.push(want::side_effect, wish.seq, wish.id, api::enums::COMMAND_TYPE_RECORD_MARKER)
+                     .command.mutable_record_marker_command_attributes(),
+                wish.seq, std::move(wish.value), wish.id);
         else if constexpr (std::is_same_v<Wish, upsert_search_attributes> || std::is_same_v<Wish, upsert_memo>)
             estate.upsert(std::move(wish), books);
         else if constexpr (std::is_same_v<Wish, accept_update>)
