@@ -125,6 +125,7 @@ class driver {
 public:
     mt::workflow_registry registry{};
     mt::callable_names activities{};
+    std::vector<mt::interceptor> interceptors{};
     std::vector<std::string> logged{};
     std::unique_ptr<workflow::code> code{};
     workflow::task_facts facts{};
@@ -141,6 +142,8 @@ public:
         out.activities = &activities;
         out.workflows = &registry.called();
         out.logger = [this](mt::log_level, std::string_view line) { logged.emplace_back(line); };
+        out.on_call = mt::detail::hooks_of(interceptors, &mt::interceptor::workflow);
+        out.on_step = mt::detail::hooks_of(interceptors, &mt::interceptor::step);
         return out;
     }
 

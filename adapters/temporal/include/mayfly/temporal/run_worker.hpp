@@ -49,6 +49,7 @@ public:
               {.activities = &setup.activities,
                   .workflows = setup.workflows,
                   .converter = setup.converter,
+                  .interceptors = setup.interceptors,
                   .logger = setup.logger,
                   .timing = setup.timing,
                   .eager_activities = setup.options.eager_activities.value_or(true)},

@@ -11,6 +11,7 @@
 #include <mayfly/temporal/activity_registry.hpp>
 #include <mayfly/temporal/connection_options.hpp>
 #include <mayfly/temporal/data_converter.hpp>
+#include <mayfly/temporal/interceptor.hpp>
 #include <mayfly/temporal/log.hpp>
 #include <mayfly/temporal/worker_config.hpp>
 #include <mayfly/temporal/workflow_offer.hpp>
@@ -21,6 +22,7 @@
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 // What a worker program is set up with, from the environment to the last check. Values only: nothing here connects.
 
@@ -41,6 +43,7 @@ struct worker_setup {
     std::shared_ptr<workflow_offer> workflows{};  ///< Null for none.
     shutdown_hooks hooks{};  ///< Run at the end of every invocation; outside of a function, at the end.
     data_converter converter{};
+    std::vector<interceptor> interceptors{};  ///< Around what it runs. Their `client` is not used.
     temporal::logger logger = log_to_stderr();
     worker_timing timing{};  ///< With `TEMPORAL_DEBUG` in the environment workflows may be stopped in a debugger.
 

@@ -9,6 +9,7 @@
 #include <mayfly/temporal/detail/worker_names.hpp>
 #include <mayfly/temporal/detail/workflow_run.hpp>
 #include <mayfly/temporal/detail/workflow_words.hpp>
+#include <mayfly/temporal/interceptor.hpp>
 #include <mayfly/temporal/log.hpp>
 #include <mayfly/temporal/worker_config.hpp>
 #include <mayfly/temporal/workflow/code_setup.hpp>
@@ -29,6 +30,8 @@ public:
           activities_(config.activities),
           converter_(config.converter),
           logger_(config.logger),
+          on_call_(hooks_of(config.interceptors, &interceptor::workflow)),
+          on_step_(hooks_of(config.interceptors, &interceptor::step)),
           version_(config.version.value_or(deployment_version{})),
           task_queue_(config.settings.task_queue),
           name_space_(std::move(name_space)),
@@ -59,7 +62,9 @@ public:
             .task_queue = task_queue_,
             .activities = activities_ != nullptr ? &activities_->called() : nullptr,
             .workflows = &known_->called(),
-            .logger = logger_};
+            .logger = logger_,
+            .on_call = on_call_,
+            .on_step = on_step_};
         return std::make_unique<workflow::machine>(std::make_unique<watched_code>(type.make(setup), watch_, shown(run)),
             workflow::machine_options{.workflow_id = run.workflow_id,
                 .run_id = run.id,
@@ -73,6 +78,8 @@ private:
     const activity_registry* activities_;
     data_converter converter_;
     logger logger_;
+    hooks<temporal::workflow_call> on_call_;
+    hooks<temporal::workflow_step> on_step_;
     deployment_version version_;
     std::string task_queue_;
     std::string name_space_;

@@ -3,6 +3,7 @@
 
 #include <mayfly/temporal/callable_names.hpp>
 #include <mayfly/temporal/data_converter.hpp>
+#include <mayfly/temporal/interceptor.hpp>
 #include <mayfly/temporal/log.hpp>
 
 #include <string>
@@ -20,6 +21,8 @@ struct code_setup {
     const callable_names* activities = nullptr;
     const callable_names* workflows = nullptr;
     temporal::logger logger{};
+    temporal::detail::hooks<workflow_call> on_call{};  ///< Of interceptors. Null: none.
+    temporal::detail::hooks<workflow_step> on_step{};
 };
 
 }  // namespace mayfly::temporal::workflow

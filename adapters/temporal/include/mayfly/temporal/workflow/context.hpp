@@ -214,7 +214,7 @@ public:
     [[nodiscard]] const task_facts& facts() const noexcept { return state().facts; }
     [[nodiscard]] bool continue_as_new_suggested() const noexcept { return state().facts.continue_as_new_suggested; }
     /// For what must not be seen twice, such as metrics; decide nothing by it.
-    [[nodiscard]] bool replaying() const noexcept { return state().replaying || state().reading != nullptr; }
+    [[nodiscard]] bool replaying() const noexcept { return state().unseen(); }
     [[nodiscard]] run_logger logger() const noexcept { return run_logger(state()); }
 
     /// As it is now. Throws where a codec cannot read it.
