@@ -11,7 +11,8 @@
 
 using namespace mayfly::temporal;
 using namespace std::chrono_literals;
-using mayfly::temporal::testing::environment;
+namespace testing = mayfly::temporal::testing;
+using testing::environment;
 
 namespace interceptors_test {
 
@@ -97,7 +98,9 @@ TEST_CASE("a header goes from a client through runs, handlers and children to ac
     for (const std::uint32_t cache : {100U, 0U}) {
         CAPTURE(cache);
         int calls = 0;
-        environment env({.sticky_cache = cache});
+        testing::environment_options options;
+        options.sticky_cache = cache;
+        environment env(options);
         offer(env);
         env.intercept(numbers_calls(calls));
         const auto run = env.start(&traveller::run, 2);
@@ -118,7 +121,9 @@ TEST_CASE("histories from before there were interceptors replay with them, and t
     interceptor watches;
     watches.workflow = [&](workflow_call& call) { ++(call.replaying ? replayed : asked); };
 
-    environment with({.replay = false});
+    testing::environment_options counted;
+    counted.replay = false;
+    environment with(counted);
     environment without;
     offer(with);
     offer(without);
