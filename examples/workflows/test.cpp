@@ -7,6 +7,7 @@
 #include "hello.hpp"
 #include "long_poll.hpp"
 #include "saga.hpp"
+#include "tracing.hpp"
 #include "versioned.hpp"
 
 #include <mayfly/temporal/testing/environment.hpp>
@@ -127,4 +128,30 @@ TEST_CASE("a changed workflow: new runs pay the tax, and those from before can g
     CHECK(*now.execute(versioned::bill, "lamp") == 480);
     const auto seen = now.replay(before.history("old"));
     CHECK_MESSAGE(seen.ok(), seen.words);
+}
+
+TEST_CASE("a trace goes with everything, and nobody knows of it")
+{
+    std::vector<tracing::span> spans;
+    testing::environment env;
+    env.intercept(tracing::tracer([&](const tracing::span& s) { spans.push_back(s); }));
+    env.workflow("greeting", hello::greeting);
+    env.activity("greet", hello::greet);
+    int calls = 0;
+    env.activity(hello::greet, [&](const std::string& name) {
+        if (++calls == 1)
+            throw std::runtime_error("nobody answers");
+        return "Hi, " + name;
+    });
+    CHECK(*env.execute({.id = "one"}, hello::greeting, "you") == "Hi, you");
+    REQUIRE(spans.size() == 4);
+    CHECK(spans[0].what == "start_workflow one");
+    CHECK(spans[1].what == "run greeting");
+    CHECK(spans[2].what == "activity greet");
+    CHECK(spans[2].failed);
+    CHECK(spans[3].what == "activity greet");
+    CHECK_FALSE(spans[3].failed);
+    for (const tracing::span& s : spans)
+        CHECK(s.trace == spans[0].trace);
+    CHECK(spans[0].trace != "");
 }

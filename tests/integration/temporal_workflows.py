@@ -17,6 +17,8 @@ import sys
 import tempfile
 import uuid
 
+import temporalio.activity
+import temporalio.worker
 from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import (EventType, PendingActivityState, TaskQueueType, VersioningBehavior,
                                      WorkflowTaskFailedCause)
@@ -416,6 +418,93 @@ async def headers(b):
     traced = Client(b.client.service_client, interceptors=[Traces()])
     same(await traced.execute_workflow("traced", id=f"traced-{uuid.uuid4()}", task_queue=b.queue,
                                        execution_timeout=60 * SECOND), ["t-1"] * 4)
+
+
+class For(Interceptor):
+    """Does all that it does for a tenant."""
+
+    def __init__(self, tenant):
+        self.header = {"tenant": DataConverter.default.payload_converter.to_payloads([tenant])[0]}
+
+    def intercept_client(self, next):
+        outer = self
+
+        class Outbound(OutboundInterceptor):
+            async def start_workflow(self, input):
+                return await super().start_workflow(dataclasses.replace(input, headers=outer.header))
+
+            async def signal_workflow(self, input):
+                return await super().signal_workflow(dataclasses.replace(input, headers=outer.header))
+
+            async def query_workflow(self, input):
+                return await super().query_workflow(dataclasses.replace(input, headers=outer.header))
+
+            async def start_workflow_update(self, input):
+                return await super().start_workflow_update(dataclasses.replace(input, headers=outer.header))
+        return Outbound(next)
+
+
+class ReadsHeaders(temporalio.worker.Interceptor):
+    """Of a worker of the official SDK: its activities come to the headers that they have."""
+
+    @staticmethod
+    def read(payload):
+        return DataConverter.default.payload_converter.from_payload(payload)
+
+    class Inbound(temporalio.worker.ActivityInboundInterceptor):
+        async def execute_activity(self, input):
+            return " by ".join(ReadsHeaders.read(input.headers[name]) for name in ("tenant", "step"))
+
+    def intercept_activity(self, next):
+        return ReadsHeaders.Inbound(next)
+
+
+@temporalio.activity.defn(name="whose")
+async def whose() -> str:
+    raise AssertionError("its interceptor answers")
+
+
+@check
+async def interceptors(b):
+    """What a client says in headers reaches all that is done for it, past workflows and activities; and who may what."""
+    def of(tenant):
+        return Client(b.client.service_client, interceptors=[For(tenant)])
+
+    def options(name):
+        return {"id": f"{name}-{uuid.uuid4()}", "task_queue": b.queue, "execution_timeout": 60 * SECOND}
+    theirs = f"{b.queue}-{uuid.uuid4()}"
+    async with temporalio.worker.Worker(b.client, task_queue=theirs, activities=[whose], interceptors=[ReadsHeaders()]):
+        ann = await of("ann").start_workflow("tenants", theirs, **options("tenants"))
+        bob, nobody = (of(t).get_workflow_handle(ann.id) for t in ("bob", "nobody"))
+        same(await bob.execute_update("ask"), "bob by activity tenant_of_activity")
+        same(await bob.query("told"), "")
+        try:
+            raise AssertionError(await nobody.execute_update("ask"))
+        except WorkflowUpdateFailedError as e:
+            same((e.cause.type, e.cause.message), ("Tenant", "nobody may not"))
+        try:
+            raise AssertionError(await nobody.query("told"))
+        except WorkflowQueryFailedError as e:
+            same("nobody may not" in str(e), True, str(e))
+        await bob.signal("go")
+        same(await ann.result(), [
+            "ann", "ann by activity tenant_of_activity", "ann by local_activity tenant_of_activity",
+            "child tenant_of_child, ann by activity tenant_of_activity",
+            "ann by activity whose", "bob by activity tenant_of_activity"])
+    scheduled = await events(ann, EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED)
+    same(sorted(ReadsHeaders.read(e.activity_task_scheduled_event_attributes.header.fields["tenant"]) for e in scheduled),
+         ["ann", "ann", "bob", "bob"])
+    [child] = await events(ann, EventType.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED)
+    same(ReadsHeaders.read(child.start_child_workflow_execution_initiated_event_attributes.header.fields["tenant"]), "ann")
+    same(await of("ann").execute_workflow("tenant_of_next", 2, **options("next")),
+         "ann by activity tenant_of_activity")
+    for tenant, depth in (("nobody", 1), ("idler", 2)):
+        try:
+            raise AssertionError(await of(tenant).execute_workflow("tenant_of_next", 0, **options("next")))
+        except WorkflowFailureError as e:
+            for _ in range(depth):
+                e = e.cause
+            same((e.type, e.message), ("Tenant", f"{tenant} may not"))
 
 
 @check

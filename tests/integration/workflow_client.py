@@ -12,8 +12,9 @@ from datetime import timedelta
 import temporal_services
 from temporalio import workflow
 from temporalio.client import Client
+from temporalio.converter import PayloadConverter
 from temporalio.exceptions import ApplicationError
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+from temporalio.worker import Interceptor, UnsandboxedWorkflowRunner, Worker, WorkflowInboundInterceptor
 
 QUEUE = "workflow-client"
 
@@ -88,6 +89,39 @@ class Approval:
             raise ValueError("below zero")
 
 
+HEARD = set()
+
+
+def hear(kind, input):
+    if "from" in input.headers:
+        HEARD.add((kind, PayloadConverter.default.from_payload(input.headers["from"])))
+    return input
+
+
+class HearsInbound(WorkflowInboundInterceptor):
+    async def execute_workflow(self, input):
+        return await super().execute_workflow(hear("run", input))
+
+    async def handle_signal(self, input):
+        return await super().handle_signal(hear("signal", input))
+
+    async def handle_query(self, input):
+        return await super().handle_query(hear("query", input))
+
+    def handle_update_validator(self, input):
+        super().handle_update_validator(hear("validator", input))
+
+    async def handle_update_handler(self, input):
+        return await super().handle_update_handler(hear("update", input))
+
+
+class Hears(Interceptor):
+    """Keeps who says that they sent something."""
+
+    def workflow_interceptor_class(self, input):
+        return HearsInbound
+
+
 EXPECTED = {
     "result": "Hello, World",
     "failure": "it failed; not_found: no such order",
@@ -147,6 +181,7 @@ EXPECTED = {
     "overridden": "yes",
     "override_gone": "yes",
     "deleted": "NOT_FOUND",
+    "intercepted_calls": "all ended",
 }
 
 
@@ -169,7 +204,7 @@ async def run(probe, service):
     await temporal_services.add_search_attributes(client, CustomKeywordField="KEYWORD")
     workflows = [Greet, Failing, Counting, SecondTry, Approval]
     async with Worker(client, task_queue=QUEUE, workflows=workflows, workflow_runner=UnsandboxedWorkflowRunner(),
-                      graceful_shutdown_timeout=timedelta(0)):
+                      graceful_shutdown_timeout=timedelta(0), interceptors=[Hears()]):
         seen = await told(probe, service.address)
     starts = int(seen.pop("starts_told"))
     wrong = [f"{name}: {seen.get(name)!r} instead of {value!r}" for name, value in EXPECTED.items()
@@ -178,6 +213,8 @@ async def run(probe, service):
     # One of them is the same start a second time, which a server says is new.
     if starts != 15:
         wrong.append(f"{starts} starts were told of, not 15")
+    if HEARD != {(kind, "probe") for kind in ("run", "signal", "query", "validator", "update")}:
+        wrong.append(f"the worker heard {HEARD}")
     if wrong:
         raise AssertionError("; ".join(wrong))
     print(f"{len(EXPECTED)} things are as they should be")

@@ -7,6 +7,7 @@
 //
 // Prints a line "name value" for each thing that was seen.
 
+#include <mayfly/temporal/interceptors.hpp>
 #include <mayfly/temporal/worker.hpp>
 #include <mayfly/temporal/workflow/context.hpp>
 #include <mayfly/temporal/workflow_client.hpp>
@@ -92,7 +93,8 @@ workflow::task<std::string> greets(workflow::context& ctx, std::string name)
 
 class story {
 public:
-    story(const std::shared_ptr<connection>& on, std::string queue) : client_(on), queue_(std::move(queue))
+    story(const std::shared_ptr<connection>& on, std::string queue)
+        : client_(on, {}, {marks_calls()}), queue_(std::move(queue))
     {
         client_.report_starts_to([this](const std::string& q, mayfly::task_type type) {
             if (q == queue_ && type == mayfly::task_type::workflow)
@@ -115,9 +117,22 @@ public:
         co_await eagerly("eager", std::nullopt);
         co_await eagerly("eager_pinned", version);
         say("starts_told", std::to_string(starts_));
+        say("intercepted_calls", calls_ > 20 && calls_ == ended_ ? "all ended" : "some did not end");
     }
 
 private:
+    /// The worker hears whom they come from.
+    [[nodiscard]] interceptor marks_calls()
+    {
+        interceptor out;
+        out.client = [this](client_call& call) {
+            set_header(call.header, "from", "probe");
+            ++calls_;
+            call.on_end([this](const error_code&, const mayfly::grpc::status&) { ++ended_; });
+        };
+        return out;
+    }
+
     [[nodiscard]] workflow_start_options named(std::string id) const
     {
         workflow_start_options out;
@@ -445,6 +460,8 @@ private:
     workflow_client client_;
     std::string queue_;
     int starts_ = 0;
+    int calls_ = 0;
+    int ended_ = 0;
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "versioned_workflow.hpp"
 
 #include <mayfly/temporal/errors.hpp>
+#include <mayfly/temporal/interceptors.hpp>
 #include <mayfly/temporal/payload_codec.hpp>
 #include <mayfly/temporal/run_worker.hpp>
 #include <mayfly/temporal/workflow/context.hpp>
@@ -80,6 +81,35 @@ std::string trace_in(const mt::api::common::Header& header)
     return mt::data_converter{}.from_payload<std::string>(header.fields().at("trace")).value();
 }
 
+std::string tenant_in(const mt::api::common::Header& header)
+{
+    return mt::get_header<std::string>(header, "tenant").value_or("none");
+}
+
+/// Lets some things be done for some tenants only.
+mt::interceptor rules_for_tenants()
+{
+    const auto refuse = [](const std::string& who) {
+        throw application_error(who + " may not", {.type = "Tenant", .non_retryable = true});
+    };
+    mt::interceptor out;
+    out.workflow = [refuse](mt::workflow_call& call) {
+        using kind = mt::workflow_call::kind;
+        const std::string who = tenant_in(call.header);
+        if (who == "nobody" && (call.what == kind::run || call.what == kind::validate || call.what == kind::query))
+            refuse(who);
+    };
+    out.activity = [refuse](mt::activity_call& call) {
+        if (const std::string who = tenant_in(call.header()); who == "idler")
+            refuse(who);
+    };
+    out.step = [](mt::workflow_step& step) {
+        if (step.header.fields().contains("tenant"))
+            mt::set_header(step.header, "step", std::string(to_string(step.what)) + ' ' + std::string(step.name));
+    };
+    return out;
+}
+
 // Activities.
 
 std::int64_t add(std::int64_t left, std::int64_t right)
@@ -133,6 +163,12 @@ asio::awaitable<std::string> winds_up(activity_context& context)
 std::string trace_of_activity(activity_context& context)
 {
     return trace_in(context.task().header());
+}
+
+std::string tenant_of_activity(activity_context& context)
+{
+    const auto& header = context.task().header();
+    return tenant_in(header) + " by " + mt::get_header<std::string>(header, "step").value_or("none");
 }
 
 // Workflows.
@@ -593,6 +629,49 @@ flow::task<std::vector<std::string>> traced(flow::context& ctx)
     co_return out;
 }
 
+flow::task<std::string> tenant_of_child(flow::context& ctx)
+{
+    const std::string its = co_await ctx.activity(tenant_of_activity, {.start_to_close = 10s});
+    co_return mt::get_header<std::string>(ctx.info().header, "step").value_or("none") + ", " + its;
+}
+
+/// Tells for whom everything is done that it begins; what is on another queue is done by somebody else's worker.
+class tenants {
+public:
+    static void define(flow::definition<tenants>& d)
+    {
+        d.signal<&tenants::go>().update<&tenants::ask>().query<&tenants::told>();
+    }
+
+    flow::task<std::vector<std::string>> run(flow::context& ctx, std::string queue)
+    {
+        std::vector<std::string> out{tenant_in(ctx.info().header)};
+        out.push_back(co_await ctx.activity(tenant_of_activity, {.start_to_close = 10s}));
+        out.push_back(co_await ctx.local_activity(tenant_of_activity, {.start_to_close = 10s}));
+        out.push_back(co_await ctx.child(tenant_of_child, {}));
+        out.push_back(co_await ctx.activity<std::string>("whose", {.start_to_close = 10s, .task_queue = queue}));
+        co_await ctx.wait_for([this] { return !told_.empty(); });
+        out.push_back(told_);
+        co_return out;
+    }
+    flow::task<> go(flow::context& ctx) { told_ = co_await ctx.activity(tenant_of_activity, {.start_to_close = 10s}); }
+    flow::task<std::string> ask(flow::context& ctx)
+    {
+        co_return co_await ctx.activity(tenant_of_activity, {.start_to_close = 10s});
+    }
+    [[nodiscard]] std::string told() const { return told_; }
+
+private:
+    std::string told_{};
+};
+
+flow::task<std::string> tenant_of_next(flow::context& ctx, int left)
+{
+    if (left > 0)
+        ctx.continue_as_new(tenant_of_next, left - 1, {});
+    co_return co_await ctx.activity(tenant_of_activity, {.start_to_close = 10s});
+}
+
 /// Says to people what it does.
 flow::task<int> described(flow::context& ctx)
 {
@@ -713,6 +792,7 @@ int main()
             setup.converter = mt::data_converter({std::make_shared<turning_codec>()});
 
         setup.metrics = tell;
+        setup.interceptors = {mt::pass_on_headers({"tenant"}), rules_for_tenants()};
 
         mayfly::testing::add_versioned(setup);
         setup.activity("add", add);
@@ -723,6 +803,7 @@ int main()
         setup.activity("winds_up", winds_up);
         setup.activity("trace_of_activity", trace_of_activity);
         setup.activity("measured_sum", measured_sum);
+        setup.activity("tenant_of_activity", tenant_of_activity);
 
         setup.workflow("steps", steps);
         setup.workflow("many", many);
@@ -757,6 +838,9 @@ int main()
         setup.workflow("labelled", labelled);
         setup.workflow("traced_child", traced_child);
         setup.workflow("traced", traced);
+        setup.workflow("tenant_of_child", tenant_of_child);
+        setup.workflow<tenants>("tenants");
+        setup.workflow("tenant_of_next", tenant_of_next);
         setup.workflow("described", described);
         setup.workflow(
             "fragile", fragile, mt::workflow_options{.fails_on = flow::failure_types::of<std::runtime_error>()});

@@ -3,6 +3,7 @@
 
 #include <mayfly/temporal/client.hpp>
 #include <mayfly/temporal/errors.hpp>
+#include <mayfly/temporal/interceptors.hpp>
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -13,6 +14,7 @@
 #include <exception>
 #include <limits>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -144,6 +146,37 @@ TEST_CASE("what cannot be converted is not sent")
         CHECK(!e1);
         CHECK(count.value.count == 0);
     });
+}
+
+TEST_CASE("interceptors see an activity's start, give it a header, refuse it and hear what came of it")
+{
+    world w;
+    std::vector<std::string> seen;
+    interceptor around;
+    around.client = [&seen](client_call& call) {
+        seen.push_back(std::string(to_string(call.what)) + ' ' + std::string(call.type) + ' ' + std::string(call.id) +
+                       " on " + std::string(call.task_queue));
+        set_header(call.header, "trace", "t1");
+        call.on_end([&seen](const error_code& ec, const mayfly::grpc::status& status) {
+            seen.push_back(ec ? status.message : "ok");
+        });
+        if (call.id == "two")
+            throw std::runtime_error("one is enough");
+    };
+    w.run([&]() -> asio::awaitable<void> {
+        const std::vector<interceptor> all{around};
+        const client c(w.on, {}, all);
+        const auto one = usual("one");
+        auto [e1, started] = co_await c.async_start(sweeping, {}, one, answer);
+        require_ok(e1, started.status);
+        const auto task = co_await w.take();
+        CHECK(get_header<std::string>(task.header(), "trace") == "t1");
+        const auto two = usual("two");
+        auto [e2, refused] = co_await c.async_start(sweeping, {}, two, answer);
+        CHECK(e2 == mayfly::grpc::status_code::failed_precondition);
+    });
+    CHECK(seen == std::vector<std::string>{"start_activity sweep one on q", "ok", "start_activity sweep two on q",
+                      "an interceptor refused it: one is enough"});
 }
 
 TEST_CASE("an activity that ends without a result says how, in its own words")

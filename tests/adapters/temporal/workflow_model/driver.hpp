@@ -135,6 +135,7 @@ class driver {
 public:
     mt::workflow_registry registry{};
     mt::callable_names activities{};
+    std::vector<mt::interceptor> interceptors{};
     std::vector<std::string> logged{};
     lines measured{};
     std::unique_ptr<workflow::code> code{};
@@ -153,6 +154,8 @@ public:
         out.workflows = &registry.called();
         out.logger = [this](mt::log_level, std::string_view line) { logged.emplace_back(line); };
         out.metrics = [this](const mt::measurement& m) { measured.push_back(shown(m)); };
+        out.on_call = mt::detail::hooks_of(interceptors, &mt::interceptor::workflow);
+        out.on_step = mt::detail::hooks_of(interceptors, &mt::interceptor::step);
         return out;
     }
 

@@ -3,6 +3,7 @@
 
 #include <mayfly/temporal/activity_handle.hpp>
 #include <mayfly/temporal/activity_requests.hpp>
+#include <mayfly/temporal/client_call.hpp>
 #include <mayfly/temporal/connection.hpp>
 #include <mayfly/temporal/data_converter.hpp>
 #include <mayfly/temporal/detail/refusal.hpp>
@@ -10,6 +11,7 @@
 #include <mayfly/temporal/detail/unique_key.hpp>
 #include <mayfly/temporal/detail/user_words.hpp>
 #include <mayfly/temporal/failure_converter.hpp>
+#include <mayfly/temporal/interceptor.hpp>
 #include <mayfly/temporal/start_listener.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -22,6 +24,7 @@
 #include <string_view>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 namespace mayfly::temporal {
 
@@ -41,8 +44,10 @@ struct started_activity {
 */
 class client {
 public:
-    explicit client(std::shared_ptr<connection> on, data_converter with = {})
-        : on_(std::move(on)), with_(std::move(with))
+    /// @param around  interceptors of what it starts; their `client` alone is used
+    explicit client(
+        std::shared_ptr<connection> on, data_converter with = {}, const std::vector<interceptor>& around = {})
+        : on_(std::move(on)), with_(std::move(with)), asked_(detail::hooks_of(around, &interceptor::client))
     {}
 
     /// Tells of each start that the server accepts from now on, through this client and copies made of it, and is new:
@@ -210,8 +215,16 @@ private:
                 started(queue, task_type::activity);
             return started_activity<R>{{on, with, {id, r.run_id()}}, r.started()};
         };
-        return on_->template async_call_as<started_activity<R>>(methods::start_activity_execution, request, {},
-            std::move(map), std::move(refused), std::forward<Token>(token));
+        const detail::client_call_facts facts{.what = client_call::kind::start_activity,
+            .type = type,
+            .id = request.activity_id(),
+            .task_queue = options.task_queue};
+        auto told = detail::intercept(asked_, facts, request, refused);
+        auto prepared = on_->prepare(methods::start_activity_execution, request);
+        prepared.refused = std::move(refused);
+        prepared.on_end = std::move(told);
+        return on_->template async_send<api::StartActivityExecutionResponse, started_activity<R>>(
+            std::move(prepared), {}, std::move(map), std::forward<Token>(token));
     }
 
     /// Each of these comes in two forms, by token and by id, whose answers are the same on the wire.
@@ -240,6 +253,7 @@ private:
 
     std::shared_ptr<connection> on_;
     data_converter with_;
+    detail::hooks<client_call> asked_{};
     start_listener started_{};
 };
 

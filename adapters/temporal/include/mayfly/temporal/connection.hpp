@@ -41,6 +41,9 @@ struct rpc_reply {
     Response value{};  ///< As it is by default, unless the status is OK.
 };
 
+/// Hears how a call ended.
+using call_listener = std::function<void(const boost::system::error_code&, const grpc::status&)>;
+
 /** A cluster, and a namespace of it: calls by method, each with the deadline, the retries and the metadata of its kind.
 
     Held by `shared_ptr`; calls under way keep it. Used from one thread or strand, which its executor is. All calls
@@ -107,11 +110,12 @@ public:
         grpc::request raw{};
         call_kind kind = call_kind::ordinary;
         std::optional<grpc::status> refused{};  ///< As for `async_call_as`.
+        call_listener on_end{};                 ///< Called before the caller is; may be empty.
     };
     template <class Request, class Response>
     [[nodiscard]] prepared_call prepare(const method<Request, Response>& what, const Request& request) const
     {
-        prepared_call out{{std::string(what.path), metadata_, {}}, what.kind, {}};
+        prepared_call out{{std::string(what.path), metadata_, {}}, what.kind, {}, {}};
         if constexpr (requires { request.namespace_(); }) {
             if (!request.namespace_().empty())
                 out.raw.metadata.add("temporal-namespace", request.namespace_());
@@ -126,7 +130,8 @@ public:
     {
         return boost::asio::async_compose<Token, void(error_code, rpc_reply<Out>)>(
             call<Response, Out, Map>{shared_from_this(), std::move(what.raw),
-                detail::rpc_rounds(options_, what.kind, std::move(own)), std::move(map), std::move(what.refused)},
+                detail::rpc_rounds(options_, what.kind, std::move(own)), std::move(map), std::move(what.refused),
+                std::move(what.on_end)},
             token, channel_.get_executor());
     }
 
@@ -166,6 +171,7 @@ private:
         detail::rpc_rounds rounds;
         Map map;
         std::optional<grpc::status> refused;
+        call_listener on_end;
         bool begun = false;
 
         template <class Self>
@@ -177,7 +183,7 @@ private:
                     return boost::asio::post(on->get_executor(), std::move(self));
             } else if (refused) {
                 ec = make_error_code(refused->code);
-                return self.complete(ec, rpc_reply<Out>{*std::move(refused), {}});
+                return end(self, ec, rpc_reply<Out>{*std::move(refused), {}});
             } else if (!ec || is_final(ec) || self.cancelled() != boost::asio::cancellation_type::none) {
                 return finish(self, ec, std::move(r));
             }
@@ -203,6 +209,14 @@ private:
                     ec = make_error_code(out.status.code);
                 }
             }
+            end(self, ec, std::move(out));
+        }
+
+        template <class Self>
+        void end(Self& self, error_code ec, rpc_reply<Out> out)
+        {
+            if (on_end)
+                on_end(ec, out.status);
             self.complete(ec, std::move(out));
         }
     };

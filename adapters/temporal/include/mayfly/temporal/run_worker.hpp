@@ -49,6 +49,7 @@ public:
               {.activities = &setup.activities,
                   .workflows = setup.workflows,
                   .converter = setup.converter,
+                  .interceptors = setup.interceptors,
                   .logger = setup.logger,
                   .metrics = setup.metrics,
                   .timing = setup.timing,

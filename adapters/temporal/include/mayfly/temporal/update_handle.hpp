@@ -78,7 +78,7 @@ public:
         using finish = detail::as_update_outcome<R>;
         return boost::asio::async_compose<Token, void(boost::system::error_code, update_outcome<R>)>(
             detail::run_update<finish>{on_, {}, std::move(poll), update_stage::completed, detail::until_of(within), {},
-                finish{with_}, detail::update_step::poll, {{}, outcome_, {}}},
+                finish{with_}, {}, detail::update_step::poll, {{}, outcome_, {}}},
             token, on_->get_executor());
     }
     template <class Token>

@@ -4,6 +4,7 @@
 #include <mayfly/deployment.hpp>
 #include <mayfly/temporal/activity_registry.hpp>
 #include <mayfly/temporal/data_converter.hpp>
+#include <mayfly/temporal/interceptor.hpp>
 #include <mayfly/temporal/log.hpp>
 #include <mayfly/temporal/metrics.hpp>
 #include <mayfly/temporal/workflow_offer.hpp>
@@ -13,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace mayfly::temporal {
 
@@ -45,6 +47,8 @@ struct worker_config {
     /// With one, the worker is versioned.
     std::optional<deployment_version> version{};
     data_converter converter{};
+    /// Around what it runs. Their `client` is not used.
+    std::vector<interceptor> interceptors{};
     /// Called by the worker where it runs; of a workflow that hangs (`worker_timing::workflow_step`) by another thread
     /// at any moment. It is not to wait for either.
     temporal::logger logger{};

@@ -11,6 +11,7 @@
 #include <mayfly/temporal/activity_registry.hpp>
 #include <mayfly/temporal/connection_options.hpp>
 #include <mayfly/temporal/data_converter.hpp>
+#include <mayfly/temporal/interceptor.hpp>
 #include <mayfly/temporal/log.hpp>
 #include <mayfly/temporal/metrics.hpp>
 #include <mayfly/temporal/worker_config.hpp>
@@ -22,6 +23,7 @@
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 // What a worker program is set up with, from the environment to the last check. Values only: nothing here connects.
 
@@ -42,6 +44,7 @@ struct worker_setup {
     std::shared_ptr<workflow_offer> workflows{};  ///< Null for none.
     shutdown_hooks hooks{};  ///< Run at the end of every invocation; outside of a function, at the end.
     data_converter converter{};
+    std::vector<interceptor> interceptors{};  ///< Around what it runs. Their `client` is not used.
     temporal::logger logger = log_to_stderr();
     metric_sink metrics{};   ///< For what workflows and activities measure.
     worker_timing timing{};  ///< With `TEMPORAL_DEBUG` in the environment workflows may be stopped in a debugger.

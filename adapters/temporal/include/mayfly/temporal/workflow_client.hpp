@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <mayfly/temporal/client_call.hpp>
 #include <mayfly/temporal/connection.hpp>
 #include <mayfly/temporal/data_converter.hpp>
 #include <mayfly/temporal/detail/refusal.hpp>
@@ -9,6 +10,7 @@
 #include <mayfly/temporal/detail/unique_key.hpp>
 #include <mayfly/temporal/detail/user_words.hpp>
 #include <mayfly/temporal/detail/workflow_messages.hpp>
+#include <mayfly/temporal/interceptor.hpp>
 #include <mayfly/temporal/start_listener.hpp>
 #include <mayfly/temporal/workflow_handle.hpp>
 #include <mayfly/temporal/workflow_methods.hpp>
@@ -26,8 +28,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 namespace mayfly::temporal {
 
@@ -99,8 +103,10 @@ struct execute {
 */
 class workflow_client {
 public:
-    explicit workflow_client(std::shared_ptr<connection> on, data_converter with = {})
-        : on_(std::move(on)), with_(std::move(with))
+    /// @param around  interceptors of what goes out, from handles of this client too; their `client` alone is used
+    explicit workflow_client(
+        std::shared_ptr<connection> on, data_converter with = {}, const std::vector<interceptor>& around = {})
+        : on_(std::move(on)), with_(std::move(with)), asked_(detail::hooks_of(around, &interceptor::client))
     {}
 
     /// Tells of each start that the server accepts from now on, through this client and copies made of it, and is new:
@@ -199,7 +205,7 @@ public:
     template <class R>
     [[nodiscard]] workflow_handle<R> handle(workflow_key key) const
     {
-        return {on_, with_, std::move(key)};
+        return {on_, with_, std::move(key), {}, asked_};
     }
 
     /// A page of those that the query finds, all if it is empty: `rpc_reply<workflow_page>`. `page_size` 0: as many as
@@ -268,6 +274,7 @@ private:
     struct as_started {
         std::shared_ptr<connection> on;
         data_converter with;
+        detail::hooks<client_call> asked;
         std::string id;
         std::string queue;
         start_listener listener;
@@ -278,7 +285,7 @@ private:
             if (listener && r.started() && !came_along(r))
                 listener(queue, task_type::workflow);
             const std::string& first = r.first_execution_run_id().empty() ? r.run_id() : r.first_execution_run_id();
-            return {{on, with, {id, {}, first}, r.run_id()}, r.started()};
+            return {{on, with, {id, {}, first}, r.run_id(), asked}, r.started()};
         }
     };
     /// Whether its first task did, to a worker that is there already.
@@ -292,7 +299,31 @@ private:
     }
     as_started reader(const std::string& id, const workflow_start_options& options) const
     {
-        return {on_, with_, id, options.task_queue, started_};
+        return {on_, with_, asked_, id, options.task_queue, started_};
+    }
+
+    /// See `detail::intercept`. Of a start, alone or with something of this name.
+    template <class Request>
+    call_listener intercept(client_call::kind what, prepared<Request>& made, std::string_view name = {}) const
+    {
+        const detail::client_call_facts facts{.what = what,
+            .type = made.request.workflow_type().name(),
+            .name = name,
+            .id = made.request.workflow_id(),
+            .task_queue = made.request.task_queue().name()};
+        return detail::intercept(asked_, facts, made.request, made.refused);
+    }
+
+    /// What was prepared, sent.
+    template <class Out, class Request, class Response, class Map, class Token>
+    auto send(
+        const method<Request, Response>& how, prepared<Request> made, Map map, call_listener told, Token&& token) const
+    {
+        auto ready = on_->prepare(how, made.request);
+        ready.refused = std::move(made.refused);
+        ready.on_end = std::move(told);
+        return on_->template async_send<Response, Out>(
+            std::move(ready), {}, std::move(map), std::forward<Token>(token));
     }
 
     template <class R, class Token>
@@ -300,6 +331,7 @@ private:
         Token&& token) const
     {
         auto made = prepare<api::StartWorkflowExecutionRequest>(type, std::move(input), options);
+        auto told = intercept(client_call::kind::start_workflow, made);
         const bool may = options.eager && !made.refused && on_->capabilities().eager_workflow_start();
         auto slot = may ? detail::ask_for_first_task(on_->start_offers(), made.request) : nullptr;
         auto map = [as = reader(made.request.workflow_id(), options), slot = std::move(slot)](
@@ -313,8 +345,8 @@ private:
                     });
             return out;
         };
-        return on_->template async_call_as<started_workflow<R>>(methods::start_workflow_execution, made.request, {},
-            std::move(map), std::move(made.refused), std::forward<Token>(token));
+        return send<started_workflow<R>>(methods::start_workflow_execution, std::move(made), std::move(map),
+            std::move(told), std::forward<Token>(token));
     }
 
     template <class R, class Token>
@@ -340,10 +372,11 @@ private:
             made.refused = detail::refusal(signal_input);
         if (signal_input && signal_input->payloads_size() != 0)
             *made.request.mutable_signal_input() = *std::move(signal_input);
+        auto told = intercept(client_call::kind::signal_with_start, made, signal);
         auto map = [as = reader(made.request.workflow_id(), options)](
                        api::SignalWithStartWorkflowExecutionResponse&& r) { return as.template read<R>(r); };
-        return on_->template async_call_as<started_workflow<R>>(methods::signal_with_start_workflow_execution,
-            made.request, {}, std::move(map), std::move(made.refused), std::forward<Token>(token));
+        return send<started_workflow<R>>(methods::signal_with_start_workflow_execution, std::move(made), std::move(map),
+            std::move(told), std::forward<Token>(token));
     }
 
     template <class R, class U, class Token>
@@ -357,11 +390,14 @@ private:
         if (!made.refused && options.conflict == workflow_id_conflict::server_default)
             made.refused = {grpc::status_code::invalid_argument,
                 "options.conflict: say use_existing or fail; an update with a start has no default", {}};
+        auto told = intercept(client_call::kind::update_with_start, made, update);
         api::ExecuteMultiOperationRequest both;
         both.set_namespace_(on_->options().name_space);
         const workflow_key key{made.request.workflow_id(), {}, {}};
         auto sent = detail::update_request(*on_, key, update, std::move(update_input), stage, how);
         auto poll = detail::poll_for(*on_, sent);
+        if (asked_ && made.request.has_header())
+            *sent.mutable_request()->mutable_input()->mutable_header() = made.request.header();
         *both.add_operations()->mutable_start_workflow() = std::move(made.request);
         *both.add_operations()->mutable_update_workflow() = std::move(sent);
 
@@ -379,12 +415,13 @@ private:
         };
         return boost::asio::async_compose<Token, void(boost::system::error_code, reply)>(
             detail::run_update<decltype(finish)>{on_, std::move(both), std::move(poll), stage,
-                detail::until_of(how.within), std::move(made.refused), std::move(finish)},
+                detail::until_of(how.within), std::move(made.refused), std::move(finish), std::move(told)},
             token, on_->get_executor());
     }
 
     std::shared_ptr<connection> on_;
     data_converter with_;
+    detail::hooks<client_call> asked_{};
     start_listener started_{};
 };
 

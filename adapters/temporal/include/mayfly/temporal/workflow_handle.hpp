@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <mayfly/temporal/client_call.hpp>
 #include <mayfly/temporal/connection.hpp>
 #include <mayfly/temporal/data_converter.hpp>
 #include <mayfly/temporal/detail/refusal.hpp>
 #include <mayfly/temporal/detail/requests.hpp>
 #include <mayfly/temporal/detail/unique_key.hpp>
 #include <mayfly/temporal/detail/workflow_calls.hpp>
+#include <mayfly/temporal/interceptor.hpp>
 #include <mayfly/temporal/update_handle.hpp>
 #include <mayfly/temporal/workflow_methods.hpp>
 #include <mayfly/temporal/workflow_outcome.hpp>
@@ -110,8 +112,14 @@ public:
     workflow_handle() = default;
 
     /// @param begin  the run whose end `async_result` waits for first; empty: that of the key
-    workflow_handle(std::shared_ptr<connection> on, data_converter with, workflow_key key, std::string begin = {})
-        : on_(std::move(on)), with_(std::move(with)), key_(std::move(key)), begin_(std::move(begin))
+    /// @param asked  of interceptors: a client gives its own to its handles
+    workflow_handle(std::shared_ptr<connection> on, data_converter with, workflow_key key, std::string begin = {},
+        detail::hooks<client_call> asked = {})
+        : on_(std::move(on)),
+          with_(std::move(with)),
+          key_(std::move(key)),
+          begin_(std::move(begin)),
+          asked_(std::move(asked))
     {}
 
     /// Whom all goes to but the wait for a result.
@@ -233,7 +241,7 @@ public:
         request.set_request_id(detail::unique_key());
         request.set_reason(std::move(reason));
         return call<rpc_reply<api::RequestCancelWorkflowExecutionResponse>>(methods::request_cancel_workflow_execution,
-            std::move(request), {}, std::nullopt, detail::as_cancelled{}, std::forward<Token>(token));
+            std::move(request), {}, std::nullopt, detail::as_cancelled{}, {}, std::forward<Token>(token));
     }
 
     /// Ends it without asking it. `void(error_code, rpc_reply<...Response>)`.
@@ -280,8 +288,8 @@ public:
             request.add_reset_reapply_exclude_types(api::enums::RESET_REAPPLY_EXCLUDE_TYPE_SIGNAL);
         if (!how.keep_updates)
             request.add_reset_reapply_exclude_types(api::enums::RESET_REAPPLY_EXCLUDE_TYPE_UPDATE);
-        auto map = [on = on_, with = with_, id = key_.id](api::ResetWorkflowExecutionResponse&& r) {
-            return workflow_handle(on, with, {id, {}, {}}, r.run_id());
+        auto map = [on = on_, with = with_, id = key_.id, asked = asked_](api::ResetWorkflowExecutionResponse&& r) {
+            return workflow_handle(on, with, {id, {}, {}}, r.run_id(), asked);
         };
         return on_->template async_call_as<workflow_handle>(
             methods::reset_workflow_execution, request, {}, std::move(map), std::nullopt, std::forward<Token>(token));
@@ -335,12 +343,21 @@ private:
 
     template <class Out, class Request, class Response, class Finish, class Token>
     auto call(const method<Request, Response>& what, Request request, rpc_options own,
-        std::optional<grpc::status> refused, Finish finish, Token&& token) const
+        std::optional<grpc::status> refused, Finish finish, call_listener told, Token&& token) const
     {
         return boost::asio::async_compose<Token, void(error_code, Out)>(
             detail::call_and<Request, Response, Finish>{
-                on_, what, std::move(request), std::move(own), std::move(refused), std::move(finish)},
+                on_, what, std::move(request), std::move(own), std::move(refused), std::move(finish), std::move(told)},
             token, on_->get_executor());
+    }
+
+    /// See `detail::intercept`.
+    template <class Carrier>
+    call_listener intercept(
+        client_call::kind what, const std::string& name, Carrier& carrier, std::optional<grpc::status>& refused) const
+    {
+        const detail::client_call_facts facts{.what = what, .name = name, .id = key_.id, .run_id = key_.run_id};
+        return detail::intercept(asked_, facts, carrier, refused);
     }
 
     template <class Token>
@@ -353,8 +370,13 @@ private:
         auto refused = detail::refusal(input);
         if (input && input->payloads_size() != 0)
             *request.mutable_input() = *std::move(input);
-        return on_->template async_call_as<api::SignalWorkflowExecutionResponse>(methods::signal_workflow_execution,
-            request, {}, std::identity{}, std::move(refused), std::forward<Token>(token));
+        auto told = intercept(client_call::kind::signal, name, request, refused);
+        auto prepared = on_->prepare(methods::signal_workflow_execution, request);
+        prepared.refused = std::move(refused);
+        prepared.on_end = std::move(told);
+        using response = api::SignalWorkflowExecutionResponse;
+        return on_->template async_send<response, response>(
+            std::move(prepared), {}, std::identity{}, std::forward<Token>(token));
     }
 
     template <class T, class Token>
@@ -369,10 +391,11 @@ private:
         auto refused = detail::refusal(input);
         if (input && input->payloads_size() != 0)
             *request.mutable_query()->mutable_query_args() = *std::move(input);
+        auto told = intercept(client_call::kind::query, name, *request.mutable_query(), refused);
         rpc_options own;
         own.timeout = how.within;
         return call<query_outcome<T>>(methods::query_workflow, std::move(request), std::move(own), std::move(refused),
-            detail::as_query_outcome<T>{with_}, std::forward<Token>(token));
+            detail::as_query_outcome<T>{with_}, std::move(told), std::forward<Token>(token));
     }
 
     template <class Out, class Finish, class Token>
@@ -381,10 +404,11 @@ private:
     {
         auto refused = detail::refusal(input);
         auto update = detail::update_request(*on_, key_, name, std::move(input), stage, how);
+        auto told = intercept(client_call::kind::update, name, *update.mutable_request()->mutable_input(), refused);
         auto poll = detail::poll_for(*on_, update);
         return boost::asio::async_compose<Token, void(error_code, Out)>(
             detail::run_update<Finish>{on_, std::move(update), std::move(poll), stage, detail::until_of(how.within),
-                std::move(refused), std::move(finish)},
+                std::move(refused), std::move(finish), std::move(told)},
             token, on_->get_executor());
     }
 
@@ -411,6 +435,7 @@ private:
     data_converter with_{};
     workflow_key key_{};
     std::string begin_{};
+    detail::hooks<client_call> asked_{};
 };
 
 }  // namespace mayfly::temporal

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <mayfly/temporal/activity_call.hpp>
 #include <mayfly/temporal/activity_context.hpp>
 #include <mayfly/temporal/activity_registry.hpp>
 #include <mayfly/temporal/api.hpp>
 #include <mayfly/temporal/detail/activity_verdict.hpp>
 #include <mayfly/temporal/detail/heartbeat_throttle.hpp>
 #include <mayfly/temporal/errors.hpp>
+#include <mayfly/temporal/interceptor.hpp>
 #include <mayfly/temporal/metrics.hpp>
 
 #include <boost/asio/cancellation_signal.hpp>
@@ -19,6 +21,7 @@
 #include <memory>
 #include <mutex>
 #include <utility>
+#include <vector>
 
 namespace mayfly::temporal::detail {
 
@@ -31,12 +34,16 @@ struct attempt_outcome {
 /// One activity that runs. Only `context` and `gate` are for other threads.
 struct activity_attempt : std::enable_shared_from_this<activity_attempt> {
     activity_attempt(api::PollActivityTaskQueueResponse task, const data_converter& converter,
-        const std::string& task_queue, const metric_sink& metrics, std::chrono::nanoseconds between_heartbeats)
-        : context(std::move(task), converter, task_queue, metrics), throttle(between_heartbeats)
+        const std::string& task_queue, const metric_sink& metrics, std::chrono::nanoseconds between_heartbeats,
+        bool is_local)
+        : context(std::move(task), converter, task_queue, metrics), local(is_local), throttle(between_heartbeats)
     {}
 
     activity_context context;
+    bool local;
     std::shared_ptr<const activity_type> type{};  // kept: the registry may go before a function that does not stop
+    hooks<activity_call> asked{};                 // kept for the same reason
+    std::vector<end_listener> listeners{};        // of the interceptors
     boost::asio::cancellation_signal cancel{};    // of a coroutine
     heartbeat_throttle throttle;
     std::chrono::steady_clock::time_point deadline{};
@@ -73,16 +80,34 @@ struct activity_attempt : std::enable_shared_from_this<activity_attempt> {
     }
 }
 
+/// Throws what interceptors throw.
+inline void ask_interceptors(activity_attempt& a)
+{
+    if (!a.asked)
+        return;
+    activity_call call{a.context, a.local, a.listeners};
+    ask(a.asked, call);
+}
+
+/// What becomes of an outcome, once interceptors have heard of it.
+[[nodiscard]] inline attempt_outcome told(activity_attempt& a, attempt_outcome out)
+{
+    if (!a.listeners.empty())
+        tell_end(a.listeners, {out.thrown ? nullptr : &out.value, out.thrown, false}, out.thrown);
+    return out;
+}
+
 /// Calls a function that is no coroutine.
-[[nodiscard]] inline attempt_outcome run_to_end(const activity_type& type, activity_context& context) noexcept
+[[nodiscard]] inline attempt_outcome run_to_end(activity_attempt& a) noexcept
 {
     attempt_outcome out;
     try {
-        out.value = type.run(context);
+        ask_interceptors(a);
+        out.value = a.type->run(a.context);
     } catch (...) {
         out.thrown = std::current_exception();
     }
-    return out;
+    return told(a, std::move(out));
 }
 
 }  // namespace mayfly::temporal::detail

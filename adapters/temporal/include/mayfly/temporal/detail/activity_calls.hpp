@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <mayfly/temporal/activity_call.hpp>
 #include <mayfly/temporal/activity_registry.hpp>
 #include <mayfly/temporal/detail/activity_attempt.hpp>
 #include <mayfly/temporal/detail/blocking_pool.hpp>
 #include <mayfly/temporal/errors.hpp>
+#include <mayfly/temporal/interceptor.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -35,30 +37,32 @@ class activity_calls : public std::enable_shared_from_this<activity_calls> {
 public:
     using attempt_ptr = std::shared_ptr<activity_attempt>;
 
-    activity_calls(
-        boost::asio::any_io_executor executor, std::size_t threads, std::function<void(const attempt_ptr&)> ended)
-        : executor_(std::move(executor)), ended_(std::move(ended)), pool_(threads)
+    activity_calls(boost::asio::any_io_executor executor, std::size_t threads, hooks<activity_call> asked,
+        std::function<void(const attempt_ptr&)> ended)
+        : executor_(std::move(executor)), asked_(std::move(asked)), ended_(std::move(ended)), pool_(threads)
     {}
 
     /// Its type is known.
     void begin(const attempt_ptr& a)
     {
+        a->asked = asked_;
         if (a->type->await) {
             auto then = [self = shared_from_this(), a](std::exception_ptr thrown, api::common::Payload value) {
-                self->end(a, {std::move(value), std::move(thrown)});
+                self->end(a, told(*a, {std::move(value), std::move(thrown)}));
             };
             std::optional<boost::asio::awaitable<api::common::Payload>> running;
             try {
+                ask_interceptors(*a);
                 running = a->type->await(a->context);
             } catch (...) {
-                return fail(a, std::current_exception());  // it threw before it was a coroutine
+                return end(a, told(*a, {{}, std::current_exception()}));  // before it was a coroutine
             }
             boost::asio::co_spawn(
                 executor_, *std::move(running), boost::asio::bind_cancellation_slot(a->cancel.slot(), std::move(then)));
             if (a->context.cancelled() && !a->has_ended)
                 a->cancel.emit(boost::asio::cancellation_type::terminal);
         } else if (a->type->options.runs_on == runs_on::executor) {
-            end(a, run_to_end(*a->type, a->context));
+            end(a, run_to_end(*a));
         } else if (!pool_.run(job{this, a})) {
             fail(a, std::make_exception_ptr(
                         application_error("the system gives the worker no thread", {.type = "NoThread"})));
@@ -101,7 +105,7 @@ private:
 
         void operator()()
         {
-            auto outcome = run_to_end(*a->type, a->context);
+            auto outcome = run_to_end(*a);
             const std::scoped_lock lock(a->gate.mutex);
             if (a->gate.open)
                 boost::asio::post(calls->executor_,
@@ -120,6 +124,7 @@ private:
     }
 
     boost::asio::any_io_executor executor_;
+    hooks<activity_call> asked_;
     std::function<void(const attempt_ptr&)> ended_;
     blocking_pool<job> pool_;
     bool stopped_ = false;

@@ -53,8 +53,9 @@ public:
           margin_(config.timing.timeout_margin),
           ended_(std::move(ended)),
           // `stop` comes before this goes, and after that it hears nothing.
-          calls_(std::make_shared<activity_calls>(connection_->get_executor(),
-              config.settings.max_concurrent_activities, [this](const attempt_ptr& a) { report(a); })),
+          calls_(
+              std::make_shared<activity_calls>(connection_->get_executor(), config.settings.max_concurrent_activities,
+                  hooks_of(config.interceptors, &interceptor::activity), [this](const attempt_ptr& a) { report(a); })),
           timer_(connection_->get_executor())
     {
         name(completed_, names);
@@ -68,7 +69,8 @@ public:
     void run(api::PollActivityTaskQueueResponse task, cancel_reason at_once)
     {
         const auto between = pace_.between(from_wire(task.heartbeat_timeout()));
-        const auto a = std::make_shared<activity_attempt>(std::move(task), converter_, task_queue_, metrics_, between);
+        const auto a =
+            std::make_shared<activity_attempt>(std::move(task), converter_, task_queue_, metrics_, between, false);
         const now_twice now{clock::now(), std::chrono::system_clock::now()};
         a->heard = now.steady;
         a->deadline = deadline_of(a->context.info(), now);

@@ -82,7 +82,8 @@ public:
           metrics_(config.metrics),
           slots_(config.settings.max_concurrent_local_activities),
           // `stop` comes before this goes, and after that it hears nothing.
-          calls_(std::make_shared<activity_calls>(executor_, slots_, [this](const attempt_ptr& a) { ended(a); }))
+          calls_(std::make_shared<activity_calls>(executor_, slots_,
+              hooks_of(config.interceptors, &interceptor::activity), [this](const attempt_ptr& a) { ended(a); }))
     {}
 
     /// `done` is called once, later, unless it is cancelled or dropped.
@@ -220,7 +221,7 @@ private:
     {
         const auto& what = w->start.what;
         const auto a = std::make_shared<activity_attempt>(
-            task_of(*w), converter_, task_queue_, metrics_, std::chrono::nanoseconds::max());
+            task_of(*w), converter_, task_queue_, metrics_, std::chrono::nanoseconds::max(), true);
         w->running = a;
         running_.push_back({a, w});
         auto until = clock::time_point::max();

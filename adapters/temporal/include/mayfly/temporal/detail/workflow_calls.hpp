@@ -67,6 +67,7 @@ struct call_and {
     rpc_options own;
     std::optional<grpc::status> refused;
     Finish finish;
+    call_listener on_end{};  ///< Before its caller; may be empty.
     bool begun = false;
 
     template <class Self>
@@ -80,6 +81,8 @@ struct call_and {
                 what, asked, std::move(own), std::identity{}, std::move(refused), std::move(self));
         }
         auto out = finish(ec, std::move(r));
+        if (on_end)
+            on_end(ec, out.status);
         self.complete(ec, std::move(out));
     }
 };

@@ -9,6 +9,7 @@
 #include <mayfly/temporal/detail/worker_names.hpp>
 #include <mayfly/temporal/detail/workflow_run.hpp>
 #include <mayfly/temporal/detail/workflow_words.hpp>
+#include <mayfly/temporal/interceptor.hpp>
 #include <mayfly/temporal/log.hpp>
 #include <mayfly/temporal/metrics.hpp>
 #include <mayfly/temporal/worker_config.hpp>
@@ -31,6 +32,8 @@ public:
           converter_(config.converter),
           logger_(config.logger),
           metrics_(config.metrics),
+          on_call_(hooks_of(config.interceptors, &interceptor::workflow)),
+          on_step_(hooks_of(config.interceptors, &interceptor::step)),
           version_(config.version.value_or(deployment_version{})),
           task_queue_(config.settings.task_queue),
           name_space_(std::move(name_space)),
@@ -62,7 +65,9 @@ public:
             .activities = activities_ != nullptr ? &activities_->called() : nullptr,
             .workflows = &known_->called(),
             .logger = logger_,
-            .metrics = metrics_};
+            .metrics = metrics_,
+            .on_call = on_call_,
+            .on_step = on_step_};
         return std::make_unique<workflow::machine>(std::make_unique<watched_code>(type.make(setup), watch_, shown(run)),
             workflow::machine_options{.workflow_id = run.workflow_id,
                 .run_id = run.id,
@@ -77,6 +82,8 @@ private:
     data_converter converter_;
     logger logger_;
     metric_sink metrics_;
+    hooks<temporal::workflow_call> on_call_;
+    hooks<temporal::workflow_step> on_step_;
     deployment_version version_;
     std::string task_queue_;
     std::string name_space_;

@@ -111,7 +111,8 @@ struct run_update {
     update_stage wanted;
     maybe_until until;
     std::optional<grpc::status> refused;
-    Finish finish;  ///< Of an error, a status and `update_news`.
+    Finish finish;           ///< Of an error, a status and `update_news`.
+    call_listener on_end{};  ///< Before its caller; may be empty.
     update_step step = update_step::send;
     update_news known{};
     bool begun = false;
@@ -187,6 +188,8 @@ private:
     {
         known.ref = poll.update_ref();
         auto out = finish(ec, std::move(status), std::move(known));
+        if (on_end)
+            on_end(ec, out.status);
         self.complete(ec, std::move(out));
     }
 

@@ -3,6 +3,7 @@
 
 #include <mayfly/temporal/activity_registry.hpp>
 #include <mayfly/temporal/callable_names.hpp>
+#include <mayfly/temporal/interceptor.hpp>
 #include <mayfly/temporal/testing/answer.hpp>
 #include <mayfly/temporal/testing/detail/world.hpp>
 #include <mayfly/temporal/testing/environment_options.hpp>
@@ -49,7 +50,7 @@ public:
     {}
 
     /// With all that a program has: `configure` is what its `run_worker` is given. Its task queue, its logger and its
-    /// metrics are not used.
+    /// metrics are not used. Its interceptors are those of the test too, for what it starts and sends.
     explicit environment(const std::function<void(worker_setup&)>& configure, environment_options options = {})
         : environment(std::move(options))
     {
@@ -91,6 +92,9 @@ public:
         activity(std::move(name), std::move(does));
     }
 
+    /// Around all that is run, and what the test starts and sends. Before the first start.
+    void intercept(interceptor around) { world_->setup().interceptors.push_back(std::move(around)); }
+
     // What is run. A workflow is said by its function, by `&its_class::run`, by a `typed_workflow`, or by its name,
     // with the result's type in angle brackets. Then come its arguments. Options, if any, come first of all.
 
@@ -127,7 +131,7 @@ public:
     {
         test_run<R> out(*world_, "workflow (" + id + ')');
         if (world_->ready())
-            out.handle_ = {world_->wire(), world_->setup().converter, {std::move(id), {}, {}}};
+            out.handle_ = world_->client().handle<R>({std::move(id), {}, {}});
         return out;
     }
 
@@ -138,7 +142,7 @@ public:
     /// Lets so much time go by, and all happen that happens meanwhile.
     answer<void> sleep(std::chrono::nanoseconds time)
     {
-        const auto sleeping = start<void>({.task_queue = "mayfly.testing"}, detail::sleeper, time.count());
+        const auto sleeping = start<void>({.task_queue = detail::sleepers_queue}, detail::sleeper, time.count());
         return sleeping.result();
     }
 
@@ -175,7 +179,7 @@ private:
             world_->refuse(out.failed_);
             return out;
         }
-        const workflow_client client(world_->wire(), world_->setup().converter);
+        const workflow_client client = world_->client(options.task_queue);
         auto told = world_->call<rpc_reply<started_workflow<R>>>("the start of workflow \"" + type + '"',
             [&](auto then) { client.async_start_by_name<R>(type, std::move(input), options, std::move(then)); });
         if (!told) {

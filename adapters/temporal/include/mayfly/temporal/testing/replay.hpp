@@ -4,6 +4,7 @@
 #include <mayfly/temporal/callable_names.hpp>
 #include <mayfly/temporal/data_converter.hpp>
 #include <mayfly/temporal/failure_converter.hpp>
+#include <mayfly/temporal/interceptor.hpp>
 #include <mayfly/temporal/log.hpp>
 #include <mayfly/temporal/testing/history_file.hpp>
 #include <mayfly/temporal/workflow/code_setup.hpp>
@@ -30,6 +31,7 @@ struct replay_options {
     /// For a run that was reset, whose history only has the id of the one before. Empty: as history says.
     std::string run_id{};
     const callable_names* activities = nullptr;  ///< Of `activity_registry`, where workflows name functions.
+    std::vector<interceptor> interceptors{};
     temporal::logger logger{};  ///< Workflows are silent while they are replayed; for what their code says else.
 };
 
@@ -106,6 +108,8 @@ struct replay_report {
     setup.activities = with.activities;
     setup.workflows = &workflows.called();
     setup.logger = with.logger;
+    setup.on_call = temporal::detail::hooks_of(with.interceptors, &interceptor::workflow);
+    setup.on_step = temporal::detail::hooks_of(with.interceptors, &interceptor::step);
     workflow::machine_options options;
     options.workflow_id = out.workflow_id;
     options.run_id = out.run_id;

@@ -98,6 +98,7 @@ inline void tell_json(const std::string& file, const replay_report& r, std::ostr
     with.converter = setup.converter;
     with.name_space = setup.connection.name_space;
     with.activities = &setup.activities.called();
+    with.interceptors = setup.interceptors;
     with.logger = setup.logger;
 
     int status = 0;

@@ -3,6 +3,7 @@
 
 #include <mayfly/temporal/callable_names.hpp>
 #include <mayfly/temporal/data_converter.hpp>
+#include <mayfly/temporal/interceptor.hpp>
 #include <mayfly/temporal/log.hpp>
 #include <mayfly/temporal/metrics.hpp>
 
@@ -22,6 +23,8 @@ struct code_setup {
     const callable_names* workflows = nullptr;
     temporal::logger logger{};
     metric_sink metrics{};
+    temporal::detail::hooks<workflow_call> on_call{};  ///< Of interceptors. Null: none.
+    temporal::detail::hooks<workflow_step> on_step{};
 };
 
 }  // namespace mayfly::temporal::workflow

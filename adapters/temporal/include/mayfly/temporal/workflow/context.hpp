@@ -226,7 +226,7 @@ public:
     [[nodiscard]] const task_facts& facts() const noexcept { return state().facts; }
     [[nodiscard]] bool continue_as_new_suggested() const noexcept { return state().facts.continue_as_new_suggested; }
     /// For what must not be seen twice; decide nothing by it.
-    [[nodiscard]] bool replaying() const noexcept { return state().replaying || state().reading != nullptr; }
+    [[nodiscard]] bool replaying() const noexcept { return state().unseen(); }
     [[nodiscard]] run_logger logger() const noexcept { return run_logger(state()); }
     /// Measures what happens, once: nothing while it is replayed, and nothing in queries and validators. Its tags are
     /// `namespace`, `task_queue` and `workflow_type`. It ends with the run.

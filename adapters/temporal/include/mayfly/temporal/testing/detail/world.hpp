@@ -32,6 +32,7 @@ namespace mayfly::temporal::testing::detail {
 
 /// Sleeps in the place of a test that lets time go by.
 inline constexpr const char* sleeper = "mayfly.testing.sleep";
+inline constexpr const char* sleepers_queue = "mayfly.testing";
 
 inline workflow::task<> sleep_for(workflow::context& ctx, std::int64_t nanoseconds)
 {
@@ -85,6 +86,12 @@ public:
     [[nodiscard]] worker_setup& setup() noexcept { return setup_; }
     [[nodiscard]] const environment_options& options() const noexcept { return options_; }
     [[nodiscard]] const std::shared_ptr<connection>& wire() const noexcept { return wire_; }
+    /// For what a test starts on this queue, or finds.
+    [[nodiscard]] workflow_client client(const std::string& queue = {}) const
+    {
+        return workflow_client(
+            wire_, setup_.converter, queue == sleepers_queue ? std::vector<interceptor>{} : setup_.interceptors);
+    }
     [[nodiscard]] workflow::workflow_time now() const
     {
         return service_ ? workflow::workflow_time(service_->now().wall)
@@ -181,6 +188,7 @@ public:
     {
         replay_options with;
         with.converter = setup_.converter;
+        with.interceptors = setup_.interceptors;
         with.name_space = options_.name_space;
         with.run_id = run;
         with.activities = &setup_.activities.called();
@@ -252,6 +260,8 @@ private:
         config.activities = &setup_.activities;
         config.workflows = setup_.workflows;
         config.converter = setup_.converter;
+        if (queue != sleepers_queue)
+            config.interceptors = setup_.interceptors;
         config.logger = options_.logger;
         config.metrics = options_.metrics;
         config.settings.task_queue = queue;

@@ -68,6 +68,10 @@ template <class T>
 {
     check_timeouts(type, o.start_to_close, o.schedule_to_close);
     auto words = encode_words(state.setup.converter, o.summary, o.details);  // What may throw comes first.
+    std::string queue = o.task_queue.empty() ? state.info.task_queue : std::string(o.task_queue);
+    auto header = lent(o.header);
+    if (state.asks_interceptors(in.get()))
+        state.ask_interceptors(workflow_step::kind::activity, type, o.id, queue, input, header);
     auto to = std::make_shared<future_state<T>>();
     pending* const p = state.open(pending_kind::activity, to, in, type);
     if (p == nullptr)
@@ -77,9 +81,9 @@ template <class T>
     i.seq = state.seq_of(*p);
     i.id = o.id.empty() ? std::to_string(i.seq) : std::string(o.id);
     i.type = std::move(type);
-    i.task_queue = o.task_queue.empty() ? state.info.task_queue : std::string(o.task_queue);
+    i.task_queue = std::move(queue);
     i.input = std::move(input);
-    i.header = lent(o.header);
+    i.header = std::move(header);
     i.schedule_to_close = o.schedule_to_close;
     i.schedule_to_start = o.schedule_to_start;
     i.start_to_close = o.start_to_close;
@@ -100,6 +104,9 @@ template <class T>
 {
     check_timeouts(type, o.start_to_close, o.schedule_to_close);
     auto words = encode_words(state.setup.converter, o.summary, {});
+    auto header = lent(o.header);
+    if (state.asks_interceptors(in.get()))
+        state.ask_interceptors(workflow_step::kind::local_activity, type, o.id, {}, input, header);
     auto to = std::make_shared<future_state<T>>();
     pending* const p = state.open(pending_kind::local_activity, to, in, type);
     if (p == nullptr)
@@ -110,7 +117,7 @@ template <class T>
     i.id = o.id.empty() ? std::to_string(i.seq) : std::string(o.id);
     i.type = std::move(type);
     i.input = std::move(input);
-    i.header = lent(o.header);
+    i.header = std::move(header);
     i.schedule_to_close = o.schedule_to_close;
     i.schedule_to_start = o.schedule_to_start;
     i.start_to_close = o.start_to_close;
@@ -138,6 +145,14 @@ template <class T>
     std::optional<api::common::Memo> memo;
     if (o.memo)
         memo = (*o.memo).message(state.setup.converter).value();
+    std::string queue = o.task_queue.empty() ? state.info.task_queue : std::string(o.task_queue);
+    auto header = lent(o.header);
+    std::string id(o.id);
+    if (state.asks_interceptors(in.get())) {
+        if (id.empty())
+            id = state.random.uuid();  // the number that it takes below without them
+        state.ask_interceptors(workflow_step::kind::child, type, id, queue, input, header);
+    }
     begun_child<T> to{std::make_shared<future_state<T>>(), std::make_shared<future_state<std::string>>()};
     pending* const p = state.open(pending_kind::child, to.result, in, type);
     if (p == nullptr) {
@@ -145,16 +160,16 @@ template <class T>
             to.started->fail(to.result->error());
         return to;
     }
-    to.workflow_id = o.id.empty() ? state.random.uuid() : std::string(o.id);
+    to.workflow_id = id.empty() ? state.random.uuid() : std::move(id);
     state.set_cancellation(*p, o.cancellation);
     state.set_started(*p, to.started);
     start_child i;
     i.seq = state.seq_of(*p);
     i.workflow_id = to.workflow_id;
     i.type = std::move(type);
-    i.task_queue = o.task_queue.empty() ? state.info.task_queue : std::string(o.task_queue);
+    i.task_queue = std::move(queue);
     i.input = std::move(input);
-    i.header = lent(o.header);
+    i.header = std::move(header);
     if (memo)
         i.memo = std::move(*memo);
     if (o.search_attributes)
@@ -176,9 +191,13 @@ template <class T>
 [[nodiscard]] inline std::shared_ptr<future_state<void>> begin_signal(run_state& state,
     const std::shared_ptr<scope_state>& in, external_target target, std::string name, api::common::Payloads input)
 {
+    api::common::Header header;
+    if (state.asks_interceptors(in.get()))
+        state.ask_interceptors(workflow_step::kind::signal, name, target.workflow_id, {}, input, header);
     auto to = std::make_shared<future_state<void>>();
     if (pending* const p = state.open(pending_kind::external_signal, to, in, target.workflow_id))
-        state.want(signal_external{state.seq_of(*p), std::move(target), std::move(name), std::move(input), {}});
+        state.want(
+            signal_external{state.seq_of(*p), std::move(target), std::move(name), std::move(input), std::move(header)});
     return to;
 }
 
@@ -206,6 +225,13 @@ struct continued {
     out.what.task_queue = std::string(o.task_queue);
     out.what.input = std::move(input);
     out.what.header = lent(o.header);
+    if (state.asks_interceptors(nullptr)) {
+        if (!o.header)
+            out.what.header = state.info.header;
+        state.ask_interceptors(workflow_step::kind::continue_as_new, out.what.type, {},
+            o.task_queue.empty() ? std::string_view(state.info.task_queue) : o.task_queue, out.what.input,
+            out.what.header);
+    }
     out.what.run_timeout = o.run_timeout;
     out.what.task_timeout = o.task_timeout;
     out.what.retry = retry_of(o.retry);

@@ -6,6 +6,7 @@
 #include <mayfly/temporal/workflow/context.hpp>
 #include <mayfly/temporal/workflow/detail/body.hpp>
 #include <mayfly/temporal/workflow/detail/built_in_queries.hpp>
+#include <mayfly/temporal/workflow/detail/inbound.hpp>
 #include <mayfly/temporal/workflow/errors.hpp>
 
 #include <cstdint>
@@ -31,6 +32,7 @@ public:
           fails_{std::move(fails)}
     {
         state_.info.type = state_.setup.workflow_type;
+        state_.whole = &context_;
         state_.fail = [this](const std::exception_ptr& error) { failed(error); };
         state_.deliver = [this](signal_entry& to, signal_received s) { deliver(to, std::move(s)); };
     }
@@ -175,8 +177,9 @@ private:
         if (!std::exchange(starts_, false) || state_.coroutines.halted())
             return;
         make_body();
+        auto cause = arrived(workflow_call::kind::run, state_.info.type, state_.info.header, input_);
         begin_root(state_, root::kind::run, state_.info.type,
-            drive_run(*this, body_->run(context_, state_.info.type, std::move(input_))));
+            drive_run(*this, body_->run(context_, state_.info.type, std::move(input_)), cause), cause);
         state_.coroutines.run();
         for (update_received& u : std::exchange(early_updates_, {})) {
             if (update_entry* const to = state_.find_update(u.name)) {
@@ -192,34 +195,43 @@ private:
 
     void deliver(signal_entry& to, signal_received s)
     {
+        auto cause = arrived(workflow_call::kind::signal, s.name, s.header, s.input);
         root& r = begin_root(state_, root::kind::handler, "signal \"" + s.name + '"',
-            drive_signal(*this, to.call(body_->object(), context_, s.name, std::move(s.input))));
+            drive_signal(*this, to.call(body_->object(), context_, s.name, std::move(s.input)), cause), cause);
         r.outlives_run = state_.is_member(&handler_table::signals, static_cast<const signal_entry*>(&to));
         ++state_.handlers_running;
     }
 
     void begin_update(update_entry& to, update_received u)
     {
-        if (u.run_validator) {
-            const char* const before = std::exchange(state_.reading, "an update's validator");
-            std::exception_ptr wrong;
-            try {
-                to.check(body_->object(), context_, u.name, u.input);
-            } catch (...) {
-                wrong = std::current_exception();
-            }
-            state_.reading = before;
-            if (wrong) {
-                state_.want(reject_update{u.protocol_instance_id, to_failure(wrong, state_.setup.converter)});
-                return;
-            }
+        if (const std::exception_ptr wrong = u.run_validator ? validate(to, u) : nullptr) {
+            state_.want(reject_update{u.protocol_instance_id, to_failure(wrong, state_.setup.converter)});
+            return;
         }
         state_.want(accept_update{u.protocol_instance_id});
+        auto cause = arrived(workflow_call::kind::update, u.name, u.header, u.input);
         root& r = begin_root(state_, root::kind::handler, "update \"" + u.name + '"',
             drive_update(
-                *this, to.call(body_->object(), context_, u.name, std::move(u.input)), u.protocol_instance_id));
+                *this, to.call(body_->object(), context_, u.name, std::move(u.input)), u.protocol_instance_id, cause),
+            cause);
         r.outlives_run = state_.is_member(&handler_table::updates, static_cast<const update_entry*>(&to));
         ++state_.handlers_running;
+    }
+
+    [[nodiscard]] std::exception_ptr validate(update_entry& to, const update_received& u)
+    {
+        const auto in = arrived(workflow_call::kind::validate, u.name, u.header, u.input);
+        const char* const before = std::exchange(state_.reading, "an update's validator");
+        std::exception_ptr wrong;
+        try {
+            begins(in.get());
+            to.check(body_->object(), context_, u.name, u.input);
+        } catch (...) {
+            wrong = std::current_exception();
+        }
+        over(in.get(), {}, wrong);
+        state_.reading = before;
+        return wrong;
     }
 
     void refuse_unknown(const update_received& u)
@@ -231,47 +243,93 @@ private:
             reject_update{u.protocol_instance_id, to_failure(std::make_exception_ptr(error), state_.setup.converter)});
     }
 
+    // Interceptors, around what was asked.
+
+    /// Null: there is nobody to be told of it.
+    [[nodiscard]] std::shared_ptr<inbound> arrived(workflow_call::kind what, const std::string& name,
+        const api::common::Header& header, const payloads& input) const
+    {
+        const code_setup& s = state_.setup;
+        if (!s.on_call && !s.on_step)
+            return nullptr;
+        return std::make_shared<inbound>(inbound{what, name, header, s.on_call ? input : payloads{}, {}});
+    }
+
+    /// Throws what they throw.
+    void begins(inbound* in)
+    {
+        using kind = workflow_call::kind;
+        if (in == nullptr || !state_.setup.on_call)
+            return;
+        const run_state::looking_on guard(state_);
+        const payloads input = std::move(in->input);
+        workflow_call call{.what = in->what,
+            .name = in->name,
+            .context = context_,
+            .header = in->header,
+            .input = input,
+            .replaying = state_.replaying && in->what != kind::query && in->what != kind::validate,
+            .listeners = in->listeners};
+        temporal::detail::ask(state_.setup.on_call, call);
+    }
+
+    void over(inbound* in, const payloads& result, std::exception_ptr& error)
+    {
+        if (in == nullptr || in->listeners.empty())
+            return;
+        const run_state::looking_on guard(state_);
+        call_end how{.thrown = error, .continued = error && continues(error)};
+        if (!error && result.payloads_size() > 0)
+            how.result = &result.payloads(0);
+        temporal::detail::tell_end(in->listeners, std::move(how), error);
+    }
+
     // Ends. Only these are called from within coroutines.
 
-    static task<void> drive_run(instance& self, task<payloads> what)
+    static task<void> drive_run(instance& self, task<payloads> what, std::shared_ptr<inbound> in)
     {
         payloads result;
         std::exception_ptr error;
         try {
+            self.begins(in.get());
             result = co_await std::move(what);
         } catch (...) {
             error = std::current_exception();
         }
+        self.over(in.get(), result, error);
         if (error)
             self.failed(error);
         else
             self.end_with(complete_run{std::move(result)});
     }
 
-    static task<void> drive_signal(instance& self, task<payloads> what)
+    static task<void> drive_signal(instance& self, task<payloads> what, std::shared_ptr<inbound> in)
     {
+        payloads result;
         std::exception_ptr error;
         try {
-            co_await std::move(what);
-        } catch (const unreadable& e) {
-            self.state_.log(log_level::error, std::string("a signal is passed over, ") + e.what());
+            self.begins(in.get());
+            result = co_await std::move(what);
         } catch (...) {
             error = std::current_exception();
         }
+        self.over(in.get(), result, error);
         --self.state_.handlers_running;
-        if (error)
+        if (error && !self.passes_over(error))
             self.failed(error);
     }
 
-    static task<void> drive_update(instance& self, task<payloads> what, std::string id)
+    static task<void> drive_update(instance& self, task<payloads> what, std::string id, std::shared_ptr<inbound> in)
     {
         resolution outcome;
         std::exception_ptr error;
         try {
+            self.begins(in.get());
             outcome.result = co_await std::move(what);
         } catch (...) {
             error = std::current_exception();
         }
+        self.over(in.get(), outcome.result, error);
         --self.state_.handlers_running;
         if (error && !self.is_failure(error)) {
             self.stuck(error);
@@ -293,6 +351,30 @@ private:
             return true;
         } catch (const std::exception& e) {
             return fails_ && fails_->contains(e);
+        } catch (...) {
+            return false;
+        }
+    }
+
+    [[nodiscard]] static bool continues(const std::exception_ptr& error)
+    {
+        try {
+            std::rethrow_exception(error);
+        } catch (const continued&) {
+            return true;
+        } catch (...) {
+            return false;
+        }
+    }
+
+    /// A signal whose arguments are not what its handler takes ends nothing.
+    [[nodiscard]] bool passes_over(const std::exception_ptr& error) const
+    {
+        try {
+            std::rethrow_exception(error);
+        } catch (const unreadable& e) {
+            state_.log(log_level::error, std::string("a signal is passed over, ") + e.what());
+            return true;
         } catch (...) {
             return false;
         }
@@ -366,7 +448,20 @@ private:
             throw application_error("there is no query \"" + question.query_type() +
                                         "\"; known: " + known_names(state_, &handler_table::queries),
                 {.type = "UnknownQuery", .non_retryable = true});
-        return to->call(body_->object(), context_, question.query_type(), question.query_args());
+        const auto in =
+            arrived(workflow_call::kind::query, question.query_type(), question.header(), question.query_args());
+        payloads out;
+        std::exception_ptr wrong;
+        try {
+            begins(in.get());
+            out = to->call(body_->object(), context_, question.query_type(), question.query_args());
+        } catch (...) {
+            wrong = std::current_exception();
+        }
+        over(in.get(), out, wrong);
+        if (wrong)
+            std::rethrow_exception(wrong);
+        return out;
     }
 
     run_state state_;

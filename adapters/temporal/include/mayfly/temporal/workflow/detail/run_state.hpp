@@ -3,6 +3,7 @@
 
 #include <mayfly/temporal/workflow/code_setup.hpp>
 #include <mayfly/temporal/workflow/detail/handlers.hpp>
+#include <mayfly/temporal/workflow/detail/inbound.hpp>
 #include <mayfly/temporal/workflow/detail/pending.hpp>
 #include <mayfly/temporal/workflow/detail/scheduler.hpp>
 #include <mayfly/temporal/workflow/future.hpp>
@@ -185,8 +186,58 @@ public:
         return false;
     }
 
+    /// What happens now is not for others to see: it has happened before, or is a look at what there is.
+    [[nodiscard]] bool unseen() const noexcept { return replaying || (reading != nullptr && !intercepting); }
+
+    /// While interceptors are called: they change nothing and start nothing, but may say what they see.
+    class looking_on {
+    public:
+        explicit looking_on(run_state& s) noexcept
+            : state_{&s},
+              reading_{std::exchange(s.reading, "an interceptor")},
+              intercepting_{std::exchange(s.intercepting, true)}
+        {}
+        looking_on(const looking_on&) = delete;
+        looking_on& operator=(const looking_on&) = delete;
+        ~looking_on()
+        {
+            state_->reading = reading_;
+            state_->intercepting = intercepting_;
+        }
+
+    private:
+        run_state* state_;
+        const char* reading_;
+        bool intercepting_;
+    };
+
+    /// Whether interceptors are to see what code asks for now in this scope.
+    [[nodiscard]] bool asks_interceptors(const scope_state* scope) const noexcept
+    {
+        return setup.on_step && !quiet && reading == nullptr && (scope == nullptr || !scope->cancelled());
+    }
+
+    /// Has them see it, and change its header. Throws what they throw.
+    void ask_interceptors(workflow_step::kind what, std::string_view name, std::string_view id, std::string_view queue,
+        const api::common::Payloads& input, api::common::Header& header)
+    {
+        const looking_on guard(*this);
+        const root* const by = coroutines.current();
+        workflow_step step{.what = what,
+            .name = name,
+            .id = id,
+            .task_queue = queue,
+            .context = *whole,
+            .cause = by != nullptr && by->cause ? by->cause->header : info.header,
+            .start = info.header,
+            .input = input,
+            .replaying = replaying,
+            .header = header};
+        temporal::detail::ask(setup.on_step, step);
+    }
+
     /// What it does now it does for the first time, and for good: people may be told.
-    [[nodiscard]] bool is_news() const noexcept { return !replaying && !quiet && reading == nullptr; }
+    [[nodiscard]] bool is_news() const noexcept { return !quiet && !unseen(); }
 
     void log(log_level level, std::string_view words) const
     {
@@ -212,8 +263,10 @@ public:
     api::common::SearchAttributes search_attributes{};
 
     std::vector<intent> intents{};
-    bool quiet = false;             ///< It is being destroyed.
-    const char* reading = nullptr;  ///< What runs now and must change nothing, if so.
+    bool quiet = false;              ///< It is being destroyed.
+    const char* reading = nullptr;   ///< What runs now and must change nothing, if so.
+    bool intercepting = false;       ///< That is an interceptor.
+    const context* whole = nullptr;  ///< Of the run, for them. Set by who runs the run.
 
     std::shared_ptr<scope_state> root_scope = std::make_shared<scope_state>();
     handler_table handlers{};                     ///< Registered at run time.

@@ -15,6 +15,7 @@
 namespace mayfly::temporal::workflow::detail {
 
 class scheduler;
+struct inbound;
 
 /// Something that a coroutine waits for, in words for people.
 class waited_for {
@@ -50,6 +51,7 @@ struct root {
     std::string name{};
     std::coroutine_handle<> body{};
     frame* top = nullptr;
+    std::shared_ptr<const inbound> cause{};  ///< Why it was begun, where interceptors want to know; else null.
 
     root() = default;
     root(const root&) = delete;

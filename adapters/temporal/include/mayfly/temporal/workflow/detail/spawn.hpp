@@ -14,11 +14,15 @@
 
 namespace mayfly::temporal::workflow::detail {
 
-/// Begins a coroutine by itself.
-inline root& begin_root(run_state& state, root::kind what, std::string name, task<void> body)
+/// Begins a coroutine by itself. Without a cause of its own it has that of the one that begins it.
+inline root& begin_root(
+    run_state& state, root::kind what, std::string name, task<void> body, std::shared_ptr<const inbound> cause = {})
 {
     const auto h = body.release();
-    return state.coroutines.begin(what, std::move(name), h, h.promise());
+    root& r = state.coroutines.begin(what, std::move(name), h, h.promise());
+    const root* const by = state.coroutines.current();
+    r.cause = cause || by == nullptr ? std::move(cause) : by->cause;
+    return r;
 }
 
 /// A failure that nobody can ask for any more is the run's; that something was cancelled is none.
