@@ -9,6 +9,7 @@
 #include "health_facts.hpp"
 #include "health_seen.hpp"
 #include "service_remedy.hpp"
+#include "stuck_task.hpp"
 
 #include <mayfly/aws/target_details.hpp>
 #include <mayfly/http/url.hpp>
@@ -17,6 +18,8 @@
 #include <mayfly/temporal/read_version.hpp>
 #include <mayfly/temporal/rpc_error.hpp>
 #include <mayfly/temporal/task_queues.hpp>
+#include <mayfly/temporal/workflow_client.hpp>
+#include <mayfly/temporal/workflow_requests.hpp>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -146,7 +149,9 @@ private:
     static constexpr auto answer = asio::as_tuple(asio::use_awaitable);
     static constexpr std::size_t most_siblings = 20;
     static constexpr std::size_t most_queues = 20;
-    static constexpr int most_tasks = 20;
+    static constexpr int most_tasks = 20;      // of one queue
+    static constexpr int most_listed = 200;    // workflows of one queue
+    static constexpr int most_workflows = 60;  // described for one version
 
     [[nodiscard]] std::string unanswered(const error_code& ec, const mayfly::grpc::status& s) const
     {
@@ -264,43 +269,68 @@ private:
         }
     }
 
-    /// Standalone activities that run, or wait for their next attempt.
+    /// Activities that run, or wait for their next attempt: those that stand alone, and those of workflows on the same
+    /// queues.
     asio::awaitable<void> tasks(health_facts& f)
     {
-        const temporal::client client(on_);
         std::set<std::string> names(given_.queues.begin(), given_.queues.end());
         for (const queue_facts& q : f.queues)
             names.insert(q.name);
+        int left = most_workflows;
+        std::size_t asked = 0;
         for (const std::string& name : names) {
-            if (name.find('\'') != name.npos)
+            if (name.find('\'') != name.npos || ++asked > most_queues)
                 continue;
             const std::string query = "TaskQueue = '" + name + "' AND ExecutionStatus = 'Running'";
-            const std::string first;
-            auto listed = client.async_list(query, first, most_tasks, answer);
-            auto [ec, page] = co_await std::move(listed);
-            if (ec)
-                continue;
-            for (const auto& e : page.value.entries) {
-                const auto handle = client.handle<std::monostate>(e.key);
-                const temporal::describe_options options;
-                auto described = handle.async_describe(options, answer);
-                auto [wrong, d] = co_await std::move(described);
-                if (!wrong)
-                    f.tasks.push_back(task_of(d.value));
-            }
+            auto alone = standalone_tasks(query, f);
+            co_await std::move(alone);
+            auto of_workflows = workflow_tasks(query, names, left, f);
+            co_await std::move(of_workflows);
         }
     }
 
-    static stuck_task task_of(const temporal::activity_description& d)
+    asio::awaitable<void> standalone_tasks(std::string query, health_facts& f)
     {
-        const auto seconds = [](const auto& t) { return std::chrono::seconds{t.seconds()}; };
-        return {.id = d.key.id,
-            .type = d.type,
-            .queue = d.task_queue,
-            .attempt = d.attempt,
-            .timed_out = d.last_failure && d.last_failure->has_timeout_failure_info(),
-            .start_to_close = seconds(d.info.start_to_close_timeout()),
-            .heartbeat = seconds(d.info.heartbeat_timeout())};
+        const temporal::client client(on_);
+        const std::string first;
+        auto listed = client.async_list(query, first, most_tasks, answer);
+        auto [ec, page] = co_await std::move(listed);
+        if (ec)
+            co_return;
+        for (const auto& e : page.value.entries) {
+            const auto handle = client.handle<std::monostate>(e.key);
+            const temporal::describe_options options;
+            auto described = handle.async_describe(options, answer);
+            auto [wrong, d] = co_await std::move(described);
+            if (!wrong)
+                f.tasks.push_back(task_of(d.value));
+        }
+    }
+
+    /// `left`: so many descriptions may still be asked for.
+    asio::awaitable<void> workflow_tasks(
+        std::string query, const std::set<std::string>& queues, int& left, health_facts& f)
+    {
+        if (left == 0)
+            co_return;
+        const temporal::workflow_client client(on_);
+        const std::string first;
+        auto listed = client.async_list(query, first, most_listed, answer);
+        auto [ec, page] = co_await std::move(listed);
+        if (ec)
+            co_return;
+        const auto old = oldest(std::move(page.value.entries), static_cast<std::size_t>(std::min(left, most_tasks)));
+        left -= static_cast<int>(old.size());
+        for (const temporal::workflow_entry& e : old) {
+            const auto handle = client.handle<std::monostate>(e.key);
+            auto described = handle.async_describe(answer);
+            auto [wrong, d] = co_await std::move(described);
+            if (wrong)
+                continue;
+            for (const auto& pending : d.value.pending_activities)
+                if (const auto task = task_of(e.key.id, pending, f.version, queues))
+                    f.tasks.push_back(*task);
+        }
     }
 
     asio::awaitable<void> look_at_group(std::string id, mayfly::scaling_group group, health_facts& f)

@@ -3,6 +3,7 @@
 
 #include "controller_status.hpp"
 #include "health_words.hpp"
+#include "stuck_task.hpp"
 
 #include <mayfly/aws/target_facts.hpp>
 #include <mayfly/clock.hpp>
@@ -32,17 +33,6 @@ struct trial_facts {
     bool answered = false;
     std::chrono::seconds waited{};
     bool polls = false;  ///< Meanwhile a worker of this function was seen.
-};
-
-/// A task of the version's queues that does not get done.
-struct stuck_task {
-    std::string id{};
-    std::string type{};
-    std::string queue{};
-    std::int32_t attempt = 1;
-    bool timed_out = false;                 ///< So ended the attempt before.
-    std::chrono::seconds start_to_close{};  ///< Zero: none.
-    std::chrono::seconds heartbeat{};       ///< Likewise.
 };
 
 /// Who polls, or tells of itself.

@@ -129,9 +129,12 @@ inline std::string limiter_text(const queue_facts& q)
            " wait";
 }
 
+    else if (!t.timeouts_told)
+        out += "; how long an attempt may take the server does not tell";
 inline std::string stuck_text(const stuck_task& t, std::optional<std::chrono::seconds> window)
 {
-    std::string out = t.type + ' ' + t.id + " on queue " + t.queue + " is at attempt " + std::to_string(t.attempt) +
+    std::string out = t.type + ' ' + t.id + (t.workflow.empty() ? "" : " of workflow " + t.workflow) +
+                      (t.queue.empty() ? "" : " on queue " + t.queue) + " is at attempt " + std::to_string(t.attempt) +
                       ", and the one before timed out";
     if (t.start_to_close.count() != 0)
         out += "; an attempt may take " + std::to_string(t.start_to_close.count()) + " s";

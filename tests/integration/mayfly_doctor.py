@@ -22,9 +22,10 @@ import time
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
-from temporalio.api.common.v1 import ActivityType, Payload, Payloads
+from temporalio.api.command.v1 import Command, ScheduleActivityTaskCommandAttributes
+from temporalio.api.common.v1 import ActivityType, Payload, Payloads, WorkflowExecution, WorkflowType
 from temporalio.api.deployment.v1 import WorkerDeploymentVersion
-from temporalio.api.enums.v1 import WorkerDeploymentVersionStatus
+from temporalio.api.enums.v1 import CommandType, WorkerDeploymentVersionStatus
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import (
     WorkflowServiceServicer,
@@ -150,6 +151,33 @@ class Cluster:
         info = self.stub.DescribeActivityExecution(rpc.DescribeActivityExecutionRequest(
             namespace="default", activity_id=name)).info
         return info.attempt
+
+    def start_workflow_with(self, name, kind, argument):
+        """A workflow that waits for one activity, which it was told of by hand: no worker of it is left."""
+        queue = TaskQueue(name=QUEUE + "-of-workflows")
+        self.stub.StartWorkflowExecution(rpc.StartWorkflowExecutionRequest(
+            namespace="default", identity="test", request_id="w-" + name, workflow_id=name,
+            workflow_type=WorkflowType(name="baker"), task_queue=queue))
+        task = self.stub.PollWorkflowTaskQueue(rpc.PollWorkflowTaskQueueRequest(
+            namespace="default", identity="test", task_queue=queue), timeout=30)
+        given = ScheduleActivityTaskCommandAttributes(
+            activity_id="in", activity_type=ActivityType(name=kind), task_queue=TaskQueue(name=QUEUE),
+            input=Payloads(payloads=[Payload(metadata={"encoding": b"json/plain"}, data=json.dumps(argument).encode())]),
+            schedule_to_close_timeout=Duration(seconds=600), start_to_close_timeout=Duration(seconds=600),
+            heartbeat_timeout=Duration(seconds=1))
+        self.stub.RespondWorkflowTaskCompleted(rpc.RespondWorkflowTaskCompletedRequest(
+            namespace="default", identity="test", task_token=task.task_token, commands=[Command(
+                command_type=CommandType.COMMAND_TYPE_SCHEDULE_ACTIVITY_TASK,
+                schedule_activity_task_command_attributes=given)]))
+
+    def attempt_in(self, workflow):
+        pending = self.stub.DescribeWorkflowExecution(rpc.DescribeWorkflowExecutionRequest(
+            namespace="default", execution=WorkflowExecution(workflow_id=workflow))).pending_activities
+        return pending[0].attempt if pending else 0
+
+    def terminate(self, workflow):
+        self.stub.TerminateWorkflowExecution(rpc.TerminateWorkflowExecutionRequest(
+            namespace="default", workflow_execution=WorkflowExecution(workflow_id=workflow), identity="test"))
 
     def polled_by(self, what, within=30):
         """Waits until somebody polls whose identity has this in it."""
@@ -314,6 +342,13 @@ def causes_of_workers(folder):
     while CLUSTER.attempt_of("endless") < 2 and time.monotonic() < end:
         time.sleep(0.1)
     expect("attempts that time out again and again", 12, version, evidence="slow endless on queue", alone=False)
+    CLUSTER.start_workflow_with("oven", "slow", 600000)
+    end = time.monotonic() + 30
+    while CLUSTER.attempt_in("oven") < 2 and time.monotonic() < end:
+        time.sleep(0.1)
+    expect("and those of a workflow's activity", 12, version, "--queue", QUEUE + "-of-workflows", alone=False,
+           evidence="slow in of workflow oven")
+    CLUSTER.terminate("oven")
 
     for why, number, lines, flags in (
             ("the provider fails", 13, [read(1, "1", 3), refused(2, "1", "transient", "HTTP 503")], {"evidence": "HTTP 503"}),

@@ -324,6 +324,34 @@ TEST_CASE("Each of the 27 causes is recognised")
             "bake bake-1 on queue orders is at attempt 4, and the one before timed out; an "
             "attempt may take 300 s, and an invocation works for 53 s",
             "heartbeats"},
+        {activities_too_long, "attempts of a workflow's activity end with the invocation",
+            [](health_facts& f) {
+                f.tasks.push_back({.id = "5",
+                    .type = "bake",
+                    .queue = "orders",
+                    .attempt = 4,
+                    .timed_out = true,
+                    .start_to_close = 300s,
+                    .workflow = "order-7"});
+            },
+            standing::misconfigured,
+            "bake 5 of workflow order-7 on queue orders is at attempt 4, and the one before timed out; an "
+            "attempt may take 300 s, and an invocation works for 53 s",
+            "heartbeats"},
+        {activities_too_long, "a server that tells a workflow's activity, and not how long it may take",
+            [](health_facts& f) {
+                f.tasks.push_back({.id = "5",
+                    .type = "bake",
+                    .attempt = 2,
+                    .timed_out = true,
+                    .workflow = "order-7",
+                    .timeouts_told = false});
+            },
+            standing::misconfigured,
+            "bake 5 of workflow order-7 is at attempt 2, and the one before timed out; how long an attempt may take "
+            "the "
+            "server does not tell, and an invocation works for 53 s",
+            "heartbeats"},
         {actions_failing, "the provider fails",
             [](health_facts& f) {
                 says(f, symptom::provider_failing, standing::degraded);
@@ -456,6 +484,62 @@ TEST_CASE("Each of the 27 causes is recognised")
         shown.insert(r.cause);
     }
     CHECK(shown.size() == all_causes.size());
+}
+
+TEST_CASE("A workflow's activity is a version's if its worker had it last, or else if it waits on one of its queues")
+{
+    const mayfly::deployment_version version{"orders", "b7"};
+    const std::set<std::string> queues{"orders"};
+    mayfly::temporal::api::workflow::PendingActivityInfo p;
+    p.set_activity_id("5");
+    p.mutable_activity_type()->set_name("bake");
+    p.set_attempt(3);
+    const auto bare = task_of("order-7", p, version, queues);
+    REQUIRE(bare);
+    CHECK(bare->id == "5");
+    CHECK(bare->type == "bake");
+    CHECK(bare->workflow == "order-7");
+    CHECK(bare->attempt == 3);
+    CHECK(!bare->timed_out);
+    CHECK(!bare->timeouts_told);
+    CHECK(bare->queue == "");
+
+    p.mutable_last_failure()->mutable_application_failure_info();
+    CHECK(!task_of("order-7", p, version, queues)->timed_out);
+    p.mutable_last_failure()->mutable_timeout_failure_info();
+    p.mutable_activity_options()->mutable_task_queue()->set_name("mail");
+    p.mutable_activity_options()->mutable_start_to_close_timeout()->set_seconds(300);
+    p.mutable_activity_options()->mutable_heartbeat_timeout()->set_seconds(7);
+    CHECK(!task_of("order-7", p, version, queues));
+    const auto on_mail = task_of("order-7", p, version, {"mail"});
+    REQUIRE(on_mail);
+    CHECK(on_mail->timed_out);
+    CHECK(on_mail->timeouts_told);
+    CHECK(on_mail->queue == "mail");
+    CHECK(on_mail->start_to_close == 300s);
+    CHECK(on_mail->heartbeat == 7s);
+
+    p.mutable_last_deployment_version()->set_deployment_name("orders");
+    p.mutable_last_deployment_version()->set_build_id("b6");
+    CHECK(!task_of("order-7", p, version, {"mail"}));
+    p.mutable_last_deployment_version()->set_build_id("b7");
+    CHECK(task_of("order-7", p, version, queues));
+}
+
+TEST_CASE("Of many workflows those are looked at that began first")
+{
+    std::vector<mayfly::temporal::workflow_entry> all(4);
+    const std::vector<std::chrono::seconds> began{40s, 10s, 30s, 20s};
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        all[i].key.id = std::to_string(began[i].count());
+        all[i].started = mayfly::temporal::wall_clock_time{began[i]};
+    }
+    const auto some = oldest(all, 2);
+    REQUIRE(some.size() == 2);
+    CHECK(some[0].key.id == "10");
+    CHECK(some[1].key.id == "20");
+    CHECK(oldest(all, 9).size() == 4);
+    CHECK(oldest(all, 0).empty());
 }
 
 TEST_CASE("The table has each number once, in order, with a name and a remedy of its own")
