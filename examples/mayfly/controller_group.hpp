@@ -34,13 +34,30 @@ struct wall_of_uptime {
     [[nodiscard]] std::string text(mayfly::uptime t) const { return utc_text((*this)(t)); }
 };
 
-/// Numbers of one group that only grow.
+/// Numbers of one group that only grow. They begin with a zero for each reason that there usually is: whoever reads
+/// them from time to time sees no growth in a number that was not there before.
 struct group_counts {
-    std::map<mayfly::reason, std::uint64_t> started{};    ///< Workers, as decided.
-    std::map<mayfly::reason, std::uint64_t> throttled{};  ///< Workers wished for and not granted.
-    std::map<mayfly::condition, std::uint64_t> refused{};
-    std::map<mayfly::condition, std::uint64_t> unread{};
+    using by_reason = std::map<mayfly::reason, std::uint64_t>;
+    using by_outcome = std::map<mayfly::condition, std::uint64_t>;
+
+    /// Workers, as decided.
+    by_reason started{{mayfly::reason::missed_match, 0}, {mayfly::reason::backlog, 0}, {mayfly::reason::refresh, 0},
+        {mayfly::reason::renewal, 0}, {mayfly::reason::minimum, 0}, {mayfly::reason::bootstrap, 0},
+        {mayfly::reason::probe, 0}};
+    /// Workers wished for and not granted.
+    by_reason throttled{{mayfly::reason::cooling_off, 0}, {mayfly::reason::at_maximum, 0},
+        {mayfly::reason::rate_limited, 0}, {mayfly::reason::suppressed, 0}, {mayfly::reason::breaker_open, 0},
+        {mayfly::reason::provider_backoff, 0}, {mayfly::reason::calls_under_way, 0},
+        {mayfly::reason::provider_ceiling, 0}};
+    by_outcome refused{failures()};
+    by_outcome unread{failures()};
     std::uint64_t deferred = 0;  ///< Decisions that wait for more tasks to come first.
+
+    [[nodiscard]] static by_outcome failures()
+    {
+        return {
+            {mayfly::condition::throttled, 0}, {mayfly::condition::transient, 0}, {mayfly::condition::permanent, 0}};
+    }
 };
 
 /// What is remembered of one scaling group for people who ask: what was seen, decided, and came of it.

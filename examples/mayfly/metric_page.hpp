@@ -13,7 +13,8 @@ namespace examples {
 
 using metric_labels = std::vector<std::pair<std::string_view, std::string>>;
 
-/// Metrics as Prometheus reads them. All samples of a name stand together, in the order in which the names came.
+/// Metrics as Prometheus reads them. All samples of a name stand together, in the order in which the names came. One
+/// without a sample is told of all the same: whoever writes a query finds it there.
 class metric_page {
 public:
     void declare(std::string_view name, std::string_view type, std::string_view help)
@@ -38,7 +39,6 @@ public:
                 f.text += '}';
             }
             f.text.append(" ").append(mayfly::to_string(mayfly::setting{value})).append("\n");
-            f.used = true;
         }
     }
 
@@ -46,8 +46,7 @@ public:
     {
         std::string out;
         for (const family& f : families_)
-            if (f.used)
-                out += f.text;
+            out += f.text;
         return out;
     }
 
@@ -55,7 +54,6 @@ private:
     struct family {
         std::string name;
         std::string text;
-        bool used = false;
     };
 
     static std::string escaped(std::string_view text)

@@ -98,6 +98,9 @@ async def one(client, platform, service, controller, mayfly):
     await eventually(lambda: ready(controller) == (200, "default: leader\n"), "the controller leads and is ready", 20)
     check(controller.get("/healthz") == "ok\n", "it is alive")
     check(controller.version("kitchen", "build-1") is None, "nothing is configured")
+    page = controller.get("/metrics")
+    check("# TYPE worker_controller_instance_scale_up_count counter" in page and "kitchen" not in page,
+          "metrics are told of before there is anything to count")
 
     await configure(client, serverless.arn("kitchen", 1), create=True)
     await eventually(lambda: len(platform.invocations()) == 1, "a first worker binds the version to its queues", 15)
@@ -141,6 +144,11 @@ async def one(client, platform, service, controller, mayfly):
     check(asked == len(platform.invocations()), f"metrics tell of {asked} starts, and {len(platform.invocations())} were made")
     check(numbers.get(("mayfly_controller_leader", 'namespace="default"')) == 1, "metrics tell who leads")
     check(numbers.get(("worker_controller_instance_live_worker_count", who)) == 0, "and that nobody lives")
+    for counter in ('action_error_count', 'read_error_count'):
+        check(("worker_controller_instance_" + counter, who + ',outcome="permanent"') in numbers,
+              f"{counter} is there though nothing has failed")
+    check(numbers.get(("worker_controller_instance_scale_up_throttled_count", who + ',reason="breaker_open"')) == 0,
+          "as is what never held anybody back")
     calls = numbers.get(("worker_controller_instance_scaling_action_latency_count", 'namespace="default"'))
     check(calls and calls <= asked, f"and how long {calls} calls took")
     told = controller.get("/status?deployment=other")

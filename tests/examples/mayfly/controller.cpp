@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
+#include "../../../examples/mayfly/controller_group.hpp"
 #include "../../../examples/mayfly/controller_log.hpp"
 #include "../../../examples/mayfly/controller_scaler.hpp"
 #include "../../../examples/mayfly/controller_settings_read.hpp"
@@ -15,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include <memory>
 using namespace examples;
 using namespace std::chrono_literals;
 using mayfly::temporal::log_level;
@@ -262,7 +264,37 @@ TEST_CASE("metrics: a name's samples stand together, and labels hold whatever co
     page.add("b", {}, 3);
     page.add("a", {{"who", "v"}, {"le", "+Inf"}}, 2, "_bucket");
     CHECK(page.text() == "# HELP a One.\n# TYPE a gauge\na{who=\"x\\\"y\\\\z\\nw\"} 1.5\n"
-                         "a_bucket{who=\"v\",le=\"+Inf\"} 2\n# HELP b Two.\n# TYPE b counter\nb 3\n");
+                         "a_bucket{who=\"v\",le=\"+Inf\"} 2\n# HELP b Two.\n# TYPE b counter\nb 3\n"
+                         "# HELP c Nothing comes of it.\n# TYPE c counter\n");
+}
+
+TEST_CASE("a group's counters begin at zero, one by one, and grow from there")
+{
+    const auto target = std::make_shared<const mayfly::launch_target>();
+    group_view view(target, {}, mayfly::version_status::current, 0s);
+    const group_counts& counts = view.counts();
+    CHECK(counts.started.at(mayfly::reason::backlog) == 0);
+    CHECK(counts.started.at(mayfly::reason::bootstrap) == 0);
+    CHECK(counts.throttled.at(mayfly::reason::at_maximum) == 0);
+    CHECK(counts.refused.size() == 3);
+    CHECK(counts.unread.at(mayfly::condition::transient) == 0);
+    CHECK(!counts.refused.contains(mayfly::condition::ok));
+
+    const mayfly::scaling_signal seen;
+    mayfly::controller_event e{.what = mayfly::controller_event::kind::decided, .target = target.get()};
+    e.signal = &seen;
+    e.made = {.launch = 2, .reason = mayfly::reason::backlog, .held_back = 3};
+    view.note(e, false, {});
+    e = {.what = mayfly::controller_event::kind::refused,
+        .target = target.get(),
+        .count = 2,
+        .outcome = mayfly::condition::permanent};
+    view.note(e, false, {});
+    CHECK(counts.started.at(mayfly::reason::backlog) == 2);
+    CHECK(counts.throttled.at(mayfly::reason::backlog) == 3);
+    CHECK(counts.throttled.at(mayfly::reason::at_maximum) == 0);
+    CHECK(counts.refused.at(mayfly::condition::permanent) == 2);
+    CHECK(counts.refused.at(mayfly::condition::throttled) == 0);
 }
 
 TEST_CASE("a line of the log is one JSON object, or names and values")
