@@ -3,6 +3,7 @@
 
 #include "flight_record.hpp"
 #include "health_facts.hpp"
+#include "live_poller.hpp"
 
 #include <mayfly/aws/arn.hpp>
 #include <mayfly/aws/error.hpp>
@@ -92,14 +93,6 @@ inline bool is_of(std::string_view identity, std::string_view arn)
     return bare(function) == bare(arn);
 }
 
-/// Seen a short while ago. A poller is listed for minutes after its end.
-inline bool lives(const mayfly::temporal::queue_poller& p, mayfly::wall_time now)
-{
-    // A poll lasts a minute at the most, and is then made again.
-    constexpr std::chrono::seconds longest_poll{75};
-    return p.last_access && now - std::chrono::floor<std::chrono::milliseconds>(*p.last_access) <= longest_poll;
-}
-
 inline std::string list(const std::vector<std::string>& names)
 {
     constexpr std::size_t most = 3;
@@ -129,8 +122,6 @@ inline std::string limiter_text(const queue_facts& q)
            " wait";
 }
 
-    else if (!t.timeouts_told)
-        out += "; how long an attempt may take the server does not tell";
 inline std::string stuck_text(const stuck_task& t, std::optional<std::chrono::seconds> window)
 {
     std::string out = t.type + ' ' + t.id + (t.workflow.empty() ? "" : " of workflow " + t.workflow) +
@@ -138,6 +129,8 @@ inline std::string stuck_text(const stuck_task& t, std::optional<std::chrono::se
                       ", and the one before timed out";
     if (t.start_to_close.count() != 0)
         out += "; an attempt may take " + std::to_string(t.start_to_close.count()) + " s";
+    else if (!t.timeouts_told)
+        out += "; how long an attempt may take the server does not tell";
     if (window)
         out += ", and an invocation works for " + std::to_string(window->count()) + " s";
     return out;

@@ -260,33 +260,19 @@ private:
         co_return 0;
     }
 
-    /// Who polls as this version, or did within the last minutes.
+    /// Who polls as this version.
     asio::awaitable<json::array> live_workers(std::vector<temporal::version_queue> of)
     {
         constexpr std::size_t most_queues = 20;
-        std::map<std::string, json::object> found;
+        version_workers found;
         for (std::size_t i = 0; i < of.size() && i < most_queues; ++i) {
             const auto& q = of[i];
             auto [ec, r] = co_await queues_.async_describe(q.name, q.type, false, answer);
-            if (ec)
-                continue;
-            for (const auto& p : r.value.pollers) {
-                if (p.version != given_.version)
-                    continue;
-                json::object& w = found[p.identity];
-                const json::value seen = shown(p.last_access);
-                if (w.empty())
-                    w = {{"identity", p.identity}, {"lastAccessTime", seen}, {"taskQueues", json::array()}};
-                // RFC 3339 in UTC sorts as time does.
-                if (as_text(w["lastAccessTime"]) < as_text(seen))
-                    w["lastAccessTime"] = seen;
-                w["taskQueues"].as_array().emplace_back(q.name + " (" + std::string(to_string(q.type)) + ')');
-            }
+            const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+            if (!ec)
+                found.note(r.value.pollers, q.name + " (" + std::string(to_string(q.type)) + ')', given_.version, now);
         }
-        json::array out;
-        for (auto& [identity, w] : found)
-            out.push_back(std::move(w));
-        co_return out;
+        co_return std::move(found).as_json();
     }
 };
 

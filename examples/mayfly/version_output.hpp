@@ -3,16 +3,21 @@
 
 #include "ask_controller.hpp"
 #include "controller_status.hpp"
+#include "live_poller.hpp"
 #include "output.hpp"
 #include "worker_output.hpp"
 
+#include <mayfly/clock.hpp>
 #include <mayfly/deployment.hpp>
+#include <mayfly/temporal/task_queue_values.hpp>
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
+#include <map>
 #include <string>
 #include <utility>
+#include <vector>
 
 // A version, whole: with what runs its workers, who polls, and what a controller makes of it.
 
@@ -66,6 +71,38 @@ inline void print_verdict(const json::object& c)
     }
 }
 
+/// Who works as a version, gathered from what its queues tell.
+class version_workers {
+public:
+    void note(const std::vector<mayfly::temporal::queue_poller>& pollers, const std::string& queue,
+        const mayfly::deployment_version& version, mayfly::wall_time now)
+    {
+        for (const auto& p : pollers) {
+            if (p.version != version || !detail::lives(p, now))
+                continue;
+            json::object& w = found_[p.identity];
+            const json::value seen = shown(p.last_access);
+            if (w.empty())
+                w = {{"identity", p.identity}, {"lastAccessTime", seen}, {"taskQueues", json::array()}};
+            // RFC 3339 in UTC sorts as time does.
+            if (as_text(w["lastAccessTime"]) < as_text(seen))
+                w["lastAccessTime"] = seen;
+            w["taskQueues"].as_array().emplace_back(queue);
+        }
+    }
+
+    [[nodiscard]] json::array as_json() &&
+    {
+        json::array out;
+        for (auto& [identity, w] : found_)
+            out.push_back(std::move(w));
+        return out;
+    }
+
+private:
+    std::map<std::string, json::object> found_{};
+};
+
 /// What is told of a version line by line, before its tables.
 [[nodiscard]] inline json::object version_card(const json::object& d)
 {
@@ -105,6 +142,9 @@ inline void print_version(const json::object& d, bool stats)
         {{"Identity", "/identity"}, {"LastAccessTime", "/lastAccessTime"}, {"TaskQueues", "/taskQueues"}});
     if (const auto* c = d.if_contains("controller"))
         print_verdict(c->as_object());
+    else if (d.contains("computeConfig"))
+        print_line("\nIts controller's verdict and last decisions: --controller URL, of mayfly controller run, like "
+                   "http://127.0.0.1:7240");
 }
 
 }  // namespace examples

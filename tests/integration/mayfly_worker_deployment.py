@@ -190,6 +190,7 @@ def compute(mayfly):
     check((default["scaler"]["minInstances"], default["scaler"]["maxInstances"]) == (1, 5), f"both limits: {default}")
     text = mayfly.deployment("describe-version", *shop)
     check("aws-lambda (min 1, max 5)" in text and ARN in text and ROLE in text, f"and as text: {text}")
+    check("--controller URL" in text, f"with where the controller's verdict is: {text}")
 
     mayfly.deployment("validate-version", *shop, said="all is well")
     mayfly.deployment("validate-version", *shop, "--aws-lambda-invoke", ARN[:-2], said="names no published version")
@@ -332,7 +333,7 @@ def verdicts(mayfly):
         text = mayfly.deployment("describe-version", *shop, "--controller", address)
         check(asked_for == ["/status?namespace=default&deployment=shop&build_id=1"], f"it is asked for one: {asked_for}")
         check(all(w in text for w in ("misconfigured, never_connected since 2026-01-02", "read its log", "Last decisions:",
-                                      "because")), f"its words: {text}")
+                                      "because")) and "--controller URL" not in text, f"its words: {text}")
         told = mayfly.told("describe-version", *shop, "--controller", address)["controller"]
         check(told["identity"] == "it" and told["groups"][0]["verdict"] == "misconfigured", f"as values: {told}")
         check(told["groups"][0]["decisions"][0]["launch"] == 3, f"with what it did: {told}")

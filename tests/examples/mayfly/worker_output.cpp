@@ -169,3 +169,25 @@ TEST_CASE("worker: queues are told in one order, whatever the server's")
     d.status = mayfly::version_status::current;
     CHECK(to_json(d).at("drainageInfo").at("drainageStatus") == "");
 }
+
+TEST_CASE("worker: who works as a version is who polls as it now, once, with all of its queues")
+{
+    const mayfly::deployment_version version{"shop", "1"};
+    const mayfly::wall_time now{std::chrono::hours{500'000}};
+    const mayfly::temporal::queue_poller lives{
+        .identity = "lives", .last_access = now - std::chrono::seconds{60}, .version = version};
+    const mayfly::temporal::queue_poller again{.identity = "lives", .last_access = now, .version = version};
+    const mayfly::temporal::queue_poller dead{
+        .identity = "dead", .last_access = now - std::chrono::minutes{2}, .version = version};
+    const mayfly::temporal::queue_poller unseen{.identity = "unseen", .version = version};
+    const mayfly::temporal::queue_poller another{
+        .identity = "another", .last_access = now, .version = mayfly::deployment_version{"shop", "2"}};
+    version_workers found;
+    found.note({dead, unseen, lives, another}, "orders (activity)", version, now);
+    found.note({dead, again}, "orders (workflow)", version, now);
+    const json::array told = std::move(found).as_json();
+    REQUIRE(told.size() == 1);
+    CHECK(told[0].at("identity") == "lives");
+    CHECK(told[0].at("lastAccessTime") == shown(again.last_access));
+    CHECK(told[0].at("taskQueues") == json::array{"orders (activity)", "orders (workflow)"});
+}
