@@ -6,6 +6,7 @@
 #include <mayfly/compute_config.hpp>
 #include <mayfly/problem.hpp>
 #include <mayfly/settings.hpp>
+#include <mayfly/signal.hpp>
 
 #include <algorithm>
 #include <array>
@@ -155,17 +156,78 @@ public:
             if (std::find(out.mask.begin(), out.mask.end(), "scaler") == out.mask.end())
                 out.mask.emplace_back("scaler");
         }
-        if (min_ || max_) {
-            out.group.limits.min = min_.value_or(out.group.limits.min);
-            out.group.limits.max = max_.value_or(out.group.limits.max);
-            out.mask.emplace_back("limits");
-        }
+        if (wrong.empty())
+            wrong = bound(out);
         if (!wrong.empty())
             return wrong;
         return out;
     }
 
 private:
+    /// How many workers there may be, where the one who starts them looks for it.
+    [[nodiscard]] mayfly::problems bound(group_from_flags& made) const
+    {
+        const std::string& type = made.group.provider->type;
+        if (type == "gcp-cloud-run")
+            return bound_set(made);
+        if (type == "aws-agentcore") {
+            if (min_ || max_)
+                return {{min_ ? "--scaler-min-instances" : "--scaler-max-instances",
+                    std::to_string(min_ ? *min_ : *max_),
+                    "leave it out: the server's own controller starts workers of aws-agentcore, and keeps no limits"}};
+            return no_limits(made), mayfly::problems{};
+        }
+        if (min_ || max_) {
+            made.group.limits.min = min_.value_or(made.group.limits.min);
+            made.group.limits.max = max_.value_or(made.group.limits.max);
+            made.mask.emplace_back("limits");
+        }
+        return {};
+    }
+
+    /// The algorithm of a set of workers has its bounds among its own details; a server keeps no others.
+    [[nodiscard]] mayfly::problems bound_set(group_from_flags& made) const
+    {
+        const mayfly::scaling_limits before = made.group.limits;
+        mayfly::settings bounds;
+        if (min_ || before.min != 0)
+            bounds["min_count"] = std::int64_t{min_.value_or(before.min)};
+        if (max_ || before.max != mayfly::scaling_limits{}.max)
+            bounds["max_count"] = std::int64_t{max_.value_or(before.max)};
+        for (const bool least : {true, false}) {
+            const auto key = least ? "min_count" : "max_count";
+            const auto given = scaling_.find(key);
+            if (given == scaling_.end())
+                continue;
+            if ((least ? min_ : max_) && given->second != bounds[key])
+                return {{least ? "--scaler-min-instances" : "--scaler-max-instances", mayfly::to_string(bounds[key]),
+                    std::string("it is also given as --gcp-cloud-run-") + (least ? "min" : "max") +
+                        "-instances; give one of them"}};
+            bounds[key] = given->second;
+        }
+        no_limits(made);
+        if (!bounds.empty()) {
+            mayfly::scaler_spec& scaler = made.group.scaler ? *made.group.scaler : made.group.scaler.emplace();
+            if (scaler.type.empty())
+                scaler.type = "rate-based";
+            if (bounds.contains("min_count"))  // what it begins with is within the two
+                scaler.details.emplace("initial_count", bounds["min_count"]);
+            for (const auto& [key, value] : bounds)
+                scaler.details[key] = value;
+            if (std::find(made.mask.begin(), made.mask.end(), "scaler") == made.mask.end())
+                made.mask.emplace_back("scaler");
+        }
+        return {};
+    }
+
+    static void no_limits(group_from_flags& made)
+    {
+        if (made.group.limits == mayfly::scaling_limits{})
+            return;
+        made.group.limits = {};
+        made.mask.emplace_back("limits");
+    }
+
     [[nodiscard]] mayfly::problems contradictions(const mayfly::scaling_group& before) const
     {
         if (provider_.size() > 1)

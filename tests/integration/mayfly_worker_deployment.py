@@ -213,6 +213,8 @@ def compute(mayfly):
     mayfly.deployment("create-version", *version("shop", "cloud"), "--gcp-cloud-run-project", "p",
                       "--gcp-cloud-run-region", "r", "--gcp-cloud-run-worker-pool", "w", "--gcp-cloud-run-service-account",
                       "a", "--storage", "metadata", expected=REFUSED, said="gcp-cloud-run")
+    mayfly.deployment("create-version", *version("shop", "endpoint"), "--aws-agentcore-endpoint-arn", "e",
+                      "--scaler-max-instances", 5, expected=UNUSABLE, said="keeps no limits")
 
 
 def notes(mayfly):

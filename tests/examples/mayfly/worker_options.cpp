@@ -115,6 +115,21 @@ TEST_CASE("worker: what cannot be meant is told, with what to do")
                         "--gcp-cloud-run-service-account", "a"},
                 "create-version"),
             ""},
+        {"a set's bounds",
+            version({"--gcp-cloud-run-project", "p", "--gcp-cloud-run-region", "r", "--gcp-cloud-run-worker-pool", "w",
+                        "--gcp-cloud-run-service-account", "a", "--scaler-min-instances", "1", "--scaler-max-instances",
+                        "5"},
+                "create-version"),
+            ""},
+        {"which are said twice",
+            version({"--gcp-cloud-run-project", "p", "--gcp-cloud-run-region", "r", "--gcp-cloud-run-worker-pool", "w",
+                        "--gcp-cloud-run-service-account", "a", "--scaler-max-instances", "5",
+                        "--gcp-cloud-run-max-instances", "4"},
+                "create-version"),
+            "--scaler-max-instances is 5: it is also given as --gcp-cloud-run-max-instances; give one of them"},
+        {"bounds of what has none",
+            version({"--aws-agentcore-endpoint-arn", "e", "--scaler-min-instances", "1"}, "create-version"),
+            "--scaler-min-instances is 1: leave it out"},
         {"an endpoint", version({"--aws-agentcore-assume-role-arn", role}, "create-version"),
             "--aws-agentcore-endpoint-arn"},
         {"no limit of none", version({"--aws-lambda-invoke", arn, "--scaler-max-instances", "0"}, "create-version"),
@@ -225,7 +240,7 @@ TEST_CASE("worker: flags change what they speak of, and nothing else")
         {"the same algorithm keeps its details", {"--scaler-type", "fleet"}, stored(), {"scaler"}},
         {"another has none", {"--scaler-type", "no-sync"},
             with([](auto& g) { g.scaler = mayfly::scaler_spec{.type = "no-sync", .details = {}}; }), {"scaler"}},
-        {"another provider takes nothing over but the limits",
+        {"another provider takes nothing over but the limits, which are those of its set",
             {"--gcp-cloud-run-project", "p", "--gcp-cloud-run-region", "r", "--gcp-cloud-run-worker-pool", "w",
                 "--gcp-cloud-run-service-account", "a", "--gcp-cloud-run-max-instances", "4",
                 "--gcp-cloud-run-scale-down-stabilization-duration", "2m"},
@@ -234,9 +249,32 @@ TEST_CASE("worker: flags change what they speak of, and nothing else")
                     .details = {{"project", std::string("p")}, {"region", std::string("r")},
                         {"worker_pool", std::string("w")}, {"service_account", std::string("a")}}};
                 g.scaler = mayfly::scaler_spec{.type = "rate-based",
-                    .details = {{"max_count", std::int64_t{4}}, {"no_sync_quiet_ms", std::int64_t{120'000}}}};
+                    .details = {{"min_count", std::int64_t{1}}, {"max_count", std::int64_t{4}},
+                        {"initial_count", std::int64_t{1}}, {"no_sync_quiet_ms", std::int64_t{120'000}}}};
+                g.limits = {};
             }),
-            {"provider", "scaler"}},
+            {"provider", "scaler", "limits"}},
+        {"which are the same by either name",
+            {"--gcp-cloud-run-project", "p", "--gcp-cloud-run-region", "r", "--gcp-cloud-run-worker-pool", "w",
+                "--gcp-cloud-run-service-account", "a", "--gcp-cloud-run-max-instances", "4", "--scaler-min-instances",
+                "0", "--scaler-max-instances", "4"},
+            with([](auto& g) {
+                g.provider = mayfly::provider_spec{.type = "gcp-cloud-run",
+                    .details = {{"project", std::string("p")}, {"region", std::string("r")},
+                        {"worker_pool", std::string("w")}, {"service_account", std::string("a")}}};
+                g.scaler = mayfly::scaler_spec{.type = "rate-based",
+                    .details = {{"min_count", std::int64_t{0}}, {"max_count", std::int64_t{4}},
+                        {"initial_count", std::int64_t{0}}}};
+                g.limits = {};
+            }),
+            {"provider", "scaler", "limits"}},
+        {"one that keeps no limits is told of none", {"--aws-agentcore-endpoint-arn", "e"}, with([](auto& g) {
+             g.provider =
+                 mayfly::provider_spec{.type = "aws-agentcore", .details = {{"endpoint_arn", std::string("e")}}};
+             g.scaler.reset();
+             g.limits = {};
+         }),
+            {"provider", "scaler", "limits"}},
     };
     for (const row& r : rows) {
         INFO(r.why);
@@ -245,6 +283,17 @@ TEST_CASE("worker: flags change what they speak of, and nothing else")
         CHECK(made->group == r.made);
         CHECK(made->mask == r.mask);
     }
+    // A set that is there already keeps what nobody speaks of.
+    mayfly::scaling_group pool;
+    pool.provider = mayfly::provider_spec{.type = "gcp-cloud-run", .details = {{"project", std::string("p")}}};
+    pool.scaler = mayfly::scaler_spec{
+        .type = "rate-based", .details = {{"max_count", std::int64_t{9}}, {"initial_count", std::int64_t{3}}}};
+    const auto fewer = flags({"--scaler-min-instances", "2"}).apply_to(pool);
+    REQUIRE(fewer);
+    CHECK(fewer->mask == std::vector<std::string>{"scaler"});
+    CHECK(fewer->group.scaler->details == mayfly::settings{{"initial_count", std::int64_t{3}},
+                                              {"max_count", std::int64_t{9}}, {"min_count", std::int64_t{2}}});
+    CHECK(fewer->group.limits == mayfly::scaling_limits{});
     // What the flags alone could not tell.
     CHECK(!flags({"--aws-lambda-assume-role-arn", role}).apply_to({}));
     CHECK(!flags({"--scaler-max-instances", "2"}).apply_to({}));
