@@ -46,11 +46,12 @@ namespace examples {
 
     Nothing is started twice because somebody else begins to lead. A version is driven only once its pollers were read,
     so that workers which another one started are in the books before the first decision. Starts that were accepted and
-    have not polled are seen by nobody: so for `start_up_allowance` after it began to lead a replica starts nothing, and
-    reads only then. That is as long as whoever made them would have waited for them. A function that takes longer to
-    poll, from a clean end of one leader on, is not in the books of the next; after a death the time that the lease took
-    comes on top. Where the same process goes on within that time nobody else can have started anything: it has the
-    books and waits for nothing. So does a version whose configuration names another way to the same function.
+    have not polled are seen by nobody: so for `start_up_allowance` of the settings after it began to lead a replica
+    starts nothing, and reads only then. Unless somebody says otherwise that is as long as whoever made them would have
+    waited for them. A function that takes longer to poll, from a clean end of one leader on, is not in the books of the
+    next; after a death the time that the lease took comes on top. Where the same process goes on within that time
+    nobody else can have started anything: it has the books and waits for nothing. So does a version whose configuration
+    names another way to the same function.
 */
 class controlled_namespace : public std::enable_shared_from_this<controlled_namespace> {
 public:
@@ -69,7 +70,8 @@ public:
                                        .role_required = context_->settings.aws.role_required}),
           source_(on_, source_options()),
           registry_(on_, registry_options()),
-          began_(from.clock_now()),
+          allowance_(context_->settings.start_up_allowance),
+          began_(from.clock_now(allowance_)),
           goes_on_(began_ > mayfly::uptime::zero()),
           kept_(goes_on_ ? std::move(from.books) : bookshelf{}),
           controller_(
@@ -150,6 +152,8 @@ private:
     {
         const controller_settings& s = context_->settings;
         return {.look_every = s.look_every,
+            .reads_per_second = settings_.registry_reads_per_second,
+            .burst = settings_.registry_burst,
             .role = {.controller = s.lease.name, .server_controller_is_off = settings_.server_controller_is_off},
             .known = controller_compute(s),
             .check = [provider = provider_, aws = s.aws](mayfly::deployment_version,
@@ -354,8 +358,8 @@ private:
         for (const auto& [id, group] : entries_[version].record.compute.config.groups)
             targets.push_back(target_of(version, id, *group.provider));
         asio::steady_timer timer(on_->get_executor());
-        if (!goes_on_ && controller_.now() < start_up_allowance) {
-            timer.expires_after(start_up_allowance - controller_.now());
+        if (!goes_on_ && controller_.now() < allowance_) {
+            timer.expires_after(allowance_ - controller_.now());
             co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
             if (wanted(version, taken) == nullptr)
                 co_return;
@@ -400,7 +404,7 @@ private:
         const mayfly::queue_snapshot shown = seen.view(room);
         const mayfly::compute_config& config = e.record.compute.config;
         mayfly::version_spec<chosen_scaler> spec{.status = e.record.status};
-        const kept_books kept = kept_.take(e.record.version, now);
+        const kept_books kept = kept_.take(e.record.version, now, allowance_);
         std::vector<controller::memory> books;
         for (const auto& target : targets) {
             const mayfly::scaling_group& g = config.groups.at(target->group);
@@ -481,6 +485,7 @@ private:
     mayfly::aws::lambda_provider provider_;
     mayfly::temporal::task_queue_source source_;
     mayfly::temporal::version_registry registry_;
+    mayfly::uptime allowance_;
     mayfly::uptime began_;  // on the controller's clock
     bool goes_on_;
     bookshelf kept_;  // of versions that are not driven now

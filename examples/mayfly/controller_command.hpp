@@ -36,7 +36,9 @@ inline constexpr std::string_view controller_file_help =
     R"(
 The file, in TOML; all of it may be left out
   [controller]               identity, log, log_format, look_every_ms (2000: how often versions are looked for),
-                             validate_every_minutes (360), most_series (1000 versions with metrics of their own)
+                             validate_every_minutes (360), most_series (1000 versions with metrics of their own),
+                             start_up_allowance_ms (5000: who begins to lead waits so long for workers that the one before
+                             it started; above the time that a function needs to its first poll, none is started twice)
   [health]                   address
   [record]                   file, max_mib (64, both files together)
   [lease]                    on, name, heartbeat_every_ms (1000), lost_after_ms (5000)
@@ -48,6 +50,8 @@ The file, in TOML; all of it may be left out
                              role_arn, external_id, session_name; assumed in this order before a version's own role
   [[namespace]]              name, address, profile, config, authority, api_key_file, tls, tls_cert, tls_key, tls_ca,
                              tls_server_name; queues, deployment_reads_per_second (25), queue_reads_per_second (40),
+                             registry_reads_per_second (10), registry_burst (100 at once after a rest): what deployments
+                             and versions are described with,
                              stats_cached_for_ms (5000, as the server has it), longest_lifetime_ms (900000),
                              server_controller_is_off (false; true: configurations that the server keeps are driven).
                              As often as needed; without one, the options above say how to connect

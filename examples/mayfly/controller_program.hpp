@@ -163,8 +163,9 @@ private:
         if (before.health != after.health)
             serve_elsewhere(before.health);
         const bool all = before.aws != after.aws || before.lease != after.lease || before.identity != after.identity ||
-                         before.look_every != after.look_every || before.validate_every != after.validate_every ||
-                         before.scaler != after.scaler;
+                         before.look_every != after.look_every ||
+                         before.start_up_allowance != after.start_up_allowance ||
+                         before.validate_every != after.validate_every || before.scaler != after.scaler;
         std::vector<driver> old = std::exchange(drivers_, {});
         for (const driver& d : old) {
             const auto next = std::find_if(after.namespaces.begin(), after.namespaces.end(),

@@ -4,6 +4,7 @@
 #include <mayfly/aws/target_facts.hpp>
 #include <mayfly/config/connection_settings.hpp>
 #include <mayfly/config/read.hpp>
+#include <mayfly/ledger.hpp>
 #include <mayfly/scalers/fleet_settings.hpp>
 #include <mayfly/settings.hpp>
 #include <mayfly/temporal/connection_options.hpp>
@@ -26,6 +27,8 @@ struct namespace_settings {
     mayfly::config::connection_settings to{};
     double deployment_reads_per_second = 25;  ///< A server takes 50 of one namespace, from everybody.
     double queue_reads_per_second = 40;
+    double registry_reads_per_second = 10;  ///< Descriptions of deployments and versions, out of the same 50.
+    double registry_burst = 100;            ///< So many at once after a rest, and so at the beginning.
     std::chrono::microseconds stats_cached_for = std::chrono::seconds{5};  ///< By the server.
     std::chrono::microseconds longest_lifetime = std::chrono::minutes{15};
     std::vector<std::string> queues{};  ///< Known by name before any worker has polled.
@@ -40,8 +43,8 @@ struct namespace_settings {
         const mayfly::config::tls_settings& tls = n.to.tls;
         return std::tie(n.to.address.value, n.to.name_space.value, n.to.api_key.value, n.to.authority.value,
             tls.on.value, tls.client_cert.value, tls.client_key.value, tls.server_ca.value, tls.server_name.value,
-            tls.verify_host.value, n.deployment_reads_per_second, n.queue_reads_per_second, n.stats_cached_for,
-            n.longest_lifetime, n.queues, n.server_controller_is_off);
+            tls.verify_host.value, n.deployment_reads_per_second, n.queue_reads_per_second, n.registry_reads_per_second,
+            n.registry_burst, n.stats_cached_for, n.longest_lifetime, n.queues, n.server_controller_is_off);
     };
     const auto alike = [](const auto& x, const auto& y) {
         return x.first == y.first && x.second.value == y.second.value;
@@ -102,7 +105,9 @@ struct controller_settings {
     bool log_is_json = true;
     std::chrono::microseconds look_every = std::chrono::seconds{2};    ///< For versions that came, changed or went.
     std::chrono::microseconds validate_every = std::chrono::hours{6};  ///< Each version's compute configuration.
-    std::uint32_t most_series = 1000;                                  ///< Versions with metrics of their own.
+    /// For starts of whoever led before to show themselves. As long as a controller waits for one of its own.
+    std::chrono::microseconds start_up_allowance = mayfly::ledger_settings{}.patience;
+    std::uint32_t most_series = 1000;  ///< Versions with metrics of their own.
     health_settings health{};
     record_settings record{};
     lease_settings lease{};
@@ -147,6 +152,7 @@ namespace detail {
     line("log", std::string(to_string(s.log)) + (s.log_is_json ? ", json" : ", text"));
     line("look_every", in_seconds(s.look_every));
     line("validate_every", in_seconds(s.validate_every));
+    line("start_up_allowance", in_seconds(s.start_up_allowance));
     line("health", s.health.on ? s.health.address + " port " + std::to_string(s.health.port) : "off");
     line("record", s.record.file.empty() ? "none" : s.record.file + ", " + std::to_string(s.record.max_mib) + " MiB");
     line("lease", s.lease.on ? s.lease.name + ", heartbeat every " + in_seconds(s.lease.heartbeat_every) +
@@ -164,6 +170,8 @@ namespace detail {
         out += "\nnamespace " + n.to.name_space.value + '\n' + to_string(n.to);
         line("deployment_reads_per_second", mayfly::to_string(mayfly::setting{n.deployment_reads_per_second}));
         line("queue_reads_per_second", mayfly::to_string(mayfly::setting{n.queue_reads_per_second}));
+        line("registry_reads_per_second", mayfly::to_string(mayfly::setting{n.registry_reads_per_second}));
+        line("registry_burst", mayfly::to_string(mayfly::setting{n.registry_burst}));
         line("stats_cached_for", in_seconds(n.stats_cached_for));
         line("longest_lifetime", in_seconds(n.longest_lifetime));
         line("server_controller_is_off", flag(n.server_controller_is_off));

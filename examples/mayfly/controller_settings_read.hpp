@@ -182,6 +182,9 @@ private:
             from.text("log", level);
             from.text("log_format", format);
             from.milliseconds("look_every_ms", out_.look_every, 100);
+            from.milliseconds("start_up_allowance_ms", out_.start_up_allowance, 1000);
+            from.require(out_.start_up_allowance <= std::chrono::minutes{15}, {"start_up_allowance_ms"},
+                "give 15 minutes at most: no function runs longer");
             std::int64_t minutes = 360;
             from.whole("validate_every_minutes", minutes, 1, 30 * 24 * 60);
             from.whole("most_series", out_.most_series, 0, 100'000);
@@ -299,6 +302,8 @@ private:
         from.text("api_key_file", key_file);
         from.number("deployment_reads_per_second", n.deployment_reads_per_second, {.to = 10'000, .above = true});
         from.number("queue_reads_per_second", n.queue_reads_per_second, {.to = 10'000, .above = true});
+        from.number("registry_reads_per_second", n.registry_reads_per_second, {.to = 10'000, .above = true});
+        from.number("registry_burst", n.registry_burst, {.from = 1, .to = 100'000});
         from.milliseconds("stats_cached_for_ms", n.stats_cached_for, 0);
         from.milliseconds("longest_lifetime_ms", n.longest_lifetime, 1000);
         from.flag("server_controller_is_off", n.server_controller_is_off);

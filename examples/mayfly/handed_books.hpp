@@ -10,12 +10,10 @@
 #include <string>
 #include <utility>
 
-// What is known of workers by who leads, for who leads next in the same process.
+// What is known of workers by who leads, for who leads next in the same process. `allowance` is for how long a start
+// that was accepted may not have polled: what is older than that was seen by now, or is lost.
 
 namespace examples {
-
-/// As long as a controller waits for a start of its own before it makes another.
-inline constexpr mayfly::uptime start_up_allowance = mayfly::ledger_settings{}.patience;
 
 /// What was known of the workers of one version, group by group, when it was let go.
 struct kept_books {
@@ -53,15 +51,16 @@ public:
         all_.insert_or_assign(version, std::move(books));
     }
 
-    /// What is older was seen by now, or is lost.
-    [[nodiscard]] kept_books take(const mayfly::deployment_version& version, mayfly::uptime now)
+    /// Nothing if it is too old.
+    [[nodiscard]] kept_books take(
+        const mayfly::deployment_version& version, mayfly::uptime now, mayfly::uptime allowance)
     {
         const auto at = all_.find(version);
         if (at == all_.end())
             return {};
         kept_books out = std::move(at->second);
         all_.erase(at);
-        return now - out.at < start_up_allowance ? std::move(out) : kept_books{};
+        return now - out.at < allowance ? std::move(out) : kept_books{};
     }
 
     void forget(const mayfly::deployment_version& version) { all_.erase(version); }
@@ -77,10 +76,10 @@ struct handed_on {
     bookshelf books{};
 
     /// The clock of a controller that goes on from here; zero if there is nothing to go on from.
-    [[nodiscard]] mayfly::uptime clock_now() const
+    [[nodiscard]] mayfly::uptime clock_now(mayfly::uptime allowance) const
     {
         const auto since = std::chrono::steady_clock::now() - at;
-        const bool fresh = clock > mayfly::uptime::zero() && since < start_up_allowance;
+        const bool fresh = clock > mayfly::uptime::zero() && since < allowance;
         return fresh ? clock + std::chrono::duration_cast<mayfly::uptime>(since) : mayfly::uptime::zero();
     }
 };

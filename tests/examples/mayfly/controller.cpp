@@ -4,19 +4,23 @@
 #include "../../../examples/mayfly/controller_scaler.hpp"
 #include "../../../examples/mayfly/controller_settings_read.hpp"
 #include "../../../examples/mayfly/controller_status.hpp"
+#include "../../../examples/mayfly/handed_books.hpp"
 #include "../../../examples/mayfly/metric_page.hpp"
 
 #include <doctest/doctest.h>
+
+#include <mayfly/ledger.hpp>
+#include <mayfly/temporal/registry_options.hpp>
 
 #include <boost/system/errc.hpp>
 
 #include <chrono>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include <memory>
 using namespace examples;
 using namespace std::chrono_literals;
 using mayfly::temporal::log_level;
@@ -91,6 +95,14 @@ TEST_CASE("a controller's settings: what is wrong comes with its file, its key a
         {"queues", "[[namespace]]\nqueues = [1]\n", {"namespace.queues", "give names of task queues"}},
         {"a budget of nothing", "[[namespace]]\nqueue_reads_per_second = 0\n",
             {"namespace.queue_reads_per_second is 0", "give a number above 0"}},
+        {"a budget of the registry's that is none", "[[namespace]]\nregistry_reads_per_second = 0\n",
+            {"namespace.registry_reads_per_second is 0", "give a number above 0"}},
+        {"a burst without one reading", "[[namespace]]\nregistry_burst = 0.5\n",
+            {"namespace.registry_burst is 0.5", "give a number from 1"}},
+        {"no time for starts to show themselves", "[controller]\nstart_up_allowance_ms = 0\n",
+            {"controller.start_up_allowance_ms is 0"}},
+        {"an hour of it", "[controller]\nstart_up_allowance_ms = 3600000\n",
+            {"controller.start_up_allowance_ms is 3600000", "15 minutes at most"}},
         {"one namespace twice", "[[namespace]]\nname = \"a\"\n[[namespace]]\nname = \"a\"\n",
             {"namespace.name is \"a\"", "a name of its own"}},
         {"a certificate without a key", "[[namespace]]\ntls = true\ntls_cert = \"key\"\n", {"tls_cert"}},
@@ -151,6 +163,56 @@ TEST_CASE("a controller's settings: flags stand above the file, the file above t
     REQUIRE(masked);
     CHECK(masked->aws.intermediary_roles.size() == 1);
     CHECK(to_string(*masked).find(secret) == std::string::npos);
+}
+
+TEST_CASE("a controller's settings: for how long and how fast a new leader looks who is there")
+{
+    const auto plain = read("");
+    REQUIRE(plain);
+    CHECK(plain->start_up_allowance == mayfly::ledger_settings{}.patience);
+    const mayfly::temporal::registry_options usual;
+    CHECK(plain->namespaces[0].registry_reads_per_second == usual.reads_per_second);
+    CHECK(plain->namespaces[0].registry_burst == usual.burst);
+
+    const auto said =
+        read("[controller]\nstart_up_allowance_ms = 20000\n[[namespace]]\nregistry_reads_per_second = 30\n"
+             "registry_burst = 500\n");
+    REQUIRE(said);
+    CHECK(said->start_up_allowance == 20s);
+    CHECK(said->namespaces[0].registry_reads_per_second == 30);
+    CHECK(said->namespaces[0].registry_burst == 500);
+    const std::string shown = to_string(*said);
+    for (const auto* line : {"start_up_allowance: 20 s\n", "registry_reads_per_second: 30\n", "registry_burst: 500\n"})
+        CHECK_MESSAGE(shown.find(line) != shown.npos, line);
+
+    namespace_settings other = said->namespaces[0];
+    CHECK(same(other, said->namespaces[0]));
+    other.registry_reads_per_second = 31;
+    CHECK(!same(other, said->namespaces[0]));
+    other = said->namespaces[0];
+    other.registry_burst = 501;
+    CHECK(!same(other, said->namespaces[0]));
+}
+
+TEST_CASE("what was known is handed on for as long as a start may not have polled")
+{
+    const mayfly::deployment_version version{"orders", "b7"};
+    bookshelf shelf;
+    const auto kept = [] {
+        kept_books books{.at = 10s};
+        books.groups["default"].function = "f";
+        return books;
+    };
+    shelf.keep(version, kept());
+    CHECK(shelf.take(version, 29s, 20s).of("default", "f") != nullptr);
+    CHECK(shelf.take(version, 29s, 20s).groups.empty());  // It was taken.
+    shelf.keep(version, kept());
+    CHECK(shelf.take(version, 30s, 20s).groups.empty());
+
+    const handed_on before{.at = std::chrono::steady_clock::now() - 10s, .clock = 100s};
+    CHECK(before.clock_now(5s) == 0s);
+    CHECK(before.clock_now(20s) >= 110s);
+    CHECK(handed_on{}.clock_now(20s) == 0s);
 }
 
 TEST_CASE("a controller's arguments")
