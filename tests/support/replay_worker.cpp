@@ -278,6 +278,32 @@ task<int> properties(context& ctx)
     co_return 2;
 }
 
+// What the Go SDK and the server's own workflows recorded, for tests/integration/recorded_histories.py.
+
+// The Go SDK names an activity by the event that schedules it.
+constexpr workflow::activity_options fifth{.start_to_close = 1min, .id = "5"};
+
+task<> recorded_activity(context& ctx)
+{
+    co_await ctx.activity<void>("testActivityMultipleArgs", fifth);
+}
+
+task<> recorded_child(context& ctx)
+{
+    const std::string id = "child_workflow:" + ctx.info().run_id;
+    auto child_run = ctx.child<void>("testReplayWorkflowFromFile", {.id = id});
+    co_await child_run.started();
+    co_await child_run.signal("test-signal");
+    co_await child_run;
+}
+
+/// Stands for a workflow that was recorded: takes all that comes, and asks for nothing.
+task<> recorded_wait(context& ctx)
+{
+    ctx.on_any_signal([](std::string, workflow::raw_arguments) {});
+    co_await ctx.wait_for([] { return false; });
+}
+
 void configure(worker_setup& worker)
 {
     worker.options.default_behavior = mayfly::versioning_behavior::auto_upgrade;
@@ -295,6 +321,11 @@ void configure(worker_setup& worker)
     worker.workflow("continuing", continuing);
     worker.workflow("cancelled", cancelled);
     worker.workflow("properties", properties);
+    worker.workflow("testReplayWorkflowFromFile", recorded_activity);
+    worker.workflow("testReplayWorkflowFromFileParent", recorded_child);
+    for (const char* const type : {"temporal-sys-scheduler-workflow", "temporal-sys-worker-deployment-workflow",
+             "temporal-sys-worker-deployment-version-workflow"})
+        worker.workflow(type, recorded_wait);
 }
 
 }  // namespace replays
