@@ -29,7 +29,7 @@ struct scripted_scaler {
     }
 };
 
-using starts = scripted_scaler<launch_strategy::invoke>;
-using sizes = scripted_scaler<launch_strategy::worker_set>;
+using scripted_starts = scripted_scaler<launch_strategy::invoke>;
+using scripted_sizes = scripted_scaler<launch_strategy::worker_set>;
 
 }  // namespace mayfly_test

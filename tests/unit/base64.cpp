@@ -7,7 +7,9 @@
 #include <optional>
 #include <string>
 
-using namespace mayfly;
+using mayfly::base64_form;
+using mayfly::from_base64;
+using mayfly::to_base64;
 
 TEST_CASE("base64 with its padding, and without anything else")
 {

@@ -31,7 +31,7 @@ provider_spec function(const std::string& arn = "f:1")
     return {.type = "function", .details = {{"arn", arn}}};
 }
 
-const provider_spec pool{.type = "pool"};
+const provider_spec worker_pool{.type = "pool"};
 
 scaling_group group(std::vector<mayfly::task_type> types, std::vector<std::string> regions = {})
 {
@@ -77,7 +77,7 @@ TEST_CASE("a configuration is refused for what is wrong with it")
         {"strategies that do not fit", one({.provider = function(), .scaler = scaler_spec{.type = "rate-based"}}),
             "groups.default.scaler.type is \"rate-based\": sizes a worker set, but provider \"function\" starts single "
             "workers; choose an algorithm that does too"},
-        {"nor the other way round", one({.provider = pool, .scaler = scaler_spec{.type = "fleet"}}),
+        {"nor the other way round", one({.provider = worker_pool, .scaler = scaler_spec{.type = "fleet"}}),
             "groups.default.scaler.type is \"fleet\": starts single workers, but provider \"pool\" sizes a worker set; "
             "choose an algorithm that does too"},
         {"details of the provider", one({.provider = provider_spec{.type = "function"}}),
@@ -87,10 +87,11 @@ TEST_CASE("a configuration is refused for what is wrong with it")
                 .scaler = scaler_spec{.type = "no-sync", .details = {{"scale_up_cooloff_ms", -1}}}}),
             "groups.default.scaler.details.scale_up_cooloff_ms is -1: give a whole number from 0 to 9223372036854775"},
         {"details without a type are those of the default",
-            one({.provider = pool, .scaler = scaler_spec{.details = {{"max_count", 0}}}}),
+            one({.provider = worker_pool, .scaler = scaler_spec{.details = {{"max_count", 0}}}}),
             "groups.default.scaler.details.max_count is 0: give a whole number from 1 to 2147483647"},
         {"a number as text or integral float",
-            one({.provider = pool, .scaler = scaler_spec{.details = {{"max_count", 5.0}, {"min_count", "0"s}}}}), ""},
+            one({.provider = worker_pool, .scaler = scaler_spec{.details = {{"max_count", 5.0}, {"min_count", "0"s}}}}),
+            ""},
         {"an endpoint that leads nowhere", one({.provider = provider_spec{.type = "pool", .nexus_endpoint = "there"}}),
             "groups.default.provider.nexus_endpoint is \"there\": remove it; provider \"pool\" is not reached through "
             "an "
@@ -192,9 +193,9 @@ TEST_CASE("the algorithm of a group that names none is the provider's")
 {
     using mayfly::effective_scaler;
     CHECK(effective_scaler({.provider = function()}, registry) == "no-sync");
-    CHECK(effective_scaler({.provider = pool}, registry) == "rate-based");
-    CHECK(effective_scaler({.provider = pool, .scaler = scaler_spec{}}, registry) == "rate-based");
-    CHECK(effective_scaler({.provider = pool, .scaler = scaler_spec{.type = "fleet"}}, registry) == "fleet");
+    CHECK(effective_scaler({.provider = worker_pool}, registry) == "rate-based");
+    CHECK(effective_scaler({.provider = worker_pool, .scaler = scaler_spec{}}, registry) == "rate-based");
+    CHECK(effective_scaler({.provider = worker_pool, .scaler = scaler_spec{.type = "fleet"}}, registry) == "fleet");
     CHECK(effective_scaler({}, registry).empty());
     CHECK(effective_scaler({.provider = provider_spec{.type = "lambda"}}, registry).empty());
 
@@ -239,7 +240,8 @@ TEST_CASE("one build id stands for one published state of the code")
             field + "\"f:2\": was \"f:1\": the code changes under build id \"2\"; give new code a new build id"},
         {"a change of something else", configured("f:2"), v2, configured("f:2"), ""},
         {"the group is new", configured("f:2"), v2, {{{"other", group({})}}}, ""},
-        {"a provider that tells nothing of code", one({.provider = pool}), v1, one({.provider = pool}), ""},
+        {"a provider that tells nothing of code", one({.provider = worker_pool}), v1, one({.provider = worker_pool}),
+            ""},
         {"no provider at all", one({}), v1, one({}), ""},
     };
     for (const row& r : rows) {

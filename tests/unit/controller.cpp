@@ -59,7 +59,7 @@ using event = controller_event::kind;
 
 namespace {
 
-struct told {
+struct told_event {
     event what;
     uptime at;
     version_handle version;
@@ -95,7 +95,7 @@ mayfly::version_spec<S> version(group_policy<S> policy, const std::string& funct
                     launch_target{.version = {"d", "b"}, .function = function})}}};
 }
 
-task_added missed(std::uint32_t n)
+task_added missed_tasks(std::uint32_t n)
 {
     return {.type = task_type::activity, .counts = {.not_matched = n}};
 }
@@ -114,10 +114,10 @@ struct from_zero {
 
 /// A controller with its fakes, what it said, and how its runs ended.
 template <class S = fleet, class P = scripted_provider>
-struct stage : from_zero {
+struct controller_stage : from_zero {
     using controller_type = mayfly::basic_controller<S, P, scripted_source, manual_clock>;
 
-    explicit stage(mayfly::controller_options options = {})
+    explicit controller_stage(mayfly::controller_options options = {})
         : c(std::make_unique<controller_type>(io.get_executor(), P(io.get_executor()),
               scripted_source(io.get_executor()), options, [this](const controller_event& e) {
                   heard.push_back({e.what, e.at, e.version, e.count, e.outcome, std::string(e.detail)});
@@ -136,7 +136,7 @@ struct stage : from_zero {
     }
     void add(version_handle h, std::uint32_t n)
     {
-        c->added(h, missed(n));
+        c->added(h, missed_tasks(n));
         settle(io);
     }
     void pass(uptime by, uptime step = 10ms) { mayfly::testing::pass(io, by, step); }
@@ -153,17 +153,17 @@ struct stage : from_zero {
         settle(io);
     }
 
-    [[nodiscard]] std::vector<told> of(event what) const
+    [[nodiscard]] std::vector<told_event> of(event what) const
     {
-        std::vector<told> some;
+        std::vector<told_event> some;
         std::copy_if(
-            heard.begin(), heard.end(), std::back_inserter(some), [&](const told& t) { return t.what == what; });
+            heard.begin(), heard.end(), std::back_inserter(some), [&](const told_event& t) { return t.what == what; });
         return some;
     }
     [[nodiscard]] mayfly::fleet_view books(version_handle h) const { return c->machine().books(h)->view(c->now(), 1s); }
 
     asio::io_context io{};
-    std::vector<told> heard{};
+    std::vector<told_event> heard{};
     asio::cancellation_signal stop{};
     std::vector<error_code> ends{};
     std::unique_ptr<controller_type> c;
@@ -175,7 +175,7 @@ const std::vector<error_code> aborted_once{asio::error::operation_aborted};
 
 TEST_CASE("a burst is launched, and its workers come back in a reading")
 {
-    stage s;
+    controller_stage s;
     s.c->provider().always({.takes = 40ms});
     s.run();
     const version_handle h = s.c->add(version(quiet_policy<fleet>()));
@@ -206,7 +206,7 @@ TEST_CASE("a burst is launched, and its workers come back in a reading")
 
 TEST_CASE("a call that hangs is cancelled at its limit, and holds up nobody")
 {
-    stage<eager> s;
+    controller_stage<eager> s;
     s.c->provider().always("f7", scripted_answer::hanging());
     s.run();
     std::vector<version_handle> all;
@@ -235,7 +235,7 @@ TEST_CASE("a call that hangs is cancelled at its limit, and holds up nobody")
 
 TEST_CASE("a call that does not heed its cancellation loses its place at its limit")
 {
-    stage s({.calls_at_once = 2});
+    controller_stage s({.calls_at_once = 2});
     s.c->provider().always("bad", {.takes = 10min, .stubborn = true});
     s.c->source().always({.takes = 10min, .stubborn = true});
     s.run();
@@ -271,7 +271,7 @@ TEST_CASE("a call that does not heed its cancellation loses its place at its lim
 
 TEST_CASE("a late answer of a call that was given up is not heard")
 {
-    stage<eager> s;
+    controller_stage<eager> s;
     s.c->provider().always({.takes = 70s, .stubborn = true});
     s.run();
     const version_handle h = s.c->add(version(quiet_policy<eager>()));
@@ -339,9 +339,9 @@ TEST_CASE("a call that throws when it is made has failed, and the controller goe
     settle(io);
     const version_handle a = c.add(version(quiet_policy(eager{.read = 1s})));
     const version_handle b = c.add(version(quiet_policy<eager>()));
-    c.added(a, missed(1));
-    c.added(a, missed(1));
-    c.added(b, missed(1));
+    c.added(a, missed_tasks(1));
+    c.added(a, missed_tasks(1));
+    c.added(b, missed_tasks(1));
     mayfly::testing::pass(io, 1min, 1s);
     CHECK(words == std::vector<std::string>{"bad settings", "the call threw what is no std::exception"});
     CHECK(c.provider().calls == 3);
@@ -355,7 +355,7 @@ TEST_CASE("a call that throws when it is made has failed, and the controller goe
 
 TEST_CASE("a throttling provider is tried ever more slowly, and at once again when it has room")
 {
-    stage s;
+    controller_stage s;
     s.c->provider().always(scripted_answer::failing(condition::throttled, "no room"));
     s.run();
     const version_handle h = s.c->add(version(quiet_policy<fleet>()));
@@ -379,7 +379,7 @@ TEST_CASE("a throttling provider is tried ever more slowly, and at once again wh
 
 TEST_CASE("starts are accepted in part, and request ids come twice")
 {
-    stage<eager> s;
+    controller_stage<eager> s;
     s.run();
     const version_handle h = s.c->add(version(quiet_policy<eager>()));
     s.c->provider().next({.accepts = 3});
@@ -401,7 +401,7 @@ TEST_CASE("starts are accepted in part, and request ids come twice")
 
 TEST_CASE("readings: on time, failing, hanging")
 {
-    stage<eager> s;
+    controller_stage<eager> s;
     s.run();
     const version_handle h = s.c->add(version(quiet_policy(eager{.read = 1s})));
     s.pass(3'500ms);
@@ -435,7 +435,7 @@ TEST_CASE("readings: on time, failing, hanging")
 
 TEST_CASE("the minimum is kept when a worker ends")
 {
-    stage s;
+    controller_stage s;
     s.run();
     auto policy = quiet_policy<fleet>();
     policy.limits = {.min = 2, .max = 10};
@@ -455,7 +455,7 @@ TEST_CASE("the minimum is kept when a worker ends")
 
 TEST_CASE("a first worker that is not seen is started once more, ever later")
 {
-    stage<eager> s;
+    controller_stage<eager> s;
     s.run();
     const version_handle h = s.c->add(version(group_policy<eager>{}));
     s.pass(10min, 100ms);
@@ -473,7 +473,7 @@ TEST_CASE("a first worker that is not seen is started once more, ever later")
 
 TEST_CASE("a drained version sleeps")
 {
-    stage<eager> s;
+    controller_stage<eager> s;
     s.run();
     const version_handle h = s.c->add(version(quiet_policy(eager{.read = 1s, .revisit = 1s})));
     s.pass(2s);
@@ -494,7 +494,7 @@ TEST_CASE("cancelled at any step it ends once, after all calls, and may be destr
     // As many handlers run before the cancellation as `step` says.
     for (int step = 0; step < 60; ++step) {
         CAPTURE(step);
-        stage<eager> s;
+        controller_stage<eager> s;
         s.c->provider().always("slow", scripted_answer::hanging());
         s.c->provider().always({.takes = 1ms});
         s.c->source().always({.takes = 3ms});
@@ -509,8 +509,8 @@ TEST_CASE("cancelled at any step it ends once, after all calls, and may be destr
         }));
         const version_handle a = s.c->add(version(quiet_policy(eager{.read = 2ms, .revisit = 1ms})));
         const version_handle b = s.c->add(version(quiet_policy<eager>(), "slow"));
-        s.c->added(a, missed(1));
-        s.c->added(b, missed(1));
+        s.c->added(a, missed_tasks(1));
+        s.c->added(b, missed_tasks(1));
         for (int i = 0; i < step; ++i)
             for (s.io.restart(); s.io.poll_one() == 0; s.io.restart())
                 manual_clock::advance(1ms);
@@ -526,7 +526,7 @@ TEST_CASE("cancelled at any step it ends once, after all calls, and may be destr
 
 TEST_CASE("it may be destroyed by its own handler while an alarm is set")
 {
-    stage<eager> s;
+    controller_stage<eager> s;
     int ended = 0;
     s.c->async_run(asio::bind_cancellation_slot(s.stop.slot(), [&](error_code) {
         s.c.reset();
@@ -543,7 +543,7 @@ TEST_CASE("every cancellation type ends it")
 {
     for (const auto how :
         {asio::cancellation_type::terminal, asio::cancellation_type::partial, asio::cancellation_type::total}) {
-        stage<eager> s;
+        controller_stage<eager> s;
         s.run();
         CHECK(s.ends.empty());
         s.cancel(how);
@@ -553,8 +553,8 @@ TEST_CASE("every cancellation type ends it")
 
 TEST_CASE("cancelled before it has begun, it makes no call")
 {
-    stage<eager> s;
-    s.c->added(s.c->add(version(quiet_policy<eager>())), missed(1));
+    controller_stage<eager> s;
+    s.c->added(s.c->add(version(quiet_policy<eager>())), missed_tasks(1));
     s.c->async_run(asio::bind_cancellation_slot(s.stop.slot(), [&](error_code ec) { s.ends.push_back(ec); }));
     s.cancel();
     CHECK(s.ends == aborted_once);
@@ -563,7 +563,7 @@ TEST_CASE("cancelled before it has begun, it makes no call")
 
 TEST_CASE("it waits for a call that does not heed its cancellation")
 {
-    stage<eager> s;
+    controller_stage<eager> s;
     s.c->provider().always({.takes = 2s, .stubborn = true});
     s.run();
     const version_handle h = s.c->add(version(quiet_policy<eager>()));
@@ -577,7 +577,7 @@ TEST_CASE("it waits for a call that does not heed its cancellation")
 
 TEST_CASE("what is told before it runs, and between two runs, is done when it runs")
 {
-    stage<eager> s;
+    controller_stage<eager> s;
     const version_handle h = s.c->add(version(quiet_policy<eager>()));
     s.add(h, 2);
     CHECK(s.c->provider().launches().empty());
@@ -597,7 +597,7 @@ TEST_CASE("what is told before it runs, and between two runs, is done when it ru
 
 TEST_CASE("a call cut off by the end of a run counts as failed")
 {
-    stage<eager> s;
+    controller_stage<eager> s;
     s.c->provider().always(scripted_answer::hanging());
     s.run();
     const version_handle h = s.c->add(version(quiet_policy<eager>()));
@@ -613,7 +613,7 @@ TEST_CASE("a call cut off by the end of a run counts as failed")
 
 TEST_CASE("it runs once at a time")
 {
-    stage<eager> s;
+    controller_stage<eager> s;
     s.run();
     s.run();
     CHECK(s.ends == std::vector<error_code>{asio::error::already_started});
@@ -623,7 +623,7 @@ TEST_CASE("it runs once at a time")
 
 TEST_CASE("a removed version's call ends for nobody")
 {
-    stage<eager> s;
+    controller_stage<eager> s;
     s.c->provider().always({.takes = 1s});
     s.run();
     const version_handle h = s.c->add(version(quiet_policy<eager>()));
@@ -674,7 +674,7 @@ private:
 
 TEST_CASE("calls may end while they are made, and while any of them is cancelled")
 {
-    stage<eager, rude_provider> s;
+    controller_stage<eager, rude_provider> s;
     s.run();
     const version_handle h = s.c->add(version(quiet_policy<eager>()));
     for (int i = 0; i < 3; ++i) {
@@ -703,7 +703,7 @@ TEST_CASE("an observer may cancel the run from within")
                 stop.emit(asio::cancellation_type::terminal);
         });
     int ended = 0;
-    c.added(c.add(version(quiet_policy<eager>())), missed(1));
+    c.added(c.add(version(quiet_policy<eager>())), missed_tasks(1));
     c.async_run(asio::bind_cancellation_slot(stop.slot(), [&](error_code) { ++ended; }));
     settle(io);
     CHECK(ended == 1);
@@ -764,7 +764,7 @@ TEST_CASE("any completion token")
         error_code got;
         c.async_run(asio::bind_executor(
             other.get_executor(), asio::bind_cancellation_slot(stop.slot(), [&](error_code ec) { got = ec; })));
-        c.added(c.add(version(quiet_policy<eager>())), missed(1));
+        c.added(c.add(version(quiet_policy<eager>())), missed_tasks(1));
         CHECK(settle(io) > 0);
         CHECK(c.provider().launches().size() == 1);
         CHECK(other.poll() == 0);
@@ -786,7 +786,7 @@ TEST_CASE("a context that goes away takes a run and its calls with it")
         scripted_provider(io->get_executor(), scripted_answer::hanging()),
         scripted_source(io->get_executor(), {.takes = mayfly::never}));
     c.async_run([&](error_code) { ++ended; });
-    c.added(c.add(version(quiet_policy(eager{.read = 0s, .revisit = 1s}))), missed(1));
+    c.added(c.add(version(quiet_policy(eager{.read = 0s, .revisit = 1s}))), missed_tasks(1));
     settle(*io);
     CHECK(c.provider().under_way() == 1);
     CHECK(c.source().under_way() == 1);
@@ -842,7 +842,7 @@ TEST_CASE("no busy waiting: a clock of coarse ticks, and far alarms")
 
 TEST_CASE("an alarm that moves away costs nothing, one that comes nearer is kept")
 {
-    stage<eager> s;
+    controller_stage<eager> s;
     s.run();
     const version_handle h = s.c->add(version(quiet_policy(eager{.revisit = 1s})));
     settle(s.io);
@@ -863,14 +863,14 @@ TEST_CASE("no limit on a call")
     mayfly::basic_controller<eager, scripted_provider, mayfly::no_source, manual_clock> c(io.get_executor(),
         scripted_provider(io.get_executor(), scripted_answer::hanging()), {}, {}, {}, {.launch = mayfly::never});
     c.async_run(asio::detached);
-    c.added(c.add(version(quiet_policy<eager>())), missed(1));
+    c.added(c.add(version(quiet_policy<eager>())), missed_tasks(1));
     mayfly::testing::pass(io, 48h, 1min);
     CHECK(c.provider().under_way() == 1);
 }
 
 TEST_CASE("a successor goes on where its predecessor's clock and memory stood")
 {
-    stage<eager> s;
+    controller_stage<eager> s;
     s.run();
     const version_handle h = s.c->add(version(quiet_policy<eager>()));
     s.add(h, 2);
@@ -906,7 +906,7 @@ struct sizing {
 
 TEST_CASE("a set is resized, and the answer told")
 {
-    stage<sizing> s;
+    controller_stage<sizing> s;
     s.run();
     const version_handle h = s.c->add(version(quiet_policy<sizing>()));
     s.add(h, 4);

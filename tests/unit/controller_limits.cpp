@@ -21,7 +21,7 @@
 
 using namespace std::chrono_literals;
 using mayfly::uptime;
-using act = mayfly::controller_action::kind;
+using action_kind = mayfly::controller_action::kind;
 using machine_type = mayfly::controller_machine<mayfly::fleet>;
 
 namespace {
@@ -30,7 +30,7 @@ constexpr uptime tick = 20ms;
 constexpr uptime answer_takes = 40ms;
 constexpr uptime longest_start = 1200ms;
 constexpr uptime life = 60s;
-constexpr mayfly::scaling_limits limits{.min = 2, .max = 5};
+constexpr mayfly::scaling_limits world_limits{.min = 2, .max = 5};
 
 /// A start from the call to the last poll.
 struct worker {
@@ -168,7 +168,7 @@ class keeper {
 public:
     explicit keeper(world& w) : world_(w)
     {
-        policy_->limits = limits;
+        policy_->limits = world_limits;
         policy_->workers.useful_life = life;
         const auto target = std::make_shared<mayfly::launch_target>(mayfly::launch_target{{"d", "b"}, "fn", "fn"});
         version_ = machine_.add(
@@ -187,7 +187,7 @@ public:
             world_.show(machine_, version_, now);
         }
         while (const auto a = machine_.next_action()) {
-            if (a->what == act::read) {
+            if (a->what == action_kind::read) {
                 read_answered_ = now + answer_takes;
             } else {
                 world_.start(a->launch, now);
@@ -265,11 +265,11 @@ TEST_CASE("the minimum and the maximum hold for an hour of bursts, ends and kill
 
             most = std::max(most, real.all());
             most_booked = std::max(most_booked, kept.books().view(now).total());
-            if (real.polling == limits.max && real.bursts != last_burst) {
+            if (real.polling == world_limits.max && real.bursts != last_burst) {
                 last_burst = real.bursts;
                 ++bursts_at_maximum;
             }
-            if (real.polling >= limits.min) {
+            if (real.polling >= world_limits.min) {
                 enough = known_from = last_end = now;
             } else {
                 const bool knows = kept.knows_of_all_ends();
@@ -284,8 +284,8 @@ TEST_CASE("the minimum and the maximum hold for an hour of bursts, ends and kill
             longest = std::max(longest, now - last_end);
             longest_known = std::max(longest_known, now - known_from);
         }
-        CHECK(most == limits.max);
-        CHECK(most_booked == limits.max);
+        CHECK(most == world_limits.max);
+        CHECK(most_booked == world_limits.max);
         const uptime until_up = answer_takes + longest_start + tick;
         CHECK(longest_known <= until_up);
         // The next reading finds an end, or, where nobody had seen that worker yet, its start is given up.

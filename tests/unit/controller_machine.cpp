@@ -42,7 +42,7 @@ using mayfly::uptime;
 using mayfly::version_handle;
 using mayfly::version_status;
 using mayfly::worker_seen;
-using act = controller_action::kind;
+using action_kind = controller_action::kind;
 using event = controller_event::kind;
 
 namespace {
@@ -114,7 +114,7 @@ struct stage {
     {
         std::uint32_t starts = 0;
         for (const controller_action& a : actions())
-            if (a.what == act::launch) {
+            if (a.what == action_kind::launch) {
                 accept(a, now);
                 starts += a.launch.count;
             }
@@ -164,7 +164,7 @@ group_policy<scripted> saying(std::function<decision(const scaling_signal&, upti
     return p;
 }
 
-task_added missed(task_type type = task_type::activity)
+task_added missed_task(task_type type = task_type::activity)
 {
     return task_added::one(type, not_matched);
 }
@@ -185,11 +185,11 @@ TEST_CASE("a signal becomes a launch, and its answer is told to the scaler")
     const version_handle h = s.add(policy);
     CHECK(script->asked.back().why == cause::begin);
 
-    s.machine.added(h, missed(), 1s);
+    s.machine.added(h, missed_task(), 1s);
     CHECK(script->asked.back().added.not_matched == 1);
     const auto actions = s.actions();
     REQUIRE(actions.size() == 1);
-    CHECK(actions[0].what == act::launch);
+    CHECK(actions[0].what == action_kind::launch);
     CHECK(actions[0].version == h);
     CHECK(actions[0].launch.count == 3);
     CHECK(actions[0].launch.target->function == "fn");
@@ -236,7 +236,7 @@ TEST_CASE("whatever a scaler says, the maximum holds")
     for (int i = 0; i < 3000; ++i) {
         now += uptime(static_cast<uptime::rep>(random.next() % 400'000));
         for (const controller_action& a : s.actions()) {
-            if (a.what == act::read)
+            if (a.what == action_kind::read)
                 s.machine.unread(h, condition::transient, {}, now);
             else
                 open.push_back(a);
@@ -249,7 +249,7 @@ TEST_CASE("whatever a scaler says, the maximum holds")
             open.pop_back();
         }
         switch (random.next() % 4) {
-        case 0: s.machine.added(h, missed(), now); break;
+        case 0: s.machine.added(h, missed_task(), now); break;
         case 1: s.seen(h, "r" + std::to_string(random.next() % 50), now); break;
         case 2: s.machine.gone(h, {"r" + std::to_string(random.next() % 50)}, now); break;
         default: s.machine.advance(now);
@@ -287,10 +287,10 @@ TEST_CASE("a set is kept within its limits")
         REQUIRE_MESSAGE(first.size() == 1, "the minimum");
         CHECK(first[0].resize.size == 2);
         s.machine.resized(first[0].id, condition::ok, {}, 0s);
-        s.machine.added(h, missed(), 0s);
+        s.machine.added(h, missed_task(), 0s);
         const auto actions = s.actions();
         REQUIRE(actions.size() == 1);
-        CHECK(actions[0].what == act::resize);
+        CHECK(actions[0].what == action_kind::resize);
         CHECK(actions[0].resize.size == r.size);
         s.machine.resized(actions[0].id, condition::throttled, "busy", 1s);
         CHECK(s.heard[s.heard.size() - 2].what == event::not_resized);
@@ -311,7 +311,7 @@ TEST_CASE("the minimum is kept while work can reach the version")
     for (; now < 10min; now += 100ms) {
         s.run(now);
         for (const controller_action& a : s.actions())
-            if (a.what == act::launch) {
+            if (a.what == action_kind::launch) {
                 CHECK_MESSAGE(a.launch.stay == a.launch.count, "who fills the minimum must not leave");
                 s.accept(a, now);
             } else {
@@ -394,7 +394,7 @@ TEST_CASE("a version nobody polled for gets a first worker, again and again")
             }
         };
         perform(0s);
-        t.machine.added(set, missed(), 1s);
+        t.machine.added(set, missed_task(), 1s);
         perform(1s);
         t.run(10s);
         perform(10s);
@@ -416,7 +416,7 @@ TEST_CASE("a drained version sleeps, and wakes")
     stage<scripted> s;
     const version_handle h = s.add(policy, 0s, version_status::drained);
     CHECK(s.machine.next_wake() == never);
-    s.machine.added(h, missed(), 1s);
+    s.machine.added(h, missed_task(), 1s);
     s.machine.advance(1h);
     CHECK(s.actions().empty());
     CHECK(script->asked.empty());
@@ -536,10 +536,10 @@ TEST_CASE("a stream of signals does not postpone reading")
         const version_handle h = s.add({.scaler = scaler, .bootstrap = false});
         std::size_t n = 0;
         for (uptime now{}; now < 10min; now += 50ms) {
-            s.machine.added(h, missed(), now);
+            s.machine.added(h, missed_task(), now);
             s.run(now);
             for (const controller_action& a : s.actions())
-                if (a.what == act::read) {
+                if (a.what == action_kind::read) {
                     ++n;
                     queue_snapshot q;
                     q.of(task_type::activity) = queue_stats{.backlog = 3};
@@ -574,7 +574,7 @@ TEST_CASE("a refused launch is tried again as often as the policy says")
         p.tries = r.tries;
         stage<scripted> s;
         const version_handle h = s.add(p);
-        s.machine.added(h, missed(), 0s);
+        s.machine.added(h, missed_task(), 0s);
         std::vector<uptime> calls;
         for (uptime now{}; now < 10s; now += 500ms) {
             s.run(now);
@@ -596,10 +596,10 @@ TEST_CASE("a refused launch is tried again as often as the policy says")
         p.limits.max = 5;
         stage<scripted> s;
         const version_handle h = s.add(p);
-        s.machine.added(h, missed(), 0s);
+        s.machine.added(h, missed_task(), 0s);
         const std::vector<launch_result> one{{condition::ok, "a"}};
         s.machine.launched(s.actions().at(0).id, one, condition::throttled, {}, 0s);
-        s.machine.added(h, missed(), 500ms);
+        s.machine.added(h, missed_task(), 500ms);
         CHECK(s.accept_all(500ms) == 4);
         s.machine.advance(1s);
         CHECK_MESSAGE(s.actions().empty(), "five are there already");
@@ -612,7 +612,7 @@ TEST_CASE("a refused launch is tried again as often as the policy says")
         const version_handle a = s.add(p);
         const version_handle b = s.add(p);
         for (const version_handle h : {a, b})
-            s.machine.added(h, missed(), 0s);
+            s.machine.added(h, missed_task(), 0s);
         for (const controller_action& call : s.actions())
             s.refuse(call, 0s);
         s.machine.set_status(a, version_status::drained, 0s);
@@ -631,13 +631,13 @@ TEST_CASE("calls are bounded")
         stage<scripted> s(options);
         const version_handle h = s.add(launching(3));
         for (int i = 0; i < 3; ++i)
-            s.machine.added(h, missed(), 0s);
+            s.machine.added(h, missed_task(), 0s);
         const auto calls = s.actions();
         CHECK(calls.size() == 2);
         CHECK(s.heard.back().reason == reason::calls_under_way);
         CHECK(s.heard.back().launch == 0);
         s.accept(calls[0], 1s);
-        s.machine.added(h, missed(), 1s);
+        s.machine.added(h, missed_task(), 1s);
         CHECK_MESSAGE(s.actions().size() == 1, "an answer makes room");
     }
     SUBCASE("also for retries")
@@ -648,9 +648,9 @@ TEST_CASE("calls are bounded")
         p.tries = 2;
         stage<scripted> s(options);
         const version_handle h = s.add(p);
-        s.machine.added(h, missed(), 0s);
+        s.machine.added(h, missed_task(), 0s);
         s.refuse(s.actions().at(0), 0s);
-        s.machine.added(h, missed(), 500ms);
+        s.machine.added(h, missed_task(), 500ms);
         CHECK(s.actions().size() == 1);
         s.machine.advance(1s);
         CHECK(s.actions().empty());
@@ -664,7 +664,7 @@ TEST_CASE("calls are bounded")
         for (int i = 0; i < 4; ++i)
             all.push_back(s.add(launching(1)));
         for (const version_handle h : all)
-            s.machine.added(h, missed(), 0s);
+            s.machine.added(h, missed_task(), 0s);
         const auto first = s.actions();
         REQUIRE(first.size() == 2);
         CHECK(first[0].version == all[0]);
@@ -717,11 +717,11 @@ TEST_CASE("a slow provider of one version holds up nobody else")
     const version_handle slow = s.add(launching(1));
     const version_handle fast = s.add(launching(1));
     for (int i = 0; i < 100; ++i)
-        s.machine.added(slow, missed(), 0s);
+        s.machine.added(slow, missed_task(), 0s);
     const std::size_t stuck = s.actions().size();
     CHECK(stuck == 32);
     for (int i = 0; i < 50; ++i) {
-        s.machine.added(fast, missed(), i * 1s);
+        s.machine.added(fast, missed_task(), i * 1s);
         const auto calls = s.actions();
         REQUIRE(calls.size() == 1);
         REQUIRE(calls[0].version == fast);
@@ -736,8 +736,8 @@ TEST_CASE("a removed version is gone for good, whatever takes its place")
     auto policy = launching(1);
     const auto script = policy.scaler.with;
     const version_handle old = s.add(policy);
-    s.machine.added(old, missed(), 0s);
-    s.machine.added(old, missed(), 0s);
+    s.machine.added(old, missed_task(), 0s);
+    s.machine.added(old, missed_task(), 0s);
     const controller_action call = *s.machine.next_action();
     s.machine.remove(old);
     CHECK(!s.machine.contains(old));
@@ -749,7 +749,7 @@ TEST_CASE("a removed version is gone for good, whatever takes its place")
     CHECK(fresh.generation != old.generation);
     const std::size_t asked = script->asked.size();
     s.accept(call, 1s);
-    s.machine.added(old, missed(), 1s);
+    s.machine.added(old, missed_task(), 1s);
     s.machine.snapshot(old, {}, 1s);
     s.machine.unread(old, condition::transient, {}, 1s);
     s.machine.set_status(old, version_status::inactive, 1s);
@@ -781,10 +781,10 @@ TEST_CASE("each group hears of its own task types")
     const version_handle h = s.machine.add({.groups = {stage<scripted>::group(workflows, "wf", {task_type::workflow}),
                                                 stage<scripted>::group(rest, "rest", others)}},
         0s);
-    s.machine.added(h, missed(task_type::workflow), 1s);
+    s.machine.added(h, missed_task(task_type::workflow), 1s);
     CHECK(wf->asked.back().why == cause::added);
     CHECK(all->asked.back().why == cause::begin);
-    s.machine.added(h, missed(task_type::nexus), 1s);
+    s.machine.added(h, missed_task(task_type::nexus), 1s);
     CHECK(all->asked.back().why == cause::added);
     const auto calls = s.actions();
     REQUIRE(calls.size() == 2);
@@ -816,7 +816,7 @@ TEST_CASE("each group hears of its own task types")
             t.machine.add({.groups = {stage<scripted>::group(launching(1), "fn", {task_type::workflow}),
                                stage<scripted>::group(launching(1), "fn", others)}},
                 0s);
-        t.machine.added(two, missed(task_type::activity), 0s);
+        t.machine.added(two, missed_task(task_type::activity), 0s);
         const auto call = t.actions();
         t.machine.launched(call.at(0).id, std::array{launch_result{condition::ok, "a"}}, condition::ok, {}, 0s);
         const std::array both{
@@ -836,7 +836,7 @@ TEST_CASE("a type that no group takes is ignored")
     auto p = launching(1);
     stage<scripted> s;
     const version_handle h = s.machine.add({.groups = {stage<scripted>::group(p, "wf", {task_type::workflow})}}, 0s);
-    s.machine.added(h, missed(task_type::nexus), 1s);
+    s.machine.added(h, missed_task(task_type::nexus), 1s);
     CHECK(p.scaler.with->asked.size() == 1);
     CHECK(s.actions().empty());
 }
@@ -847,7 +847,7 @@ TEST_CASE("one event for each decision and outcome")
     p.tries = 2;
     stage<scripted> s;
     const version_handle h = s.add(p);
-    s.machine.added(h, missed(), 1s);
+    s.machine.added(h, missed_task(), 1s);
     s.machine.launched(
         s.actions().at(0).id, std::array{launch_result{condition::ok, "a"}}, condition::throttled, "slow down", 2s);
     s.machine.advance(3s);
@@ -875,10 +875,10 @@ TEST_CASE("time may stand still, and an earlier moment counts as the latest one"
         return decision{.revisit = 1s};
     };
     const version_handle h = s.add(p, 10s);
-    s.machine.added(h, missed(), 5s);
-    s.machine.added(h, missed(), 10s);
+    s.machine.added(h, missed_task(), 5s);
+    s.machine.added(h, missed_task(), 10s);
     s.machine.advance(3s);
-    s.machine.added(h, missed(), -1h);
+    s.machine.added(h, missed_task(), -1h);
     CHECK(asked_at == std::vector<uptime>{10s, 10s, 10s, 10s});
     CHECK(s.machine.next_wake() == 11s);
     s.machine.advance(11s);
@@ -892,14 +892,14 @@ TEST_CASE("other limits hold at once, and what is known stays")
     auto p = launching(10);
     stage<scripted> s;
     const version_handle h = s.add(p);
-    s.machine.added(h, missed(), 0s);
+    s.machine.added(h, missed_task(), 0s);
     CHECK(s.accept_all(0s) == 10);
     p.limits.max = 12;
     s.machine.set_policy(h, 0, std::make_shared<const group_policy<scripted>>(p), 1s);
     CHECK(p.scaler.with->asked.back().why == cause::changed);
     CHECK(p.scaler.with->asked.back().limits.max == 12);
     CHECK(p.scaler.with->asked.back().fleet.starting == 10);
-    s.machine.added(h, missed(), 2s);
+    s.machine.added(h, missed_task(), 2s);
     CHECK(s.accept_all(2s) == 2);
     s.machine.set_policy(h, 7, nullptr, 3s);
 
@@ -911,7 +911,7 @@ TEST_CASE("other limits hold at once, and what is known stays")
         stage<scripted> t;
         const version_handle v = t.add(q);
         for (int i = 0; i < 3; ++i)
-            t.machine.added(v, missed(), 0s);
+            t.machine.added(v, missed_task(), 0s);
         q.limits.max = 5;
         t.machine.set_policy(v, 0, std::make_shared<const group_policy<scripted>>(q), 0s);
         const auto calls = t.actions();
@@ -948,13 +948,13 @@ TEST_CASE("a run that was remembered goes on as if it had never stopped")
             for (auto [s, v] : {std::pair{&one, h}, std::pair{other, ho}}) {
                 s->run(now);
                 if (what == 0)
-                    s->machine.added(v, missed(), now);
+                    s->machine.added(v, missed_task(), now);
                 else if (what == 1)
                     s->seen(v, who, now);
                 else
                     s->machine.gone(v, {who}, now);
                 for (const controller_action& a : s->actions())
-                    if (a.what == act::launch)
+                    if (a.what == action_kind::launch)
                         s->accept(a, now);
                     else
                         s->machine.snapshot(a.version, {}, now);
@@ -980,16 +980,16 @@ TEST_CASE("calls that a restart forgot count until they are given up")
     p.limits.max = 3;
     stage<scripted> before;
     const version_handle h = before.add(p);
-    before.machine.added(h, missed(), 0s);
+    before.machine.added(h, missed_task(), 0s);
     CHECK(before.actions().size() == 1);  // asked, never answered
 
     stage<scripted> s;
     const version_handle again =
         s.machine.add({.groups = {stage<scripted>::group(p, "fn")}}, 1s, before.machine.remember(h));
-    s.machine.added(again, missed(), 2s);
+    s.machine.added(again, missed_task(), 2s);
     CHECK_MESSAGE(s.actions().empty(), "three may have been started");
     s.run(10s);
-    s.machine.added(again, missed(), 10s);
+    s.machine.added(again, missed_task(), 10s);
     CHECK(s.accept_all(10s) == 3);
 }
 
@@ -1009,7 +1009,7 @@ TEST_CASE("books from a clock that was further on hold up nobody")
     for (uptime now{}; now < 400s; now += 1s) {
         s.machine.advance(now);
         CHECK(s.machine.next_wake() > now);
-        s.machine.added(h, missed(), now);
+        s.machine.added(h, missed_task(), now);
         s.accept_all(now);
     }
     CHECK(s.machine.next_wake() > 399s);
@@ -1039,7 +1039,7 @@ TEST_CASE("the minimum is kept for a scaler that knows none")
     CHECK(s.heard[0].reason == reason::minimum);
     const auto launches = [&] {
         auto all = s.actions();
-        std::erase_if(all, [](const controller_action& a) { return a.what != act::launch; });
+        std::erase_if(all, [](const controller_action& a) { return a.what != action_kind::launch; });
         return all;
     };
     const auto calls = launches();
@@ -1060,7 +1060,7 @@ TEST_CASE("the minimum is kept for a scaler that knows none")
     for (uptime now = 5min + 2s; now < 11min; now += 100ms) {
         s.run(now);
         for (const controller_action& a : s.actions())
-            if (a.what == act::launch) {
+            if (a.what == action_kind::launch) {
                 CHECK(now < 10min + 2s);
                 CHECK(a.launch.stay == 1);
                 s.accept(a, now);
@@ -1085,7 +1085,7 @@ TEST_CASE("a refusing provider is not asked for the minimum all the time")
         for (uptime now = 0s; now < 10min; now += 100ms) {
             s.run(now);
             for (const controller_action& a : s.actions())
-                if (a.what == act::launch) {
+                if (a.what == action_kind::launch) {
                     CHECK(a.launch.count == 2);
                     s.refuse(a, now);
                     ++asked;
@@ -1104,7 +1104,7 @@ TEST_CASE("no minimum, no difference: what a scaler decides is what is done")
                                        : decision{.revisit = 5s};
     });
     const version_handle h = s.add(policy);
-    s.machine.added(h, missed(), 1s);
+    s.machine.added(h, missed_task(), 1s);
     const auto calls = s.actions();
     REQUIRE(calls.size() == 1);
     CHECK(calls[0].launch.count == 3);
@@ -1172,7 +1172,7 @@ TEST_CASE("sizes of a set do not overtake each other, and none is lost")
     const version_handle h = s.add(p);
     const auto want = [&](std::uint32_t n, uptime now) {
         wish = n;
-        s.machine.added(h, missed(), now);
+        s.machine.added(h, missed_task(), now);
     };
     for (std::uint32_t n = 1; n <= 40; ++n)
         want(n, 0s);
@@ -1238,12 +1238,12 @@ TEST_CASE("a set goes down with its version")
         CHECK(s.heard.back().reason == reason::minimum);
         CHECK(size(2s) == 2);
         wish = 5;
-        s.machine.added(h, missed(), 3s);
+        s.machine.added(h, missed_task(), 3s);
         CHECK(size(3s) == 5);
         s.machine.set_status(h, version_status::inactive, 4s);
         CHECK_MESSAGE(size(4s) == std::nullopt, "more than the minimum is the scaler's");
         wish = 1;
-        s.machine.added(h, missed(), 5s);
+        s.machine.added(h, missed_task(), 5s);
         CHECK(size(5s) == 1);
 
         s.machine.set_status(h, version_status::drained, 6s);
@@ -1264,7 +1264,7 @@ TEST_CASE("a set goes down with its version")
         const auto sizes = [&] {
             std::vector<std::uint32_t> all;
             for (const controller_action& a : s.actions())
-                if (a.what == act::resize) {
+                if (a.what == action_kind::resize) {
                     all.push_back(a.resize.size);
                     s.machine.resized(a.id, condition::ok, {}, 0s);
                 }
@@ -1286,7 +1286,7 @@ TEST_CASE("the size of a set is remembered")
     };
     stage<scripted_set> before;
     const version_handle h = before.add(p);
-    before.machine.added(h, missed(), 1s);
+    before.machine.added(h, missed_task(), 1s);
     const auto call = before.actions();
     REQUIRE(call.size() == 1);
     const auto open = before.machine.remember(h);
@@ -1327,7 +1327,7 @@ TEST_CASE("a backlog without end asks for a bounded number of starts, and for mo
     CHECK(machine.books(h)->records().size() == 500);
     machine.launched(first->id, {}, condition::ok, {}, 2s);
     auto second = machine.next_action();
-    while (second && second->what == act::read)
+    while (second && second->what == action_kind::read)
         second = machine.next_action();
     REQUIRE(second);
     CHECK(second->launch.count == 500);

@@ -59,8 +59,8 @@ error_code refused()
 }
 
 // One execution environment, with everything that lives as long as it.
-struct environment {
-    explicit environment(std::vector<scripted_session> sessions = {{}})
+struct execution_environment {
+    explicit execution_environment(std::vector<scripted_session> sessions = {{}})
         : connector(io.get_executor(), std::move(sessions))
     {
         manual_clock::reset();
@@ -113,7 +113,7 @@ struct environment {
 
 TEST_CASE("a minute with defaults")
 {
-    environment env{{{.connect = {.takes = 150ms},
+    execution_environment env{{{.connect = {.takes = 150ms},
         .start = {.takes = 50ms},
         .changes = {{.at = 1s, .activity = {.received = {0, 1, 0}, .busy = 1, .load = 0.5}},
             {.at = 3s, .activity = {.received = {0, 1, 0}, .completed = 1}}},
@@ -149,7 +149,7 @@ TEST_CASE("a minute with defaults")
 
 TEST_CASE("without time to work nothing is touched, and the completion is not called from within")
 {
-    environment env;
+    execution_environment env;
     bool hook = false;
     env.hooks.add("hook", [&](uptime) { hook = true; });
     context c = env.minute();
@@ -166,7 +166,7 @@ TEST_CASE("without time to work nothing is touched, and the completion is not ca
 
 TEST_CASE("little time to work is told at once")
 {
-    environment env;
+    execution_environment env;
     context c = env.minute();
     c.deadline = manual_clock::now() + 10s;
     env.invoke(c);
@@ -179,7 +179,7 @@ TEST_CASE("little time to work is told at once")
 
 TEST_CASE("a dial that is refused")
 {
-    environment env{{{.connect = {.takes = 1s, .ec = refused()}}}};
+    execution_environment env{{{.connect = {.takes = 1s, .ec = refused()}}}};
     bool hook = false;
     env.hooks.add("hook", [&](uptime) { hook = true; });
     env.run_minute();
@@ -193,7 +193,7 @@ TEST_CASE("a dial that is refused")
 
 TEST_CASE("a dial that crosses the moment to stop polling is cancelled then")
 {
-    environment env{{{.connect = {.takes = 55s}}}};
+    execution_environment env{{{.connect = {.takes = 55s}}}};
     env.run_minute();
     CHECK(*env.ec == errc::connect_failed);
     CHECK(env.log().order() == "connect connect cancelled");
@@ -203,7 +203,7 @@ TEST_CASE("a dial that crosses the moment to stop polling is cancelled then")
 
 TEST_CASE("a dial that cannot be cancelled does not hold the invocation, and its client is closed when it comes")
 {
-    environment env{{{.connect = {.takes = 57s, .stubborn = true}, .close = {.takes = 10ms}}}};
+    execution_environment env{{{.connect = {.takes = 57s, .stubborn = true}, .close = {.takes = 10ms}}}};
     env.run_minute();
     CHECK(*env.ec == errc::connect_failed);
     CHECK(env.ended == 53s);
@@ -214,7 +214,7 @@ TEST_CASE("a dial that cannot be cancelled does not hold the invocation, and its
 
 TEST_CASE("a start that is refused")
 {
-    environment env{{{.start = {.takes = 1s, .ec = refused()}}}};
+    execution_environment env{{{.start = {.takes = 1s, .ec = refused()}}}};
     bool hook = false;
     env.hooks.add("hook", [&](uptime) { hook = true; });
     env.run_minute();
@@ -227,7 +227,7 @@ TEST_CASE("a start that is refused")
 
 TEST_CASE("a start that hangs")
 {
-    environment env{{{.start = {.takes = never}}}};
+    execution_environment env{{{.start = {.takes = never}}}};
     env.run_minute();
     CHECK(*env.ec == errc::start_failed);
     CHECK(env.log().time_of("stop") == 53s);
@@ -236,7 +236,7 @@ TEST_CASE("a start that hangs")
 
 TEST_CASE("cancelled while polling: an orderly end and no error")
 {
-    environment env{{{.drain = {.takes = 2s}}}};
+    execution_environment env{{{.drain = {.takes = 2s}}}};
     env.invoke(env.minute());
     pass(env.io, 10s, 10ms);
     env.emit();
@@ -251,7 +251,7 @@ TEST_CASE("every kind of cancellation works")
 {
     for (auto type :
         {asio::cancellation_type::terminal, asio::cancellation_type::partial, asio::cancellation_type::total}) {
-        environment env;
+        execution_environment env;
         env.invoke(env.minute());
         pass(env.io, 1s, 10ms);
         env.cancel.emit(type);
@@ -263,7 +263,7 @@ TEST_CASE("every kind of cancellation works")
 
 TEST_CASE("cancelled again and again: each time what is waited for is cut short, and nothing is left out")
 {
-    environment env{{{.drain = {.takes = never}, .close = {.takes = never}}}};
+    execution_environment env{{{.drain = {.takes = never}, .close = {.takes = never}}}};
     int hooks = 0;
     env.hooks.add_async("hangs", [&](uptime, const hook_handler&) { ++hooks; });
     env.invoke(env.minute());
@@ -284,7 +284,7 @@ TEST_CASE("cancelled while it connects or starts")
 {
     SUBCASE("connect")
     {
-        environment env{{{.connect = {.takes = 5s}}}};
+        execution_environment env{{{.connect = {.takes = 5s}}}};
         env.invoke(env.minute());
         pass(env.io, 1s, 10ms);
         env.emit();
@@ -294,7 +294,7 @@ TEST_CASE("cancelled while it connects or starts")
     }
     SUBCASE("start")
     {
-        environment env{{{.start = {.takes = 5s}}}};
+        execution_environment env{{{.start = {.takes = 5s}}}};
         env.invoke(env.minute());
         pass(env.io, 1s, 10ms);
         env.emit();
@@ -306,7 +306,7 @@ TEST_CASE("cancelled while it connects or starts")
 
 TEST_CASE("a fatal error while polling ends the invocation at once")
 {
-    environment env{
+    execution_environment env{
         {{.changes = {{.at = 5s, .activity = {.received = {1, 0, 0}, .busy = 1}}, {.at = 6s, .ec = refused()}},
             .drain = {.takes = 1s}}}};
     env.run_minute();
@@ -319,7 +319,7 @@ TEST_CASE("a fatal error while polling ends the invocation at once")
 
 TEST_CASE("an activity longer than the stop timeout is cut off, and the hooks still have their time")
 {
-    environment env{{{.changes = {{.at = 50s, .activity = {.received = {0, 1, 0}, .busy = 1, .load = 0.5}}},
+    execution_environment env{{{.changes = {{.at = 50s, .activity = {.received = {0, 1, 0}, .busy = 1, .load = 0.5}}},
         .drain = {.takes = never}}}};
     uptime left{};
     env.hooks.add("hook", [&](uptime t) { left = t; });
@@ -349,13 +349,13 @@ TEST_CASE("a drain is told how long tasks have")
     };
     for (const row& r : rows) {
         CAPTURE(r.why);
-        environment env;
+        execution_environment env;
         env.chosen = options(r.own);
         env.run_minute();
         REQUIRE(env.log().drains.size() == 1);
         CHECK(env.log().drains[0] == r.expected);
     }
-    environment for_ever;
+    execution_environment for_ever;
     asio::cancellation_signal cancel;
     mayfly::async_invoke(context{.request_id = "r"}, for_ever.connector, for_ever.chosen, for_ever.hooks,
         asio::bind_cancellation_slot(cancel.slot(), [](error_code, const invocation_report&) {}));
@@ -367,7 +367,7 @@ TEST_CASE("a drain is told how long tasks have")
 
 TEST_CASE("a stop timeout of 30 s moves the buffer with it")
 {
-    environment env{{{.drain = {.takes = never}}}};
+    execution_environment env{{{.drain = {.takes = never}}}};
     env.chosen = options({.stop_timeout = 30s});
     env.run_minute();
     CHECK(env.log().time_of("drain") == 28s);
@@ -376,9 +376,9 @@ TEST_CASE("a stop timeout of 30 s moves the buffer with it")
 
 TEST_CASE("idle exit")
 {
-    environment env{{{.changes = {{.at = 1s, .activity = {.received = {0, 1, 0}, .busy = 1}},
-                          {.at = 5s, .activity = {.received = {0, 1, 0}, .completed = 1}},
-                          {.at = 7500ms, .activity = {.received = {0, 2, 0}, .completed = 1, .busy = 1}}},
+    execution_environment env{{{.changes = {{.at = 1s, .activity = {.received = {0, 1, 0}, .busy = 1}},
+                                    {.at = 5s, .activity = {.received = {0, 1, 0}, .completed = 1}},
+                                    {.at = 7500ms, .activity = {.received = {0, 2, 0}, .completed = 1, .busy = 1}}},
         .drain = {.takes = 3s}}}};
     SUBCASE("asked for by the controller")
     {
@@ -402,7 +402,7 @@ TEST_CASE("idle exit")
 
 TEST_CASE("a worker that is told to stay does not idle out")
 {
-    environment env;
+    execution_environment env;
     env.chosen = options({.idle_exit = 2s});
     context c = env.minute();
     c.orders.stay = true;
@@ -416,7 +416,7 @@ TEST_CASE("a crowd of idle workers thins out over time")
     // Each is asked every two seconds, with a chance of at most a fifth: some leave early, some late, not all at once.
     std::vector<uptime> ends;
     for (int i = 0; i < 20; ++i) {
-        environment env;
+        execution_environment env;
         env.requests = i;
         context c = env.minute();
         c.orders.thin_target = 0.6;
@@ -432,7 +432,7 @@ TEST_CASE("a crowd of idle workers thins out over time")
 
 TEST_CASE("hooks: in order, each with its time, whatever the others do")
 {
-    environment env;
+    execution_environment env;
     std::string order;
     std::vector<std::thread> threads;
     auto late = std::make_shared<timer>(env.io);
@@ -508,7 +508,7 @@ TEST_CASE("a close that hangs or fails changes nothing")
 {
     SUBCASE("hangs")
     {
-        environment env{{{.close = {.takes = never, .stubborn = true}}}};
+        execution_environment env{{{.close = {.takes = never, .stubborn = true}}}};
         env.run_minute();
         CHECK(*env.ec == error_code{});
         CHECK(env.ended == 59900ms);
@@ -516,7 +516,7 @@ TEST_CASE("a close that hangs or fails changes nothing")
     }
     SUBCASE("fails")
     {
-        environment env{{{.close = {.ec = refused()}}}};
+        execution_environment env{{{.close = {.ec = refused()}}}};
         env.run_minute();
         CHECK(*env.ec == error_code{});
         CHECK(env.warnings.size() == 1);
@@ -525,7 +525,7 @@ TEST_CASE("a close that hangs or fails changes nothing")
 
 TEST_CASE("a second invocation gets everything fresh, and the same registrations")
 {
-    environment env{{{.connect = {.takes = 1s}}, {.connect = {.ec = refused()}}, {}}};
+    execution_environment env{{{.connect = {.takes = 1s}}, {.connect = {.ec = refused()}}, {}}};
     int hooks = 0;
     env.hooks.add("count", [&](uptime) { ++hooks; });
     env.run_minute();
@@ -547,7 +547,7 @@ TEST_CASE("a second invocation gets everything fresh, and the same registrations
 
 TEST_CASE("the identity to poll with")
 {
-    environment env;
+    execution_environment env;
     SUBCASE("the user's own")
     {
         env.chosen = options({.identity = "me"});
@@ -577,7 +577,7 @@ TEST_CASE("the identity to poll with")
 
 TEST_CASE("a step of the wall clock moves nothing")
 {
-    environment env;
+    execution_environment env;
     context c = env.minute();
     c.deadline = manual_clock::from_wall(mayfly::wall_time{60s});
     env.invoke(c);
@@ -595,7 +595,7 @@ TEST_CASE("it is over before the deadline for every combination of slow, stuck a
             for (const uptime drain : takes)
                 for (const uptime hook : takes)
                     for (const bool stubborn : {false, true}) {
-                        environment env{{{.connect = {connect, {}, stubborn},
+                        execution_environment env{{{.connect = {connect, {}, stubborn},
                             .start = {start, {}, stubborn},
                             .drain = {drain, {}, stubborn},
                             .close = {hook, {}, stubborn}}}};
@@ -619,7 +619,7 @@ TEST_CASE("it is over before the deadline for every combination of slow, stuck a
 
 TEST_CASE("any completion token: a coroutine")
 {
-    environment env;
+    execution_environment env;
     std::string seen;
     asio::co_spawn(
         env.io,
@@ -642,7 +642,7 @@ TEST_CASE("any completion token: a coroutine")
 
 TEST_CASE("any completion token: one that begins later; time counts from the call all the same")
 {
-    environment env;
+    execution_environment env;
     auto operation = mayfly::async_invoke(env.minute(), env.connector, env.chosen, env.hooks, asio::deferred);
     CHECK(env.log().order() == "");
     manual_clock::advance(5s);
@@ -763,7 +763,7 @@ TEST_CASE("a context that is destroyed in mid-invocation takes everything with i
 {
     // Whatever leaks or is used after its end is for the sanitizers to find.
     for (const uptime when : {0s, 1s, 3s, 54s}) {
-        auto env = std::make_unique<environment>(std::vector<scripted_session>{
+        auto env = std::make_unique<execution_environment>(std::vector<scripted_session>{
             {.connect = {.takes = 500ms}, .start = {.takes = 2s}, .drain = {.takes = 2s}}});
         env->invoke(env->minute());
         pass(env->io, when, 10ms);

@@ -8,7 +8,13 @@
 #include <string>
 
 using namespace std::chrono_literals;
-using namespace mayfly;
+using mayfly::launch_notice;
+using mayfly::launch_request;
+using mayfly::launch_target;
+using mayfly::leave_rules;
+using mayfly::notice_in;
+using mayfly::notice_of;
+using mayfly::to_payload;
 
 namespace {
 

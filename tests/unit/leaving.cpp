@@ -16,8 +16,7 @@ using mayfly::uptime;
 
 namespace {
 
-constexpr poll_window minute{.from = 0s, .stop_at = 53s, .drained_by = 58s};
-using verdict = leaving::verdict;
+constexpr poll_window minute_window{.from = 0s, .stop_at = 53s, .drained_by = 58s};
 
 }  // namespace
 
@@ -30,12 +29,12 @@ TEST_CASE("polling stops while a task of the declared length can still finish")
         uptime stop;
     };
     const row rows[] = {
-        {"unknown length: the regular moment", minute, 0s, 53s},
-        {"shorter than the drain: nothing to gain", minute, 5s, 53s},
-        {"the drain counts towards it", minute, 30s, 28s},
+        {"unknown length: the regular moment", minute_window, 0s, 53s},
+        {"shorter than the drain: nothing to gain", minute_window, 5s, 53s},
+        {"the drain counts towards it", minute_window, 30s, 28s},
         {"without a drain allowance the whole length counts", {0s, 53s, 53s}, 30s, 23s},
-        {"just enough left to poll", minute, 57s, 1s},
-        {"too long for this function: better to poll than never to work", minute, 57s + 1us, 53s},
+        {"just enough left to poll", minute_window, 57s, 1s},
+        {"too long for this function: better to poll than never to work", minute_window, 57s + 1us, 53s},
         {"counted from the first poll", {10s, 53s, 58s}, 47s + 1us, 53s},
         {"no deadline, no hurry", {}, 30s, never},
     };
@@ -45,28 +44,28 @@ TEST_CASE("polling stops while a task of the declared length can still finish")
 
 TEST_CASE("without rules only the regular moment ends it")
 {
-    leaving l{{}, 2, minute};
-    CHECK(l.decide(0s, 0) == verdict{leave_reason::none, 53s});
+    leaving l{{}, 2, minute_window};
+    CHECK(l.decide(0s, 0) == leaving::verdict{leave_reason::none, 53s});
     l.on_task(1s);
-    CHECK(l.decide(53s - 1us, 0) == verdict{leave_reason::none, 53s});
+    CHECK(l.decide(53s - 1us, 0) == leaving::verdict{leave_reason::none, 53s});
     CHECK(l.decide(53s, 0).reason == leave_reason::deadline);
 }
 
 TEST_CASE("a declared activity timeout ends polling early, even for a worker that stays")
 {
-    leaving l{{.activity_timeout = 30s, .stay = true}, 2, minute};
-    CHECK(l.decide(0s, 0) == verdict{leave_reason::none, 28s});
+    leaving l{{.activity_timeout = 30s, .stay = true}, 2, minute_window};
+    CHECK(l.decide(0s, 0) == leaving::verdict{leave_reason::none, 28s});
     CHECK_FALSE(l.decide(28s - 1us, 0).leave());
     CHECK(l.decide(28s, 0).reason == leave_reason::activity_timeout);
 }
 
 TEST_CASE("idle exit")
 {
-    leaving l{{.idle_exit = 1s}, 2, minute};
+    leaving l{{.idle_exit = 1s}, 2, minute_window};
 
     SUBCASE("counts from the first poll")
     {
-        CHECK(l.decide(0s, 0) == verdict{leave_reason::none, 1s});
+        CHECK(l.decide(0s, 0) == leaving::verdict{leave_reason::none, 1s});
         CHECK_FALSE(l.decide(1s - 1us, 0).leave());
         CHECK(l.decide(1s, 0).reason == leave_reason::idle);
     }
@@ -74,17 +73,17 @@ TEST_CASE("idle exit")
     {
         l.on_task(500ms);
         l.on_task(600ms);
-        CHECK(l.decide(30s, 0) == verdict{leave_reason::none, 53s});
+        CHECK(l.decide(30s, 0) == leaving::verdict{leave_reason::none, 53s});
         l.on_done(31s);
-        CHECK(l.decide(35s, 0) == verdict{leave_reason::none, 53s});
+        CHECK(l.decide(35s, 0) == leaving::verdict{leave_reason::none, 53s});
         l.on_done(36s);
-        CHECK(l.decide(36s, 0) == verdict{leave_reason::none, 37s});
+        CHECK(l.decide(36s, 0) == leaving::verdict{leave_reason::none, 37s});
         CHECK(l.decide(37s, 0).reason == leave_reason::idle);
     }
     SUBCASE("a task that came and went between two reports restarts it")
     {
         l.observe(900ms, 0, 0, true);
-        CHECK(l.decide(1s, 0) == verdict{leave_reason::none, 1900ms});
+        CHECK(l.decide(1s, 0) == leaving::verdict{leave_reason::none, 1900ms});
     }
     SUBCASE("a report that says nothing new does not")
     {
@@ -108,23 +107,23 @@ TEST_CASE("idle exit")
 
 TEST_CASE("a worker that fills a minimum neither idles out nor is thinned")
 {
-    leaving l{{.idle_exit = 1s, .thin_target = 0.6, .stay = true}, 2, minute};
+    leaving l{{.idle_exit = 1s, .thin_target = 0.6, .stay = true}, 2, minute_window};
     for (uptime t = 0s; t < 53s; t += 1s)
-        CHECK(l.decide(t, 0) == verdict{leave_reason::none, 53s});
+        CHECK(l.decide(t, 0) == leaving::verdict{leave_reason::none, 53s});
     CHECK(l.decide(53s, 0).reason == leave_reason::deadline);
 }
 
 TEST_CASE("thinning")
 {
     const leave_rules rules{.thin_target = 0.6};
-    leaving l{rules, 2, minute};
+    leaving l{rules, 2, minute_window};
 
     SUBCASE("looks every two seconds and not between")
     {
-        CHECK(l.decide(0s, 0) == verdict{leave_reason::none, 2s});
-        CHECK(l.decide(2s - 1us, 0) == verdict{leave_reason::none, 2s});
-        CHECK(l.decide(2s, 0.999) == verdict{leave_reason::none, 4s});
-        CHECK(l.decide(3s, 0) == verdict{leave_reason::none, 4s});
+        CHECK(l.decide(0s, 0) == leaving::verdict{leave_reason::none, 2s});
+        CHECK(l.decide(2s - 1us, 0) == leaving::verdict{leave_reason::none, 2s});
+        CHECK(l.decide(2s, 0.999) == leaving::verdict{leave_reason::none, 4s});
+        CHECK(l.decide(3s, 0) == leaving::verdict{leave_reason::none, 4s});
     }
     SUBCASE("above the target never, whatever the draw")
     {
@@ -174,7 +173,7 @@ TEST_CASE("thinning")
     }
     SUBCASE("no time between two looks is a mistake that does not stop the world")
     {
-        leaving hasty{{.thin_target = 0.6, .thin_every = 0s}, 2, minute};
+        leaving hasty{{.thin_target = 0.6, .thin_every = 0s}, 2, minute_window};
         CHECK(hasty.decide(0s, 1).look == 1ms);
         CHECK(hasty.decide(1ms, 1).look == 2ms);
     }
@@ -223,8 +222,8 @@ TEST_CASE("shifting all times shifts the answers")
 {
     const leave_rules rules{.idle_exit = 700ms, .thin_target = 0.6, .activity_timeout = 20s};
     const uptime by = 12345678us;
-    leaving a{rules, 2, minute};
-    leaving b{rules, 2, {by, minute.stop_at + by, minute.drained_by + by}};
+    leaving a{rules, 2, minute_window};
+    leaving b{rules, 2, {by, minute_window.stop_at + by, minute_window.drained_by + by}};
     double u = 0.9;
     for (uptime t = 0s; t < 60s; t += 130ms) {
         if ((t / 130ms) % 3 == 0) {
@@ -234,8 +233,8 @@ TEST_CASE("shifting all times shifts the answers")
             a.on_done(t);
             b.on_done(t + by);
         }
-        const verdict va = a.decide(t, u);
-        const verdict vb = b.decide(t + by, u);
+        const leaving::verdict va = a.decide(t, u);
+        const leaving::verdict vb = b.decide(t + by, u);
         CHECK(va.reason == vb.reason);
         if (!va.leave())
             CHECK(va.look + by == vb.look);

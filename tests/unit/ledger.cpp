@@ -33,9 +33,9 @@ using mayfly::worker_seen;
 
 namespace {
 
-const deployment_version ours{"orders", "b1"};
+const deployment_version our_version{"orders", "b1"};
 const deployment_version theirs{"orders", "b2"};
-const ledger_owner own{&ours, "fn"};
+const ledger_owner own{&our_version, "fn"};
 
 worker_seen poller(std::string_view identity, uptime first, const deployment_version* version = nullptr)
 {
@@ -86,7 +86,7 @@ TEST_CASE("a start moves from state to state")
         start_state state;
         fleet_view view;  // asked, starting, live, given_up
     };
-    const auto seen = [](ledger& l, uptime at) { return l.see(poller("a@fn", at, &ours), own, at); };
+    const auto seen = [](ledger& l, uptime at) { return l.see(poller("a@fn", at, &our_version), own, at); };
     const row rows[] = {
         {"accepted, nobody has seen it", [](ledger&) {}, accepted, {.starting = 1}},
         {"seen", [&](ledger& l) { CHECK(seen(l, 700ms) == sighting::connected); }, polling, {.live = 1}},
@@ -123,7 +123,7 @@ TEST_CASE("a start moves from state to state")
             {.starting = 1}},
         {"came and went between two looks",
             [](ledger& l) {
-                worker_seen w = poller("a@fn", 700ms, &ours);
+                worker_seen w = poller("a@fn", 700ms, &our_version);
                 w.present = false;
                 CHECK(l.see(w, own, 9s) == sighting::connected);
             },
@@ -238,14 +238,14 @@ TEST_CASE("a poller that was not started here is adopted or foreign")
     was.present = false;
     const row rows[] = {
         {"of our function", poller("z@fn", 1s), own, sighting::adopted},
-        {"of our function and version", poller("z@fn", 1s, &ours), own, sighting::adopted},
+        {"of our function and version", poller("z@fn", 1s, &our_version), own, sighting::adopted},
         {"of another function", poller("z@other", 1s), own, sighting::foreign},
         {"of our function, another version", poller("z@fn", 1s, &theirs), own, sighting::foreign},
         {"no longer there", was, own, sighting::foreign},
-        {"we name no function", poller("z@", 1s), {&ours, {}}, sighting::foreign},
+        {"we name no function", poller("z@", 1s), {&our_version, {}}, sighting::foreign},
         {"without a function", poller("z", 1s), own, sighting::foreign},
         {"without a request id nobody could tell it from the next", poller("@fn", 1s), own, sighting::foreign},
-        {"only the first @ parts", poller("z@fn@x", 1s), {&ours, "fn@x"}, sighting::adopted},
+        {"only the first @ parts", poller("z@fn@x", 1s), {&our_version, "fn@x"}, sighting::adopted},
         {"without any name", poller("", 1s), own, sighting::foreign},
     };
     for (const row& r : rows) {
@@ -309,8 +309,8 @@ TEST_CASE("whoever is missing from a complete snapshot is gone")
         std::uint32_t foreign;
         bool changed;
     };
-    const worker_seen a = poller("a@fn", 1s, &ours);
-    const worker_seen b = poller("b@fn", 1s, &ours);
+    const worker_seen a = poller("a@fn", 1s, &our_version);
+    const worker_seen b = poller("b@fn", 1s, &our_version);
     const worker_seen stranger = poller("stranger", 1s);
     worker_seen gone_a = a;
     gone_a.present = false;
@@ -718,8 +718,8 @@ TEST_CASE("whatever happens, the books balance")
             }
             case 3: {
                 const std::string who = name() + (below(2) == 0 ? "@fn" : "");
-                worker_seen w = poller(
-                    who, now - uptime(static_cast<uptime::rep>(below(3'000'000))), below(8) == 0 ? &theirs : &ours);
+                worker_seen w = poller(who, now - uptime(static_cast<uptime::rep>(below(3'000'000))),
+                    below(8) == 0 ? &theirs : &our_version);
                 w.present = below(6) != 0;
                 l.see(w, own, now);
                 break;

@@ -98,16 +98,16 @@ memory rich()
         .why = reason::probe,
         .inner = {1.0 / 3}};
     m.books = ledger(ledger_settings{.useful_life = 60s});
-    const ledger_owner own{nullptr, "fn"};
+    const ledger_owner owner{nullptr, "fn"};
     m.books.ask(5, 1s);
     m.books.answer(1, {condition::ok, "a\"\n"}, 1s);
     m.books.answer(2, {condition::ok, "b"}, 1s);
     m.books.answer(3, {condition::throttled, {}}, 1s);
     m.books.answer(4, {condition::ok, "d"}, 1s);
-    m.books.see({.identity = "b@fn", .first_seen = 2s, .busy = 2, .slots = 4}, own, 2s);
-    m.books.see({.identity = "z@fn", .first_seen = 0s}, own, 2s);
+    m.books.see({.identity = "b@fn", .first_seen = 2s, .busy = 2, .slots = 4}, owner, 2s);
+    m.books.see({.identity = "z@fn", .first_seen = 0s}, owner, 2s);
     m.books.advance(7s);
-    m.books.see({.identity = "d@fn", .first_seen = 7s}, own, 7s);
+    m.books.see({.identity = "d@fn", .first_seen = 7s}, owner, 7s);
     m.books.gone("d", 8s);
     return m;
 }

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
+#include "../support/numbers.hpp"
+
 #include <mayfly/scalers/no_sync_settings.hpp>
 #include <mayfly/scalers/rate_based_settings.hpp>
 #include <mayfly/settings.hpp>
@@ -17,15 +19,13 @@ using namespace std::string_literals;
 using mayfly::from_settings;
 using mayfly::no_sync;
 using mayfly::problem;
-using mayfly::problems;
 using mayfly::rate_based;
 using mayfly::setting;
-using mayfly::settings;
+using mayfly_test::endless;
+using mayfly_test::not_a_number;
 
 namespace {
 
-constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
-constexpr double endless = std::numeric_limits<double>::infinity();
 constexpr std::int64_t largest = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t smallest = std::numeric_limits<std::int64_t>::min();
 
@@ -48,7 +48,7 @@ struct nothing {
     friend void read_settings(mayfly::settings_reader&, nothing&) {}
 };
 
-std::vector<std::string> fields(const problems& all)
+std::vector<std::string> problem_fields(const mayfly::problems& all)
 {
     std::vector<std::string> out;
     for (const problem& p : all)
@@ -118,7 +118,7 @@ TEST_CASE("a problem names the field, the value and the remedy")
 {
     struct row {
         const char* why;
-        settings from;
+        mayfly::settings from;
         std::string says;
     };
     const row rows[] = {
@@ -148,7 +148,7 @@ TEST_CASE("a problem names the field, the value and the remedy")
     CHECK(mayfly::to_string(from_settings<nothing>({{"a", true}}).problems()) ==
           "a is true: there are no settings here; remove it");
     CHECK(mayfly::to_string(problem{.field = "arn", .remedy = "is required"}) == "arn: is required");
-    CHECK(mayfly::to_string(problems{{"a", "1", "x"}, {"b", "2", "y"}}) == "a is 1: x\nb is 2: y");
+    CHECK(mayfly::to_string(mayfly::problems{{"a", "1", "x"}, {"b", "2", "y"}}) == "a is 1: x\nb is 2: y");
 }
 
 TEST_CASE("every problem is found, and each once")
@@ -157,7 +157,7 @@ TEST_CASE("every problem is found, and each once")
         {"metrics_poll_interval_ms", 30000}, {"scale_up_cooldown_ms", 30001}, {"scale_down_cooldown_ms", 30001}});
     const std::vector<std::string> expected{
         "min_count", "max_count", "ewma_alpha", "metrics_poll_interval_ms", "metrics_poll_interval_ms", "speed"};
-    CHECK(fields(s.problems()) == expected);
+    CHECK(problem_fields(s.problems()) == expected);
 }
 
 TEST_CASE("text and truth values")
@@ -172,10 +172,11 @@ TEST_CASE("text and truth values")
     CHECK(from_settings<shop>({{"owner", "me"s}, {"open", true}})->open);
 
     const std::vector<std::string> all{"name", "owner", "open"};
-    CHECK(fields(from_settings<shop>({{"name", 5}, {"open", 1}}).problems()) == all);
+    CHECK(problem_fields(from_settings<shop>({{"name", 5}, {"open", 1}}).problems()) == all);
     const std::vector<std::string> owner{"owner"};
-    CHECK_MESSAGE(fields(from_settings<shop>({{"owner", ""s}}).problems()) == owner, "empty is as good as absent");
-    CHECK_MESSAGE(fields(from_settings<shop>({{"owner", 5}}).problems()) == owner, "one problem, not two");
+    CHECK_MESSAGE(
+        problem_fields(from_settings<shop>({{"owner", ""s}}).problems()) == owner, "empty is as good as absent");
+    CHECK_MESSAGE(problem_fields(from_settings<shop>({{"owner", 5}}).problems()) == owner, "one problem, not two");
 }
 
 TEST_CASE("no-sync: nothing set means the defaults, and each key sets its field")
@@ -210,7 +211,7 @@ TEST_CASE("no-sync: every limit, at, below and above")
 {
     struct row {
         const char* why;
-        settings from;
+        mayfly::settings from;
         bool good;
     };
     const row rows[] = {
@@ -300,7 +301,7 @@ TEST_CASE("rate-based: every limit, at, below and above")
 {
     struct row {
         const char* why;
-        settings from;
+        mayfly::settings from;
         bool good;
     };
     constexpr std::int64_t int32_max = 2147483647;

@@ -30,11 +30,10 @@ using mayfly::standing;
 using mayfly::symptom;
 using mayfly::task_type;
 using mayfly::uptime;
-using mayfly::verdict;
 using mayfly::version_handle;
 using mayfly::version_status;
 using mayfly::worker_seen;
-using act = controller_action::kind;
+using action_kind = controller_action::kind;
 
 namespace {
 
@@ -60,7 +59,7 @@ public:
     void answer(uptime now, condition outcome = condition::ok, std::string_view words = {})
     {
         while (const auto a = machine_.next_action()) {
-            if (a->what != act::launch)
+            if (a->what != action_kind::launch)
                 continue;
             std::vector<std::string> ids;
             std::vector<launch_result> results;
@@ -101,7 +100,7 @@ public:
         known.set_status(s, now);
         machine_.set_status(at_, s, now);
     }
-    verdict ask(uptime now)
+    mayfly::verdict ask(uptime now)
     {
         known.take(*machine_.books(at_), now);
         return diagnose(known);
@@ -115,7 +114,7 @@ private:
     version_handle at_{};
 };
 
-const deployment_version other{"orders", "b8"};
+const deployment_version other_version{"orders", "b8"};
 
 void healthy(patient& p)
 {
@@ -166,14 +165,14 @@ TEST_CASE("each symptom is drawn from what happened")
         {"it is another version",
             [](patient& p) {
                 p.answer(0s);
-                p.seen("r1", 2s, &other);
+                p.seen("r1", 2s, &other_version);
             },
             standing::misconfigured, symptom::connected_elsewhere, 2s,
             {"1 worker of function fn polled as build id b8, not as b7", "deployment orders", "or create the version"}},
         {"it was another version, and is ours now",
             [](patient& p) {
                 p.answer(0s);
-                p.seen("r1", 2s, &other);
+                p.seen("r1", 2s, &other_version);
                 p.missed(1, 3s);
                 p.answer(3s);
                 p.seen("r2", 4s);
@@ -282,7 +281,7 @@ TEST_CASE("each symptom is drawn from what happened")
         INFO(r.why);
         patient p;
         r.happened(p);
-        const verdict v = p.ask(201s);
+        const mayfly::verdict v = p.ask(201s);
         CHECK(to_string(v.is) == to_string(r.is));
         CHECK(to_string(v.why) == to_string(r.what));
         CHECK(v.since == r.since);
@@ -345,7 +344,7 @@ TEST_CASE("tasks wait at the configured maximum")
     p.seen("r2", 3s);
     CHECK(p.ask(3s).why == symptom::none);
     p.look({.backlog = 25}, 4s);
-    const verdict v = p.ask(5s);
+    const mayfly::verdict v = p.ask(5s);
     CHECK(v.is == standing::degraded);
     CHECK(v.why == symptom::at_maximum);
     CHECK_MESSAGE(v.since == 2s, "starts count");
@@ -361,7 +360,7 @@ TEST_CASE("a provider that accepts and runs no more is told by its decision")
     p.known.note({.at = 9s, .made = {.reason = mayfly::reason::provider_ceiling}, .signal = &sig});
     p.known.note({.at = 10s, .made = {.reason = mayfly::reason::probe}, .signal = &sig});
     p.known.fleet = sig.fleet;
-    const verdict v = diagnose(p.known);
+    const mayfly::verdict v = diagnose(p.known);
     CHECK(v.is == standing::degraded);
     CHECK(v.why == symptom::provider_ceiling);
     CHECK_MESSAGE(v.since == 9s, "a probe in between does not end it");

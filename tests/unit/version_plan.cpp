@@ -7,7 +7,20 @@
 #include <memory>
 #include <string>
 
-using namespace mayfly;
+using mayfly::add_outcome;
+using mayfly::compute_config;
+using mayfly::controller_machine;
+using mayfly::deployment_version;
+using mayfly::group_policy;
+using mayfly::no_sync;
+using mayfly::plan_version;
+using mayfly::planned_group;
+using mayfly::provider_spec;
+using mayfly::scaling_group;
+using mayfly::task_added;
+using mayfly::task_type;
+using mayfly::task_types;
+using mayfly::version_status;
 
 namespace {
 

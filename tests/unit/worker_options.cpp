@@ -16,7 +16,6 @@ using mayfly::deployment_version;
 using mayfly::lambda_defaults;
 using mayfly::leave_rules;
 using mayfly::problem;
-using mayfly::problems;
 using mayfly::registrations;
 using mayfly::resolve;
 using mayfly::resolved_options;
@@ -25,7 +24,7 @@ using mayfly::worker_options;
 
 namespace {
 
-const deployment_version v1{"orders", "1.0"};
+const deployment_version orders_v1{"orders", "1.0"};
 const registrations one_activity{.activities = {"charge"}};
 
 worker_options sound()
@@ -33,7 +32,7 @@ worker_options sound()
     return {.task_queue = "orders"};
 }
 
-std::string fields(const problems& all)
+std::string fields(const mayfly::problems& all)
 {
     std::string out;
     for (const problem& p : all)
@@ -45,7 +44,7 @@ std::string fields(const problems& all)
 
 TEST_CASE("defaults for a function")
 {
-    const auto r = resolve(sound(), v1, one_activity);
+    const auto r = resolve(sound(), orders_v1, one_activity);
     REQUIRE(r);
     const mayfly::worker_settings& s = r->settings();
     CHECK(s.task_queue == "orders");
@@ -61,7 +60,7 @@ TEST_CASE("defaults for a function")
     CHECK(s.stop_timeout == 5s);
     CHECK(s.shutdown_buffer == 7s);
     CHECK(s.hook_allowance == 2s);
-    CHECK(r->version() == v1);
+    CHECK(r->version() == orders_v1);
     CHECK(r->notes().empty());
     CHECK(r->rules({}) == leave_rules{});
 }
@@ -81,7 +80,7 @@ TEST_CASE("a default fills only what is unset")
     mine.stop_timeout = 10s;
     mine.shutdown_buffer = 20s;
     mine.hook_allowance = 3s;
-    const auto r = resolve(mine, v1, one_activity);
+    const auto r = resolve(mine, orders_v1, one_activity);
     REQUIRE(r);
     const mayfly::worker_settings& s = r->settings();
     CHECK(s.identity == "me");
@@ -109,11 +108,11 @@ TEST_CASE("the buffer follows the stop timeout unless the user set it")
 {
     worker_options o = sound();
     o.stop_timeout = 30s;
-    CHECK(resolve(o, v1, one_activity)->settings().shutdown_buffer == 32s);
+    CHECK(resolve(o, orders_v1, one_activity)->settings().shutdown_buffer == 32s);
     o.shutdown_buffer = 32s;
-    CHECK(resolve(o, v1, one_activity)->notes().empty());
+    CHECK(resolve(o, orders_v1, one_activity)->notes().empty());
     o.shutdown_buffer = 32s - 1us;
-    const auto r = resolve(o, v1, one_activity);
+    const auto r = resolve(o, orders_v1, one_activity);
     REQUIRE(r);
     CHECK(r->settings().shutdown_buffer == 32s - 1us);
     CHECK(fields(r->notes()) == "shutdown_buffer");
@@ -132,7 +131,7 @@ TEST_CASE("what cannot be overridden")
     SUBCASE("eager activities stay off, with a note")
     {
         o.eager_activities = true;
-        const auto r = resolve(o, v1, one_activity);
+        const auto r = resolve(o, orders_v1, one_activity);
         REQUIRE(r);
         CHECK(fields(r->notes()) == "eager_activities");
     }
@@ -140,18 +139,18 @@ TEST_CASE("what cannot be overridden")
     {
         o.eager_activities = false;
         o.versioning = true;
-        o.version = v1;
-        CHECK(resolve(o, v1, one_activity)->notes().empty());
+        o.version = orders_v1;
+        CHECK(resolve(o, orders_v1, one_activity)->notes().empty());
     }
     SUBCASE("versioning removed is refused")
     {
         o.versioning = false;
-        CHECK(fields(resolve(o, v1, one_activity).problems()) == "versioning");
+        CHECK(fields(resolve(o, orders_v1, one_activity).problems()) == "versioning");
     }
     SUBCASE("another version is refused, and both are named")
     {
         o.version = deployment_version{"orders", "2.0"};
-        const auto r = resolve(o, v1, one_activity);
+        const auto r = resolve(o, orders_v1, one_activity);
         REQUIRE_FALSE(r);
         CHECK(to_string(r.problems()).find("orders:2.0") != std::string::npos);
         CHECK(to_string(r.problems()).find("orders:1.0") != std::string::npos);
@@ -195,10 +194,10 @@ TEST_CASE("each mistake is found and named")
     };
     for (const row& r : rows) {
         worker_options options = sound();
-        deployment_version version = v1;
+        deployment_version version = orders_v1;
         registrations offered = one_activity;
         r.spoil(options, version, offered);
-        const problems found = resolve(options, version, offered).problems();
+        const mayfly::problems found = resolve(options, version, offered).problems();
         CHECK_MESSAGE(fields(found) == r.field, r.why);
         CHECK_MESSAGE(to_string(found).find(r.words) != std::string::npos, r.why);
     }
@@ -218,7 +217,7 @@ TEST_CASE("a workflow's own behavior goes before the default")
     worker_options o = sound();
     o.default_behavior = versioning_behavior::auto_upgrade;
     const registrations offered{.workflows = {{"ship", versioning_behavior::pinned}, {"bill", {}}}};
-    const auto r = resolve(o, v1, offered);
+    const auto r = resolve(o, orders_v1, offered);
     REQUIRE(r);
     CHECK(r->behavior_of(offered.workflows[0]) == versioning_behavior::pinned);
     CHECK(r->behavior_of(offered.workflows[1]) == versioning_behavior::auto_upgrade);
@@ -228,32 +227,32 @@ TEST_CASE("a stop timeout shorter than the longest activity is worth a note")
 {
     worker_options o = sound();
     o.activity_timeout = 5s;
-    CHECK(resolve(o, v1, one_activity)->notes().empty());
+    CHECK(resolve(o, orders_v1, one_activity)->notes().empty());
     o.activity_timeout = 5s + 1us;
-    CHECK(fields(resolve(o, v1, one_activity)->notes()) == "stop_timeout");
+    CHECK(fields(resolve(o, orders_v1, one_activity)->notes()) == "stop_timeout");
 }
 
 TEST_CASE("an idle exit below the floor is raised, and the floor can be lowered")
 {
     worker_options o = sound();
     o.idle_exit = 300ms;
-    const auto raised = resolve(o, v1, one_activity);
+    const auto raised = resolve(o, orders_v1, one_activity);
     CHECK(raised->rules({}).idle_exit == 1s);
     CHECK(fields(raised->notes()) == "idle_exit");
 
     o.least_idle_exit = 0s;
-    const auto kept = resolve(o, v1, one_activity);
+    const auto kept = resolve(o, orders_v1, one_activity);
     CHECK(kept->rules({}).idle_exit == 300ms);
     CHECK(kept->notes().empty());
 
     o.least_idle_exit = 1s;
     o.idle_exit = 0s;
-    CHECK(resolve(o, v1, one_activity)->rules({}).idle_exit == 0s);
-    CHECK(resolve(o, v1, one_activity)->notes().empty());
+    CHECK(resolve(o, orders_v1, one_activity)->rules({}).idle_exit == 0s);
+    CHECK(resolve(o, orders_v1, one_activity)->notes().empty());
 
     o.idle_exit.reset();
     const auto ordered = [&](mayfly::uptime idle_exit) {
-        return resolve(o, v1, one_activity)->rules({.idle_exit = idle_exit}).idle_exit;
+        return resolve(o, orders_v1, one_activity)->rules({.idle_exit = idle_exit}).idle_exit;
     };
     CHECK_MESSAGE(ordered(300ms) == 1s, "an order is raised too");
     CHECK(ordered(2s) == 2s);
@@ -266,15 +265,15 @@ TEST_CASE("the user's rules stand above the controller's orders, field by field"
 {
     const leave_rules orders{.idle_exit = 2s, .thin_target = 0.6, .thin_every = 3s, .stay = true};
     worker_options o = sound();
-    CHECK(resolve(o, v1, one_activity)->rules(orders) == orders);
+    CHECK(resolve(o, orders_v1, one_activity)->rules(orders) == orders);
     o.idle_exit = 9s;
     o.activity_timeout = 4s;
     leave_rules expected = orders;
     expected.idle_exit = 9s;
     expected.activity_timeout = 4s;
-    CHECK(resolve(o, v1, one_activity)->rules(orders) == expected);
+    CHECK(resolve(o, orders_v1, one_activity)->rules(orders) == expected);
     o.idle_exit = 0s;  // set, to off
     o.thin_target = 0;
-    CHECK(resolve(o, v1, one_activity)->rules(orders).idle_exit == 0s);
-    CHECK(resolve(o, v1, one_activity)->rules(orders).thin_target == 0);
+    CHECK(resolve(o, orders_v1, one_activity)->rules(orders).idle_exit == 0s);
+    CHECK(resolve(o, orders_v1, one_activity)->rules(orders).thin_target == 0);
 }

@@ -55,11 +55,11 @@ struct client {
     }
 };
 
-struct server {
+struct wired_server {
     server_session session;
     bool alive = true;
 
-    explicit server(server_limits limits = {.message = 1000, .header_list = 4000, .held = 5000})
+    explicit wired_server(server_limits limits = {.message = 1000, .header_list = 4000, .held = 5000})
         : session({.max_streams = 10}, limits)
     {}
     std::string hear(std::string_view bytes, std::size_t piece = 1000)
@@ -105,7 +105,7 @@ TEST_CASE("a call is the same however its frames are cut")
     client c;
     const std::string bytes = c.sent();
     for (std::size_t piece = 1; piece <= bytes.size(); ++piece) {
-        server s;
+        wired_server s;
         s.hear(bytes, piece);
         const auto call = s.session.next_arrived();
         REQUIRE(call);
@@ -228,7 +228,7 @@ TEST_CASE("a server answers for calls that are none")
         {"too large", call_head(), message(std::string(1001, 'x')), resource_exhausted, "(1001 vs. 1000)"},
     };
     for (const row& r : rows) {
-        server s;
+        wired_server s;
         // The client side reads the answer: HPACK is not for tests to parse.
         client c;
         c.sent();
@@ -249,7 +249,7 @@ TEST_CASE("a client that only makes work is told to calm down")
 {
     const std::string zero(4, '\0');
     const auto calmed = [&](const std::string& what, int times) {
-        server s;
+        wired_server s;
         std::string out = s.hear(preface + settings);
         for (int i = 0; i < times && s.alive && !s.session.over(); ++i)
             out += s.hear(what);
@@ -263,7 +263,7 @@ TEST_CASE("a client that only makes work is told to calm down")
     CHECK(calmed(frame(8, 0, 0, std::string("\0\0\0\1", 4)), 30'000));
 
     // Calls that are begun and reset at once.
-    server s;
+    wired_server s;
     std::string out = s.hear(preface + settings);
     std::uint32_t id = 1;
     for (; id < 10'000 && s.alive && !s.session.over(); id += 2)
@@ -275,7 +275,7 @@ TEST_CASE("a client that only makes work is told to calm down")
 
 TEST_CASE("a call whose client has gone is told of once it was taken, and only then")
 {
-    server s;
+    wired_server s;
     s.hear(preface + settings + frame(1, 4, 1, call_head()) + frame(0, 1, 1, message("x")) +
            frame(3, 0, 1, std::string("\0\0\0\10", 4)));
     CHECK(!s.session.next_arrived());
@@ -291,7 +291,7 @@ TEST_CASE("a call whose client has gone is told of once it was taken, and only t
 
 TEST_CASE("calls that do not come whole have a bound together")
 {
-    server s;  // 1000 bytes of a message, 5000 of all
+    wired_server s;  // 1000 bytes of a message, 5000 of all
     s.hear(preface + settings);
     for (std::uint32_t id = 1; id < 16; id += 2) {
         s.hear(frame(1, 4, id, call_head()) + frame(0, 0, id, message(std::string(900, 'x')).substr(0, 895)));
@@ -311,7 +311,7 @@ TEST_CASE("calls that do not come whole have a bound together")
 TEST_CASE("whoever wants answers and takes none is given up, on both sides")
 {
     // Streams beyond the limit, which all are to be refused.
-    server s;
+    wired_server s;
     std::string bytes = preface + settings;
     std::uint32_t id = 1;
     for (; id < 100'000 && s.alive; id += 2) {
@@ -373,7 +373,7 @@ TEST_CASE("fields that are more than can be sent end their call, and nothing els
     c.hear(grpc_test::answer(1, "hello"));
     CHECK(c.answer().message == "hello");
 
-    server s;
+    wired_server s;
     std::string out = s.hear(preface + settings + frame(1, 4, 1, call_head()) + frame(0, 1, 1, message("x")));
     REQUIRE(s.session.next_arrived());
     reply large;

@@ -21,6 +21,8 @@
 
 namespace mayfly_test {
 
+inline const mayfly::http::client_stats one_gone{.opened = 1, .closed = 1};
+
 /// A request, and how it ended.
 struct asked {
     boost::asio::cancellation_signal cancel{};

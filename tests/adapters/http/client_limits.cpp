@@ -33,8 +33,6 @@ using http::time_limits;
 
 namespace {
 
-const http::client_stats one_gone{.opened = 1, .closed = 1};
-
 /// Where a call can stand, and how to bring one there and no further.
 struct place {
     const char* why;

@@ -26,8 +26,6 @@ using http::errc;
 
 namespace {
 
-const http::client_stats one_gone{.opened = 1, .closed = 1};
-
 const test_authority& authority()
 {
     static const test_authority one;

@@ -610,16 +610,16 @@ TEST_CASE("the same over TLS, from PEM in text and in files")
         CHECK(has(client.ask(f.io, "POST /2 HTTP/1.1\r\nContent-Length: 100000\r\n\r\n" + large, "xxx]"), large + "]"));
 
         // One that goes while its handler runs.
-        const std::string wait = "GET /wait HTTP/1.1\r\n\r\n";
-        asio::async_write(client.stream, asio::buffer(wait), [](error_code, std::size_t) {});
+        const std::string waits = "GET /wait HTTP/1.1\r\n\r\n";
+        asio::async_write(client.stream, asio::buffer(waits), [](error_code, std::size_t) {});
         REQUIRE(run_until(f.io, [&] { return f.state.waiting == 1; }));
         client.stream.next_layer().close();
         CHECK(run_until(f.io, [&] { return f.state.cancelled == 1 && f.served.connections() == 0; }));
 
         // One that does not speak TLS.
-        raw_client plain(f.io, f.served.port());
-        plain.send("GET / HTTP/1.1\r\n\r\n");
-        CHECK_FALSE(has(plain.read_to_end(), "HTTP/1.1"));
+        raw_client open(f.io, f.served.port());
+        open.send("GET / HTTP/1.1\r\n\r\n");
+        CHECK_FALSE(has(open.read_to_end(), "HTTP/1.1"));
         CHECK_FALSE(f.stop());
     }
 }

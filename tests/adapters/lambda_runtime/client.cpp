@@ -32,8 +32,8 @@ mayfly::environment at_port(std::uint16_t port)
     return {{{"AWS_LAMBDA_RUNTIME_API", "127.0.0.1:" + std::to_string(port)}}};
 }
 
-struct fixture {
-    explicit fixture(std::vector<server_script> scripts)
+struct client_bench {
+    explicit client_bench(std::vector<server_script> scripts)
         : api(io.get_executor(), std::move(scripts)), client(io.get_executor(), at_port(api.port()))
     {}
 
@@ -79,7 +79,7 @@ TEST_CASE("an invocation comes and is answered over one connection, in requests 
 {
     manual_clock::reset();
     manual_clock::set_wall(std::chrono::sys_time<mayfly::uptime>{std::chrono::seconds{60}});
-    fixture f({always(ok_response("{\"n\":1}", event_head + "Lambda-Runtime-Invoked-Function-Arn: arn:f\r\n"))});
+    client_bench f({always(ok_response("{\"n\":1}", event_head + "Lambda-Runtime-Invoked-Function-Arn: arn:f\r\n"))});
     CHECK_FALSE(f.next());
     CHECK(f.got.request_id == "id-1");
     CHECK(f.got.function_arn == "arn:f");
@@ -160,7 +160,7 @@ TEST_CASE("what comes back for a call for work, and what is made of it")
     };
     for (const row& r : rows) {
         INFO(std::string(r.why));
-        fixture f({r.script});
+        client_bench f({r.script});
         const error_code ec = f.next();
         CHECK(ec == r.then);
         CHECK_MESSAGE(f.client.detail().find(r.words) != std::string::npos, f.client.detail());
@@ -176,7 +176,7 @@ TEST_CASE("a kept connection that was dropped meanwhile is made anew, without a 
 {
     const std::string event = ok_response("{}", event_head);
     const server_script once{read_request(), send_bytes(event)};
-    fixture f({once, once, {read_request(), send_bytes(event), read_request(), reset()}, once});
+    client_bench f({once, once, {read_request(), send_bytes(event), read_request(), reset()}, once});
     CHECK_FALSE(f.next());
     CHECK_FALSE(f.respond("1"));
     CHECK_FALSE(f.next());
@@ -199,7 +199,7 @@ TEST_CASE("answers that are refused")
         {"broken", 500, errc::broken},
     };
     for (const row& r : rows) {
-        fixture f({always("HTTP/1.1 " + std::to_string(r.status) + " x\r\nContent-Length: 0\r\n\r\n")});
+        client_bench f({always("HTTP/1.1 " + std::to_string(r.status) + " x\r\nContent-Length: 0\r\n\r\n")});
         CHECK_MESSAGE(f.respond("1") == r.then, r.why);
         CHECK(f.status == static_cast<unsigned>(r.status));
     }
@@ -267,7 +267,7 @@ TEST_CASE("a call can be cancelled, and the next one starts afresh")
 {
     for (const auto kind :
         {asio::cancellation_type::terminal, asio::cancellation_type::partial, asio::cancellation_type::total}) {
-        fixture f({{read_request(), hang()}, always(ok_response("{}", event_head))});
+        client_bench f({{read_request(), hang()}, always(ok_response("{}", event_head))});
         asio::cancellation_signal stop;
         error_code seen;
         f.client.async_next(asio::bind_cancellation_slot(
@@ -282,8 +282,8 @@ TEST_CASE("a call can be cancelled, and the next one starts afresh")
 
 TEST_CASE("an extension is registered, starts, and waits on a connection of its own")
 {
-    fixture f({{read_request(), send_bytes(ok_response("{}", "Lambda-Extension-Identifier: e-1\r\n")), read_request(),
-                   send_bytes(ok_response("{}", event_head)), hang()},
+    client_bench f({{read_request(), send_bytes(ok_response("{}", "Lambda-Extension-Identifier: e-1\r\n")),
+                        read_request(), send_bytes(ok_response("{}", event_head)), hang()},
         {read_request(), hang()}});
     f.client.async_register_extension("mayfly", f.post_token());
     CHECK(run_until(f.io, [&] { return f.posted; }));

@@ -25,7 +25,7 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 using namespace mayfly::lambda_runtime;
 using namespace mayfly_test;
-using event = timed_invocation<mayfly::deadline_clock>;
+using timed_event = timed_invocation<mayfly::deadline_clock>;
 
 std::string traced()
 {
@@ -34,7 +34,7 @@ std::string traced()
 }
 
 /// What a function does with its event.
-asio::awaitable<function_result> behave(event e)
+asio::awaitable<function_result> behave(timed_event e)
 {
     if (e.payload == "throw")
         throw std::runtime_error("thrown");
@@ -57,8 +57,8 @@ asio::awaitable<function_result> behave(event e)
     co_return "echo " + e.payload;
 }
 
-struct fixture {
-    explicit fixture(bool wants_notice = false, std::map<std::string, std::string, std::less<>> more = {})
+struct run_bench {
+    explicit run_bench(bool wants_notice = false, std::map<std::string, std::string, std::less<>> more = {})
     {
         REQUIRE_FALSE(service.listen());
         more.emplace("AWS_LAMBDA_RUNTIME_API", service.address());
@@ -120,7 +120,7 @@ TEST_CASE("what a handler does is what the caller gets, and the function lives o
             "Response payload size exceeded maximum allowed payload size (6291556 bytes)."},
         {"", "", "echo "},
     };
-    fixture f;
+    run_bench f;
     for (const row& r : rows) {
         const invocation_outcome got = f.invoke(r.payload);
         CHECK_MESSAGE(got.error_type == r.type, r.payload);
@@ -136,7 +136,7 @@ TEST_CASE("what a handler does is what the caller gets, and the function lives o
 
 TEST_CASE("a thousand in a row over one connection")
 {
-    fixture f;
+    run_bench f;
     for (int i = 0; i < 1000; ++i)
         CHECK(f.invoke("x").payload == "echo x");
     CHECK(f.reaches(environment_state::waiting));
@@ -147,7 +147,7 @@ TEST_CASE("a thousand in a row over one connection")
 
 TEST_CASE("the trace is in the environment while there is one")
 {
-    fixture f;
+    run_bench f;
     CHECK(f.invoke("trace", "Root=1").payload == "Root=1");
     CHECK(f.invoke("trace", "Root=2;Parent=x").payload == "Root=2;Parent=x");
     CHECK(f.invoke("trace").payload == "(unset)");
@@ -160,7 +160,7 @@ TEST_CASE("a handler that is told to stop may still answer")
 {
     for (const auto kind :
         {asio::cancellation_type::terminal, asio::cancellation_type::partial, asio::cancellation_type::total}) {
-        fixture f;
+        run_bench f;
         invocation i;
         i.request_id = "id-1";
         i.payload = "wait";
@@ -182,7 +182,7 @@ TEST_CASE("a handler that is told to stop may still answer")
 TEST_CASE("notice of the end is asked for if wanted")
 {
     for (const bool wanted : {false, true}) {
-        fixture f(wanted);
+        run_bench f(wanted);
         CHECK(f.invoke("a").payload == "echo a");
         CHECK(f.service.has_extension() == wanted);
     }
@@ -195,7 +195,7 @@ TEST_CASE("a platform that wants several invocations at a time is told that ther
         bool runs;
     };
     for (const row r : {row{"1", true}, row{"2", false}, row{"many", false}}) {
-        fixture f(false, {{"AWS_LAMBDA_MAX_CONCURRENCY", r.value}});
+        run_bench f(false, {{"AWS_LAMBDA_MAX_CONCURRENCY", r.value}});
         if (r.runs) {
             CHECK(f.invoke("a").payload == "echo a");
             continue;
@@ -259,7 +259,7 @@ TEST_CASE("a Runtime API of no more use ends the function, with an error")
 
 TEST_CASE("a whole main, up to a Runtime API that is not there")
 {
-    const auto handler = [](event e) -> asio::awaitable<std::string> { co_return e.payload; };
+    const auto handler = [](timed_event e) -> asio::awaitable<std::string> { co_return e.payload; };
     const run_report end = run_function(handler, {.variables = {}});
     CHECK(end.ec == errc::bad_address);
     CHECK(end.invocations == 0);

@@ -38,8 +38,8 @@ struct heard {
     }
 };
 
-struct fixture {
-    fixture() { REQUIRE_FALSE(service.listen()); }
+struct service_bench {
+    service_bench() { REQUIRE_FALSE(service.listen()); }
 
     [[nodiscard]] std::uint16_t port() const
     {
@@ -61,7 +61,7 @@ struct fixture {
 
 /// A function made of requests.
 struct function {
-    explicit function(fixture& f) : wire(f.io, f.port()) {}
+    explicit function(service_bench& f) : wire(f.io, f.port()) {}
 
     void ask(const std::string& method, const std::string& path, const std::string& headers = {},
         const std::string& body = {})
@@ -113,7 +113,7 @@ const said ok{202, R"({"status":"OK"})"};
 
 TEST_CASE("an invocation's way: it waits, goes out with its headers, is answered, and is over with the next call")
 {
-    fixture f;
+    service_bench f;
     heard first;
     heard ready;
     f.service.async_invoke(event(), first.token());
@@ -158,7 +158,7 @@ TEST_CASE("an invocation's way: it waits, goes out with its headers, is answered
 
 TEST_CASE("calls out of order get the answers that a runtime knows")
 {
-    fixture f;
+    service_bench f;
     function a(f);
     a.answer("id-1", "1");
     CHECK(a.hear().first == 403);
@@ -205,7 +205,7 @@ TEST_CASE("paths and methods that are not there")
         {"snapshots", "GET", "/2018-06-01/runtime/restore/next", 404},
         {"logs", "PUT", "/2022-07-01/telemetry", 404},
     };
-    fixture f;
+    service_bench f;
     function a(f);
     for (const row& r : rows) {
         a.ask(r.method, r.path);
@@ -238,7 +238,7 @@ TEST_CASE("errors of the function, as they are recorded")
         {"a message that is no text", "", R"({"errorMessage":[1]})",
             {R"({"errorMessage":[1]})", "Runtime.Unknown", ""}},
     };
-    fixture f;
+    service_bench f;
     function a(f);
     for (const row& r : rows) {
         heard h;
@@ -255,7 +255,7 @@ TEST_CASE("errors of the function, as they are recorded")
 
 TEST_CASE("a response may be as large as the limit, and not larger")
 {
-    fixture f;
+    service_bench f;
     function a(f);
     for (const std::size_t over : {0U, 1U, 14'000'000U}) {
         heard h;
@@ -283,7 +283,7 @@ TEST_CASE("a response may be as large as the limit, and not larger")
 
 TEST_CASE("a streamed response arrives whole, and its trailer may say that it failed")
 {
-    fixture f;
+    service_bench f;
     function a(f);
     for (const bool fails : {false, true}) {
         heard h;
@@ -303,7 +303,7 @@ TEST_CASE("a streamed response arrives whole, and its trailer may say that it fa
 
 TEST_CASE("a function that cannot start says so to whoever waits, and to whoever comes")
 {
-    fixture f;
+    service_bench f;
     heard ready;
     heard invoked;
     f.service.async_ready(ready.token());
@@ -339,7 +339,7 @@ TEST_CASE("an invocation can be abandoned, before and after it went out")
 {
     for (const auto kind :
         {asio::cancellation_type::terminal, asio::cancellation_type::partial, asio::cancellation_type::total}) {
-        fixture f;
+        service_bench f;
         asio::cancellation_signal stop;
         heard h;
         f.service.async_invoke(event(), asio::bind_cancellation_slot(stop.slot(), h.token()));
@@ -373,7 +373,7 @@ TEST_CASE("an invocation can be abandoned, before and after it went out")
 
 TEST_CASE("an invocation abandoned in the moment it goes out reaches the function all the same, which then goes on")
 {
-    fixture f;
+    service_bench f;
     asio::cancellation_signal stop;
     function a(f);
     a.next();
@@ -394,7 +394,7 @@ TEST_CASE("an invocation abandoned in the moment it goes out reaches the functio
 
 TEST_CASE("one invocation at a time")
 {
-    fixture f;
+    service_bench f;
     heard first;
     heard second;
     f.service.async_invoke(event(), first.token());
@@ -406,7 +406,7 @@ TEST_CASE("one invocation at a time")
 
 TEST_CASE("a restart takes the invocation from who had it, and leaves one that waits")
 {
-    fixture f;
+    service_bench f;
     heard first;
     f.service.async_invoke(event(), first.token());
     {
@@ -431,7 +431,7 @@ TEST_CASE("a restart takes the invocation from who had it, and leaves one that w
 
 TEST_CASE("who asks and goes does not take an invocation along")
 {
-    fixture f;
+    service_bench f;
     {
         function a(f);
         a.next();
@@ -450,7 +450,7 @@ TEST_CASE("who asks and goes does not take an invocation along")
 
 TEST_CASE("the one who asked last gets the work")
 {
-    fixture f;
+    service_bench f;
     function a(f);
     function b(f);
     a.next();
@@ -464,7 +464,7 @@ TEST_CASE("the one who asked last gets the work")
 
 TEST_CASE("extensions: registered before the first call for work, told of the function, and left to wait")
 {
-    fixture f;
+    service_bench f;
     function a(f);
     const auto enlist = [&](const std::string& name, const std::string& body) {
         a.ask("POST", "/2020-01-01/extension/register", name.empty() ? "" : "Lambda-Extension-Name: " + name + "\r\n",
@@ -503,7 +503,7 @@ TEST_CASE("extensions: registered before the first call for work, told of the fu
 TEST_CASE("stopping ends everything that is under way, and the port")
 {
     for (const bool out : {false, true}) {
-        fixture f;
+        service_bench f;
         heard invoked;
         heard ready;
         function a(f);

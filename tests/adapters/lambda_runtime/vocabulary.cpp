@@ -138,7 +138,7 @@ TEST_CASE("every failure has words and a condition")
 TEST_CASE("who may call what when")
 {
     using enum environment_state;
-    using event = environment_event;
+    using happens = environment_event;
     constexpr auto order = "InvalidStateTransition";
     constexpr auto foreign = "InvalidRequestID";
     struct row {
@@ -149,43 +149,43 @@ TEST_CASE("who may call what when")
         environment_step then;
     };
     const row rows[] = {
-        {"init is over", starting, event::next, true, {waiting, 200}},
-        {"asked again on another connection", waiting, event::next, true, {waiting, 200}},
-        {"asked again without an answer: the same again", running, event::next, true, {running, 200}},
-        {"the invocation before is over", between, event::next, true, {waiting, 200}},
-        {"it said that it cannot start", failed, event::next, true, {failed, 403, order}},
+        {"init is over", starting, happens::next, true, {waiting, 200}},
+        {"asked again on another connection", waiting, happens::next, true, {waiting, 200}},
+        {"asked again without an answer: the same again", running, happens::next, true, {running, 200}},
+        {"the invocation before is over", between, happens::next, true, {waiting, 200}},
+        {"it said that it cannot start", failed, happens::next, true, {failed, 403, order}},
 
-        {"an answer", running, event::response, true, {between, 202}},
-        {"an answer to something else", running, event::response, false, {running, 400, foreign}},
-        {"an answer to nothing", starting, event::response, false, {starting, 403, order}},
-        {"an answer while it waits", waiting, event::response, false, {waiting, 403, order}},
-        {"a second answer", between, event::response, true, {between, 403, order}},
-        {"an answer after giving up", failed, event::response, true, {failed, 403, order}},
+        {"an answer", running, happens::response, true, {between, 202}},
+        {"an answer to something else", running, happens::response, false, {running, 400, foreign}},
+        {"an answer to nothing", starting, happens::response, false, {starting, 403, order}},
+        {"an answer while it waits", waiting, happens::response, false, {waiting, 403, order}},
+        {"a second answer", between, happens::response, true, {between, 403, order}},
+        {"an answer after giving up", failed, happens::response, true, {failed, 403, order}},
 
-        {"an error", running, event::error, true, {between, 202}},
-        {"an error of something else", running, event::error, false, {running, 400, foreign}},
-        {"an error after an answer", between, event::error, true, {between, 403, order}},
-        {"an error of nothing", starting, event::error, false, {starting, 403, order}},
+        {"an error", running, happens::error, true, {between, 202}},
+        {"an error of something else", running, happens::error, false, {running, 400, foreign}},
+        {"an error after an answer", between, happens::error, true, {between, 403, order}},
+        {"an error of nothing", starting, happens::error, false, {starting, 403, order}},
 
-        {"too large an answer ends the invocation", running, event::large_response, true,
+        {"too large an answer ends the invocation", running, happens::large_response, true,
             {between, 413, "RequestEntityTooLarge"}},
-        {"too large, and to something else", running, event::large_response, false, {running, 400, foreign}},
-        {"too large, a second time", between, event::large_response, true, {between, 403, order}},
+        {"too large, and to something else", running, happens::large_response, false, {running, 400, foreign}},
+        {"too large, a second time", between, happens::large_response, true, {between, 403, order}},
 
-        {"it cannot start", starting, event::init_error, true, {failed, 202}},
-        {"it has started", waiting, event::init_error, true, {waiting, 403, order}},
-        {"it has started, and runs", running, event::init_error, true, {running, 403, order}},
-        {"it has started, and ran", between, event::init_error, true, {between, 403, order}},
-        {"it said so before", failed, event::init_error, true, {failed, 403, order}},
+        {"it cannot start", starting, happens::init_error, true, {failed, 202}},
+        {"it has started", waiting, happens::init_error, true, {waiting, 403, order}},
+        {"it has started, and runs", running, happens::init_error, true, {running, 403, order}},
+        {"it has started, and ran", between, happens::init_error, true, {between, 403, order}},
+        {"it said so before", failed, happens::init_error, true, {failed, 403, order}},
 
-        {"who asked has gone", waiting, event::asker_gone, true, {between}},
-        {"who asked has gone, with the work", running, event::asker_gone, true, {running}},
-        {"work for who waits", waiting, event::delivered, true, {running}},
-        {"no work for who does not", between, event::delivered, true, {between}},
-        {"given up", running, event::abandoned, true, {between}},
-        {"given up before it went out", waiting, event::abandoned, true, {waiting}},
-        {"started anew", failed, event::restarted, true, {starting}},
-        {"started anew in the middle", running, event::restarted, true, {starting}},
+        {"who asked has gone", waiting, happens::asker_gone, true, {between}},
+        {"who asked has gone, with the work", running, happens::asker_gone, true, {running}},
+        {"work for who waits", waiting, happens::delivered, true, {running}},
+        {"no work for who does not", between, happens::delivered, true, {between}},
+        {"given up", running, happens::abandoned, true, {between}},
+        {"given up before it went out", waiting, happens::abandoned, true, {waiting}},
+        {"started anew", failed, happens::restarted, true, {starting}},
+        {"started anew in the middle", running, happens::restarted, true, {starting}},
     };
     for (const row& r : rows)
         CHECK_MESSAGE(step(r.from, r.what, r.current) == r.then, r.why);

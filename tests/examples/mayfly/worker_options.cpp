@@ -34,15 +34,15 @@ words version(words more, std::string_view verb)
     return out;
 }
 
-constexpr std::string_view arn = "arn:aws:lambda:eu-west-1:123456789012:function:f:1";
-constexpr std::string_view role = "arn:aws:iam::123456789012:role/r";
+constexpr std::string_view function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:f:1";
+constexpr std::string_view role_arn = "arn:aws:iam::123456789012:role/r";
 
 mayfly::scaling_group stored()
 {
     mayfly::scaling_group g;
     g.provider = mayfly::provider_spec{.type = "aws-lambda",
-        .details = {
-            {"arn", std::string(arn)}, {"role", std::string(role)}, {"role_external_id", std::string("secret")}}};
+        .details = {{"arn", std::string(function_arn)}, {"role", std::string(role_arn)},
+            {"role_external_id", std::string("secret")}}};
     g.scaler = mayfly::scaler_spec{.type = "fleet", .details = {{"spare", 1.0}}};
     g.limits = {1, 5};
     return g;
@@ -77,37 +77,40 @@ TEST_CASE("worker: what cannot be meant is told, with what to do")
         {"which version", {"deployment", "describe-version", "--deployment-name", "s"}, "--build-id is missing"},
         {"a build id", {"deployment", "describe-version", "--deployment-name", "s", "--build-id", "a:b"},
             "--build-id is \"a:b\""},
-        {"the mission's form", version({"--aws-lambda-invoke", arn, "--scaler-max-instances=3"}, "create-version"), ""},
+        {"the mission's form",
+            version({"--aws-lambda-invoke", function_arn, "--scaler-max-instances=3"}, "create-version"), ""},
         {"no provider", version({}, "create-version"), "--aws-lambda-invoke: give the function"},
         {"limits alone make no provider", version({"--scaler-max-instances", "3"}, "create-version"),
             "--aws-lambda-invoke: give the function"},
         {"the shipped form",
-            version({"--aws-lambda-function-arn", arn, "--aws-lambda-assume-role-arn", role,
+            version({"--aws-lambda-function-arn", function_arn, "--aws-lambda-assume-role-arn", role_arn,
                         "--aws-lambda-assume-role-external-id", "id"},
                 "create-version"),
             ""},
-        {"it wants a role", version({"--aws-lambda-function-arn", arn}, "create-version"),
+        {"it wants a role", version({"--aws-lambda-function-arn", function_arn}, "create-version"),
             "--aws-lambda-assume-role-arn: the role and its external id come together"},
         {"or that none is meant",
-            version({"--aws-lambda-function-arn", arn, "--aws-lambda-skip-role-and-external-id"}, "create-version"),
+            version({"--aws-lambda-function-arn", function_arn, "--aws-lambda-skip-role-and-external-id"},
+                "create-version"),
             ""},
         {"not both",
-            version({"--aws-lambda-function-arn", arn, "--aws-lambda-assume-role-arn", role,
+            version({"--aws-lambda-function-arn", function_arn, "--aws-lambda-assume-role-arn", role_arn,
                         "--aws-lambda-assume-role-external-id", "id", "--aws-lambda-skip-role-and-external-id"},
                 "create-version"),
             "--aws-lambda-skip-role-and-external-id: leave it out"},
         {"a role has an external id",
-            version({"--aws-lambda-invoke", arn, "--aws-lambda-assume-role-arn", role}, "create-version"),
+            version({"--aws-lambda-invoke", function_arn, "--aws-lambda-assume-role-arn", role_arn}, "create-version"),
             "--aws-lambda-assume-role-external-id"},
         {"both forms, one function",
-            version({"--aws-lambda-invoke", arn, "--aws-lambda-function-arn", arn,
+            version({"--aws-lambda-invoke", function_arn, "--aws-lambda-function-arn", function_arn,
                         "--aws-lambda-skip-role-and-external-id"},
                 "create-version"),
             ""},
         {"both forms, two functions",
-            version({"--aws-lambda-invoke", arn, "--aws-lambda-function-arn", "other"}, "create-version"),
+            version({"--aws-lambda-invoke", function_arn, "--aws-lambda-function-arn", "other"}, "create-version"),
             "give one of them"},
-        {"one provider", version({"--aws-lambda-invoke", arn, "--gcp-cloud-run-project", "p"}, "create-version"),
+        {"one provider",
+            version({"--aws-lambda-invoke", function_arn, "--gcp-cloud-run-project", "p"}, "create-version"),
             "a version has one provider"},
         {"all four", version({"--gcp-cloud-run-project", "p"}, "create-version"), "--gcp-cloud-run-region"},
         {"of another cloud",
@@ -130,23 +133,25 @@ TEST_CASE("worker: what cannot be meant is told, with what to do")
         {"bounds of what has none",
             version({"--aws-agentcore-endpoint-arn", "e", "--scaler-min-instances", "1"}, "create-version"),
             "--scaler-min-instances is 1: leave it out"},
-        {"an endpoint", version({"--aws-agentcore-assume-role-arn", role}, "create-version"),
+        {"an endpoint", version({"--aws-agentcore-assume-role-arn", role_arn}, "create-version"),
             "--aws-agentcore-endpoint-arn"},
-        {"no limit of none", version({"--aws-lambda-invoke", arn, "--scaler-max-instances", "0"}, "create-version"),
+        {"no limit of none",
+            version({"--aws-lambda-invoke", function_arn, "--scaler-max-instances", "0"}, "create-version"),
             "give a whole number from 1"},
-        {"no negative one", version({"--aws-lambda-invoke", arn, "--scaler-min-instances=-1"}, "create-version"),
+        {"no negative one",
+            version({"--aws-lambda-invoke", function_arn, "--scaler-min-instances=-1"}, "create-version"),
             "give a whole number"},
         {"nothing to change", version({}, "update-version-compute-config"), "nothing to change"},
         {"removal", version({"--remove"}, "update-version-compute-config"), ""},
         {"removal and a change", version({"--remove", "--scaler-max-instances", "3"}, "update-version-compute-config"),
             "--remove goes with no other flag"},
-        {"removal is of updates", version({"--remove", "--aws-lambda-invoke", arn}, "create-version"),
+        {"removal is of updates", version({"--remove", "--aws-lambda-invoke", function_arn}, "create-version"),
             "there is no option --remove"},
         {"from one of two places", version({"--remove", "--storage", "server"}, "update-version-compute-config"), ""},
         {"moved", version({"--storage", "metadata"}, "update-version-compute-config"), ""},
         {"as it is", version({}, "validate-version"), ""},
         {"a rule", version({"--external-id", "maybe"}, "validate-version"), "give one of enforce, warn, off"},
-        {"a place", version({"--aws-lambda-invoke", arn, "--storage", "elsewhere"}, "create-version"),
+        {"a place", version({"--aws-lambda-invoke", function_arn, "--storage", "elsewhere"}, "create-version"),
             "give one of auto, metadata, server"},
         {"current", version({"--yes", "--ignore-missing-task-queues"}, "set-current-version"), ""},
         {"a switch has no value", version({"--yes=true"}, "set-current-version"), "--yes: has no value"},
@@ -171,8 +176,9 @@ TEST_CASE("worker: what cannot be meant is told, with what to do")
         {"a mark of somebody who is gone",
             version({"--remove-entries", "mayfly.controller"}, "update-version-metadata"), ""},
         {"the server's own is off",
-            version({"--aws-lambda-invoke", arn, "--server-controller-is-off"}, "create-version"), ""},
-        {"which is a switch", version({"--aws-lambda-invoke", arn, "--server-controller-is-off=yes"}, "create-version"),
+            version({"--aws-lambda-invoke", function_arn, "--server-controller-is-off"}, "create-version"), ""},
+        {"which is a switch",
+            version({"--aws-lambda-invoke", function_arn, "--server-controller-is-off=yes"}, "create-version"),
             "--server-controller-is-off: has no value"},
         {"whom", {"deployment", "manager-identity", "set", "--deployment-name", "s"}, "--manager-identity is missing"},
         {"me", {"deployment", "manager-identity", "set", "--deployment-name", "s", "--self"}, ""},
@@ -196,16 +202,17 @@ TEST_CASE("worker: what cannot be meant is told, with what to do")
 
 TEST_CASE("worker: an external id is never told")
 {
-    const std::string secret = "sesame-open";
-    for (const auto& line :
-        {version({"--aws-lambda-invoke", arn, "--aws-lambda-assume-role-external-id", secret,
-                     "--aws-lambda-assume-role-external-id", "other"},
-             "create-version"),
-            version({"--aws-lambda-assume-role-external-id", secret, "--gcp-cloud-run-project", "p"}, "create-version"),
-            version({"--aws-lambda-invoke", arn, "--aws-lambda-assume-role-external-id", secret}, "create-version")}) {
+    const std::string external_id = "sesame-open";
+    for (const auto& line : {version({"--aws-lambda-invoke", function_arn, "--aws-lambda-assume-role-external-id",
+                                         external_id, "--aws-lambda-assume-role-external-id", "other"},
+                                 "create-version"),
+             version({"--aws-lambda-assume-role-external-id", external_id, "--gcp-cloud-run-project", "p"},
+                 "create-version"),
+             version({"--aws-lambda-invoke", function_arn, "--aws-lambda-assume-role-external-id", external_id},
+                 "create-version")}) {
         const std::string problem = read(line).problem;
         CHECK(!problem.empty());
-        CHECK(problem.find(secret) == std::string::npos);
+        CHECK(problem.find(external_id) == std::string::npos);
     }
 }
 
@@ -295,7 +302,7 @@ TEST_CASE("worker: flags change what they speak of, and nothing else")
                                               {"max_count", std::int64_t{9}}, {"min_count", std::int64_t{2}}});
     CHECK(fewer->group.limits == mayfly::scaling_limits{});
     // What the flags alone could not tell.
-    CHECK(!flags({"--aws-lambda-assume-role-arn", role}).apply_to({}));
+    CHECK(!flags({"--aws-lambda-assume-role-arn", role_arn}).apply_to({}));
     CHECK(!flags({"--scaler-max-instances", "2"}).apply_to({}));
 }
 

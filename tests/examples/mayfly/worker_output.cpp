@@ -170,21 +170,21 @@ TEST_CASE("worker: queues are told in one order, whatever the server's")
     CHECK(to_json(d).at("drainageInfo").at("drainageStatus") == "");
 }
 
-TEST_CASE("worker: who works as a version is who polls as it now, once, with all of its queues")
+TEST_CASE("worker: who works as a version is who polls as it today, once, with all of its queues")
 {
     const mayfly::deployment_version version{"shop", "1"};
-    const mayfly::wall_time now{std::chrono::hours{500'000}};
+    const mayfly::wall_time today{std::chrono::hours{500'000}};
     const mayfly::temporal::queue_poller lives{
-        .identity = "lives", .last_access = now - std::chrono::seconds{60}, .version = version};
-    const mayfly::temporal::queue_poller again{.identity = "lives", .last_access = now, .version = version};
+        .identity = "lives", .last_access = today - std::chrono::seconds{60}, .version = version};
+    const mayfly::temporal::queue_poller again{.identity = "lives", .last_access = today, .version = version};
     const mayfly::temporal::queue_poller dead{
-        .identity = "dead", .last_access = now - std::chrono::minutes{2}, .version = version};
+        .identity = "dead", .last_access = today - std::chrono::minutes{2}, .version = version};
     const mayfly::temporal::queue_poller unseen{.identity = "unseen", .version = version};
     const mayfly::temporal::queue_poller another{
-        .identity = "another", .last_access = now, .version = mayfly::deployment_version{"shop", "2"}};
+        .identity = "another", .last_access = today, .version = mayfly::deployment_version{"shop", "2"}};
     version_workers found;
-    found.note({dead, unseen, lives, another}, "orders (activity)", version, now);
-    found.note({dead, again}, "orders (workflow)", version, now);
+    found.note({dead, unseen, lives, another}, "orders (activity)", version, today);
+    found.note({dead, again}, "orders (workflow)", version, today);
     const json::array told = std::move(found).as_json();
     REQUIRE(told.size() == 1);
     CHECK(told[0].at("identity") == "lives");

@@ -6,7 +6,6 @@
 #include <string>
 #include <string_view>
 
-using namespace mayfly;
 using namespace mayfly::aws;
 
 TEST_CASE("ARNs")
@@ -107,7 +106,7 @@ TEST_CASE("functions that there cannot be")
         CAPTURE(r.why);
         const auto read = read_function(r.text, "details.arn");
         REQUIRE(!read);
-        const problem p = read.problems().at(0);
+        const mayfly::problem p = read.problems().at(0);
         CHECK(p.field == "details.arn");
         CHECK(p.value == '"' + r.text + '"');
         CHECK_MESSAGE(p.remedy.find(r.remedy) != std::string::npos, p.remedy);

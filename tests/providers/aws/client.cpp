@@ -52,7 +52,7 @@ service_answer made(service_bench& b, service_call call)
     return std::move(*out);
 }
 
-const std::string good = response("200 OK", "x-amzn-RequestId: r9\r\n", "\"yes\"");
+const std::string well = response("200 OK", "x-amzn-RequestId: r9\r\n", "\"yes\"");
 const std::string down = response("500 Internal Server Error", "x-amzn-ErrorType: ServiceException\r\n", "{}");
 const std::string busy =
     response("429 Too Many Requests", "x-amzn-ErrorType: TooManyRequestsException\r\nx-amzn-RequestId: r1\r\n",
@@ -73,40 +73,40 @@ TEST_CASE("faults: how often a request is sent, and after what waits")
     const server_script broken{read_request(), reset()};
     const std::string cut = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf";
     const row rows[] = {
-        {"no fault", {once(good)}, 1, {}, {}, 500},
-        {"500, then well", {once(down), once(good)}, 2, {50ms}, {}, 500},
-        {"500 twice, then well", {once(down), once(down), once(good)}, 3, {50ms, 100ms}, {}, 486},
+        {"no fault", {once(well)}, 1, {}, {}, 500},
+        {"500, then well", {once(down), once(well)}, 2, {50ms}, {}, 500},
+        {"500 twice, then well", {once(down), once(down), once(well)}, 3, {50ms, 100ms}, {}, 486},
         {"500 for ever", {once(down)}, 3, {50ms, 100ms}, errc::service_failed, 472},
         {"502 of something in between", {once(response("502 Bad Gateway", "", "<html>"))}, 3, {50ms, 100ms},
             errc::service_failed, 472},
-        {"503 without a body", {once(response("503 Slow Down", "", "")), once(good)}, 2, {50ms}, {}, 500},
-        {"504", {once(response("504 Gateway Timeout", "", "")), once(good)}, 2, {50ms}, {}, 500},
+        {"503 without a body", {once(response("503 Slow Down", "", "")), once(well)}, 2, {50ms}, {}, 500},
+        {"504", {once(response("504 Gateway Timeout", "", "")), once(well)}, 2, {50ms}, {}, 500},
         {"501 will not change", {once(response("501 Not Implemented", "", ""))}, 1, {}, errc::service_failed, 500},
         {"throttled for ever", {once(busy)}, 3, {1000ms, 2000ms}, errc::throttled, 490},
-        {"throttled, then well", {once(busy), once(good)}, 2, {1000ms}, {}, 500},
+        {"throttled, then well", {once(busy), once(well)}, 2, {1000ms}, {}, 500},
         {"429 without a code that is known", {once(response("429 Too Many Requests", "", "{}"))}, 1, {},
             errc::throttled, 500},
         {"throttled with 400, as STS does it",
-            {once(response("400 Bad Request", "", "<Error><Code>Throttling</Code></Error>")), once(good)}, 2, {1000ms},
+            {once(response("400 Bad Request", "", "<Error><Code>Throttling</Code></Error>")), once(well)}, 2, {1000ms},
             {}, 500},
-        {"the service names the wait", {once(response("503 Slow Down", "x-amz-retry-after: 700\r\n", "")), once(good)},
+        {"the service names the wait", {once(response("503 Slow Down", "x-amz-retry-after: 700\r\n", "")), once(well)},
             2, {700ms}, {}, 500},
         {"too long a wait: ours and five seconds",
-            {once(response("503 Slow Down", "x-amz-retry-after: 10000\r\n", "")), once(good)}, 2, {5050ms}, {}, 500},
+            {once(response("503 Slow Down", "x-amz-retry-after: 10000\r\n", "")), once(well)}, 2, {5050ms}, {}, 500},
         {"seconds, as Lambda names them",
             {once(response(
                  "429 Too Many Requests", "x-amzn-ErrorType: TooManyRequestsException\r\nRetry-After: 3\r\n", "{}")),
-                once(good)},
+                once(well)},
             2, {3000ms}, {}, 500},
-        {"connections that are reset", {broken, broken, once(good)}, 3, {50ms, 100ms}, {}, 486},
+        {"connections that are reset", {broken, broken, once(well)}, 3, {50ms, 100ms}, {}, 486},
         {"reset for ever", {broken}, 3, {50ms, 100ms}, mayfly::http::errc::connection_lost, 472},
-        {"closed without a word", {{read_request()}, once(good)}, 2, {50ms}, {}, 500},
-        {"half an answer", {once(cut), once(good)}, 2, {50ms}, {}, 500},
+        {"closed without a word", {{read_request()}, once(well)}, 2, {50ms}, {}, 500},
+        {"half an answer", {once(cut), once(well)}, 2, {50ms}, {}, 500},
         {"half an answer for ever", {once(cut)}, 3, {50ms, 100ms}, mayfly::http::errc::truncated, 472},
-        {"not HTTP", {once("220 mail.example.com\r\n\r\n"), once(good)}, 2, {50ms}, {}, 500},
-        {"silence, then well", {{read_request(), hang()}, once(good)}, 2, {50ms}, {}, 500},
+        {"not HTTP", {once("220 mail.example.com\r\n\r\n"), once(well)}, 2, {50ms}, {}, 500},
+        {"silence, then well", {{read_request(), hang()}, once(well)}, 2, {50ms}, {}, 500},
         {"silence for ever", {{read_request(), hang()}}, 3, {50ms, 100ms}, mayfly::http::errc::response_timeout, 472},
-        {"a body that stops", {{read_request(), send_bytes(cut), hang()}, once(good)}, 2, {50ms}, {}, 500},
+        {"a body that stops", {{read_request(), send_bytes(cut), hang()}, once(well)}, 2, {50ms}, {}, 500},
         {"denied", {once(response("403 Forbidden", "x-amzn-ErrorType: AccessDeniedException\r\n", "{}"))}, 1, {},
             errc::access_denied, 500},
         {"a moved service is not followed", {once(response("302 Found", "Location: http://127.0.0.1:1/\r\n", ""))}, 1,
@@ -148,7 +148,7 @@ TEST_CASE("faults: how often a request is sent, and after what waits")
 
 TEST_CASE("nobody listens")
 {
-    service_bench b{{once(good)}};
+    service_bench b{{once(well)}};
     const service_call call = hello(b);
     b.server.stop();
     const service_answer got = made(b, call);
@@ -173,7 +173,7 @@ TEST_CASE("how often is a setting, and the quota is the client's")
 
 TEST_CASE("each attempt is signed anew, by the time it has")
 {
-    service_bench b{{once(down), once(good)}};
+    service_bench b{{once(down), once(well)}};
     service_options options;
     b.use(options);
     int asked = 0;
@@ -199,7 +199,7 @@ TEST_CASE("a wrong clock is put right once, and stays right for that endpoint")
     const std::string wrong = response("403 Forbidden", refusal, R"({"message":"Signature expired"})");
     SUBCASE("and then it works")
     {
-        service_bench b{{once(wrong), once(good), once(good)}};
+        service_bench b{{once(wrong), once(well), once(well)}};
         CHECK_FALSE(made(b, hello(b)).failed);
         REQUIRE(b.server.requests().size() == 2);
         CHECK(field_of(b.server.requests()[0], "X-Amz-Date") == "20150830T123600Z");
@@ -240,7 +240,7 @@ TEST_CASE("an expired session is refreshed once")
         error_code ends;
     };
     const row rows[] = {
-        {"then it works", {once(over), once(good)}, 2, {}},
+        {"then it works", {once(over), once(well)}, 2, {}},
         {"or does not", {once(over)}, 2, errc::expired_credentials},
     };
     for (const row& r : rows) {
@@ -272,7 +272,7 @@ TEST_CASE("a request without keys has none to refresh")
 
 TEST_CASE("without credentials nothing is sent")
 {
-    service_bench b{{once(good)}};
+    service_bench b{{once(well)}};
     service_call call = hello(b);
     call.keys = [](std::shared_ptr<const credentials>) -> asio::awaitable<signing_keys> {
         failure none;

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
+#include "made_config.hpp"
+
 #include <mayfly/aws/config.hpp>
 #include <mayfly/aws/endpoint.hpp>
 
@@ -12,19 +14,10 @@
 
 #include <unistd.h>
 
-using namespace mayfly;
 using namespace mayfly::aws;
+using namespace mayfly_test;
 
-namespace {
-
-config with(std::map<std::string, std::string, std::less<>> variables, std::string_view config_text = "",
-    std::string_view credentials_text = "")
-{
-    variables.emplace("HOME", "/home/me");
-    return config::of({std::move(variables)}, credentials_text, config_text);
-}
-
-}  // namespace
+namespace {}  // namespace
 
 TEST_CASE("the shared files' form")
 {
@@ -107,19 +100,20 @@ TEST_CASE("files are read; one that is not there is empty, one that cannot be re
     const auto folder = std::filesystem::temp_directory_path() / ("mayfly-config-" + std::to_string(::getpid()));
     std::filesystem::create_directories(folder);
     std::ofstream(folder / "config") << "[default]\nregion = eu-west-1\n";
-    environment variables{{{"AWS_CONFIG_FILE", folder / "config"}, {"AWS_SHARED_CREDENTIALS_FILE", folder / "none"}}};
-    const config c = config::read(variables);
+    mayfly::environment around{
+        {{"AWS_CONFIG_FILE", folder / "config"}, {"AWS_SHARED_CREDENTIALS_FILE", folder / "none"}}};
+    const config c = config::read(around);
     CHECK(c.problems().empty());
     CHECK(c.of_profile("default", "region") == setting{"eu-west-1", (folder / "config").string() + ":2"});
     // A path through a file is no file either, but this one is a loop, which nobody can read.
     std::filesystem::create_symlink("loop", folder / "loop");
-    variables.variables["AWS_SHARED_CREDENTIALS_FILE"] = folder / "loop";
-    const config d = config::read(variables);
+    around.variables["AWS_SHARED_CREDENTIALS_FILE"] = folder / "loop";
+    const config d = config::read(around);
     REQUIRE(d.problems().size() == 1);
     CHECK(d.problems()[0].remedy.starts_with("cannot be read: "));
     // A folder can be opened, and not read.
-    variables.variables["AWS_SHARED_CREDENTIALS_FILE"] = folder;
-    const config e = config::read(variables);
+    around.variables["AWS_SHARED_CREDENTIALS_FILE"] = folder;
+    const config e = config::read(around);
     REQUIRE(e.problems().size() == 1);
     CHECK(e.problems()[0].remedy == "cannot be read: Is a directory");
     std::filesystem::remove_all(folder);
@@ -215,7 +209,7 @@ TEST_CASE("where a service was said to be")
         const char* why;
         std::map<std::string, std::string, std::less<>> variables;
         const char* service;
-        http::origin origin;
+        mayfly::http::origin origin;
         const char* prefix;
         const char* from;
     };

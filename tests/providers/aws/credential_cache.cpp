@@ -19,7 +19,6 @@
 #include <vector>
 
 using namespace std::chrono_literals;
-using namespace mayfly;
 using namespace mayfly::aws;
 namespace asio = boost::asio;
 
@@ -61,14 +60,14 @@ struct source {
     int cancelled = 0;
 };
 
-struct fixture {
+struct cache_bench {
     asio::io_context io;
-    wall_time now{std::chrono::hours{500'000}};
+    mayfly::wall_time now{std::chrono::hours{500'000}};
     source from{io};
     std::optional<credential_cache> cache{
         std::in_place, io.get_executor(), from.fetch(), credential_cache_options{.now = [this] { return now; }}};
 
-    fixture() { from.answer.keys = {"A", "secret", "token", now + 1h, "a test"}; }
+    cache_bench() { from.answer.keys = {"A", "secret", "token", now + 1h, "a test"}; }
 
     /// Until nothing is left to do at once.
     void settle()
@@ -93,8 +92,8 @@ struct fixture {
 
 TEST_CASE("a thousand first uses are one fetch")
 {
-    fixture f;
-    std::vector<fixture::answer> all(1000);
+    cache_bench f;
+    std::vector<cache_bench::answer> all(1000);
     for (auto& a : all)
         f.cache->async_get([&a](error_code ec, keys_ptr k) { a = {true, ec, std::move(k)}; });
     f.settle();
@@ -112,10 +111,10 @@ TEST_CASE("a thousand first uses are one fetch")
 
 TEST_CASE("who waits together fails together, and for a second so do others")
 {
-    fixture f;
+    cache_bench f;
     const fetched_credentials good = f.from.answer;
     f.from.answer = {.why = credential_failure(credential_errc::source_failed, "no luck")};
-    std::array<fixture::answer, 3> all;
+    std::array<cache_bench::answer, 3> all;
     for (auto& a : all)
         f.get(a);
     f.from.open();
@@ -123,7 +122,7 @@ TEST_CASE("who waits together fails together, and for a second so do others")
     for (const auto& a : all)
         CHECK(a.ec == credential_errc::source_failed);
 
-    fixture::answer later;
+    cache_bench::answer later;
     f.now += 999ms;
     f.get(later);
     CHECK(later.ec == credential_errc::source_failed);
@@ -142,8 +141,8 @@ TEST_CASE("who waits together fails together, and for a second so do others")
 
 TEST_CASE("an ageing session is renewed while it is used")
 {
-    fixture f;
-    fixture::answer a;
+    cache_bench f;
+    cache_bench::answer a;
     f.get(a);
     f.from.open();
     f.settle();
@@ -190,8 +189,8 @@ TEST_CASE("who stops waiting leaves the others waiting; the last one ends the fe
 {
     for (const auto type :
         {asio::cancellation_type::terminal, asio::cancellation_type::partial, asio::cancellation_type::total}) {
-        fixture f;
-        std::array<fixture::answer, 2> all;
+        cache_bench f;
+        std::array<cache_bench::answer, 2> all;
         std::array<asio::cancellation_signal, 2> stop;
         for (std::size_t i = 0; i < 2; ++i)
             f.cache->async_get(asio::bind_cancellation_slot(stop[i].slot(), [&a = all[i]](error_code ec, keys_ptr k) {
@@ -209,7 +208,7 @@ TEST_CASE("who stops waiting leaves the others waiting; the last one ends the fe
         CHECK(f.from.cancelled == 1);
 
         // That was no failure: the next one begins anew, at once.
-        fixture::answer next;
+        cache_bench::answer next;
         f.get(next);
         CHECK(f.from.begun == 2);
         f.from.open();
@@ -220,8 +219,8 @@ TEST_CASE("who stops waiting leaves the others waiting; the last one ends the fe
 
 TEST_CASE("a fetch that nobody wants any more says nothing, however late it ends")
 {
-    fixture f;
-    fixture::answer a;
+    cache_bench f;
+    cache_bench::answer a;
     asio::cancellation_signal stop;
     f.cache->async_get(asio::bind_cancellation_slot(stop.slot(), [&a](error_code ec, keys_ptr k) {
         a = {true, ec, std::move(k)};
@@ -230,7 +229,7 @@ TEST_CASE("a fetch that nobody wants any more says nothing, however late it ends
     // Both in the same moment: the answer is under way already, and then it is cancelled.
     f.from.open();
     stop.emit(asio::cancellation_type::terminal);
-    fixture::answer next;
+    cache_bench::answer next;
     f.get(next);
     f.from.open();
     f.settle();
@@ -241,8 +240,8 @@ TEST_CASE("a fetch that nobody wants any more says nothing, however late it ends
 
 TEST_CASE("expired, says a service: one renewal for all who hear it")
 {
-    fixture f;
-    fixture::answer a;
+    cache_bench f;
+    cache_bench::answer a;
     f.get(a);
     f.from.open();
     f.settle();
@@ -272,7 +271,7 @@ TEST_CASE("expired, says a service: one renewal for all who hear it")
 
 TEST_CASE("the words of a failure go with it")
 {
-    fixture f;
+    cache_bench f;
     f.from.answer = {.why = credential_failure(credential_errc::none_found, "looked everywhere")};
     signing_keys got;
     asio::co_spawn(f.io, f.cache->keys()(nullptr), [&got](std::exception_ptr, signing_keys k) { got = std::move(k); });
@@ -285,8 +284,8 @@ TEST_CASE("the words of a failure go with it")
 
 TEST_CASE("a cache may go at any time")
 {
-    fixture f;
-    fixture::answer a;
+    cache_bench f;
+    cache_bench::answer a;
     f.get(a);
     const key_function keys = f.cache->keys();
     f.cache.reset();
@@ -328,7 +327,7 @@ TEST_CASE("who waits for a cache may be the last to hold it, when the context go
 
 TEST_CASE("any completion token")
 {
-    fixture f;
+    cache_bench f;
     auto future = f.cache->async_get(asio::use_future);
     f.settle();
     f.from.open();

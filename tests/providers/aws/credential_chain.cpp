@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
+#include "made_config.hpp"
+
 #include <mayfly/aws/credential_chain.hpp>
 #include <mayfly/http/server.hpp>
 
@@ -25,13 +27,14 @@
 #include <unistd.h>
 
 using namespace std::chrono_literals;
-using namespace mayfly;
 using namespace mayfly::aws;
+using mayfly_test::variables;
 namespace asio = boost::asio;
+namespace aws = mayfly::aws;
+namespace http = mayfly::http;
 
 namespace {
 
-using variables = std::map<std::string, std::string, std::less<>>;
 using error_code = boost::system::error_code;
 
 std::string document(const std::string& id, const char* more = "")
@@ -79,13 +82,13 @@ struct endpoint_double {
     http::server server;
 };
 
-struct fixture {
+struct chain_bench {
     asio::io_context io;
     endpoint_double there{io};
     std::vector<std::pair<assume_role_request, credentials>> assumed;
     std::function<assumed_role(const assume_role_request&)> sts = [this](const assume_role_request&) {
         assumed_role out;
-        out.keys = {"ASIA" + std::to_string(assumed.size()), "hidden", "t", wall_time{} + 1000h};
+        out.keys = {"ASIA" + std::to_string(assumed.size()), "hidden", "t", mayfly::wall_time{} + 1000h};
         return out;
     };
     credential_chain_options options{.container_timeout = 30s, .container_pause = 1ms};
@@ -95,7 +98,7 @@ struct fixture {
         return
             [this](assume_role_request r, credentials caller) { return call(this, std::move(r), std::move(caller)); };
     }
-    static asio::awaitable<assumed_role> call(fixture* f, assume_role_request r, credentials caller)
+    static asio::awaitable<assumed_role> call(chain_bench* f, assume_role_request r, credentials caller)
     {
         f->assumed.emplace_back(r, std::move(caller));
         co_return f->sts(r);
@@ -157,7 +160,7 @@ endpoint_double::answer instance_answers(const std::string& line, const http::re
 
 TEST_CASE("keys need no traffic")
 {
-    fixture f;
+    chain_bench f;
     const auto got = f.fetch({{"AWS_ACCESS_KEY_ID", "AKENV"}, {"AWS_SECRET_ACCESS_KEY", "hidden"}});
     CHECK(got.keys.access_key_id == "AKENV");
     CHECK(f.there.asked.empty());
@@ -166,7 +169,7 @@ TEST_CASE("keys need no traffic")
 
 TEST_CASE("what is wrongly configured is said, and nothing is asked")
 {
-    fixture f;
+    chain_bench f;
     const auto got = f.fetch({{"AWS_PROFILE", "absent"}});
     CHECK(got.why.ec == credential_errc::bad_settings);
     CHECK(got.why.message.starts_with("AWS_PROFILE is \"absent\": there is no such profile"));
@@ -194,7 +197,7 @@ TEST_CASE("the container's endpoint")
     };
     for (const row& r : rows) {
         CAPTURE(r.why);
-        fixture f;
+        chain_bench f;
         f.there.answers = [&](const std::string&, const http::request&) {
             return r.answers[std::min(f.there.asked.size(), r.answers.size()) - 1];
         };
@@ -212,7 +215,7 @@ TEST_CASE("the container's endpoint")
 
 TEST_CASE("a container's endpoint that nobody serves, or that never answers")
 {
-    fixture f;
+    chain_bench f;
     asio::ip::tcp::acceptor taken(f.io, {asio::ip::address_v4::loopback(), 0});
     const std::string url = "http://127.0.0.1:" + std::to_string(taken.local_endpoint().port());
     taken.close();
@@ -228,7 +231,7 @@ TEST_CASE("a container's endpoint that nobody serves, or that never answers")
 
 TEST_CASE("the container's token file is read each time")
 {
-    fixture f;
+    chain_bench f;
     const file token("one");
     f.there.answers = [](const std::string&, const http::request&) {
         return endpoint_double::answer{200, document("ASIACONT")};
@@ -251,7 +254,7 @@ TEST_CASE("the container's token file is read each time")
 
 TEST_CASE("the instance's role: a token, a name, credentials; then the token is kept")
 {
-    fixture f;
+    chain_bench f;
     f.there.answers = instance_answers;
     const auto fetch = f.chain({});
     const auto got = f.await(fetch);
@@ -267,7 +270,7 @@ TEST_CASE("the instance's role: a token, a name, credentials; then the token is 
 
 TEST_CASE("an instance's token that went stale is replaced once")
 {
-    fixture f;
+    chain_bench f;
     std::string valid = "TOKEN";
     f.there.answers = [&](const std::string& line, const http::request& r) -> endpoint_double::answer {
         if (line.starts_with("PUT"))
@@ -311,7 +314,7 @@ TEST_CASE("machines without credentials")
     };
     for (const row& r : rows) {
         CAPTURE(r.why);
-        fixture f;
+        chain_bench f;
         f.there.answers = [&r](const std::string& line, const http::request& q) {
             return line == r.line ? r.answer : instance_answers(line, q);
         };
@@ -328,7 +331,7 @@ TEST_CASE("roles are assumed one with the other's session")
         "[default]\nrole_arn = arn:aws:iam::123456789012:role/b\nsource_profile = a\nexternal_id = hidden-id\n"
         "[profile a]\nrole_arn = arn:aws:iam::123456789012:role/a\nsource_profile = keys\n"
         "[profile keys]\naws_access_key_id = AKBASE\naws_secret_access_key = hidden\n";
-    fixture f;
+    chain_bench f;
     const auto got = f.fetch({}, files);
     CHECK(!got.why);
     CHECK(got.keys.access_key_id == "ASIA2");
@@ -354,7 +357,7 @@ TEST_CASE("roles are assumed one with the other's session")
 
 TEST_CASE("a web identity's token is read each time, and once more when it has just been replaced")
 {
-    fixture f;
+    chain_bench f;
     const file token("first\n");
     const auto fetch = f.chain({{"AWS_WEB_IDENTITY_TOKEN_FILE", token.path},
         {"AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/web"}, {"AWS_ROLE_SESSION_NAME", "me"}});
@@ -388,7 +391,7 @@ TEST_CASE("a web identity's token is read each time, and once more when it has j
 
 TEST_CASE("a role over other credentials asks for others when those have expired")
 {
-    fixture f;
+    chain_bench f;
     std::vector<std::shared_ptr<const credentials>> refused;
     const key_function caller = [&](std::shared_ptr<const credentials> r) -> asio::awaitable<signing_keys> {
         refused.push_back(r);
@@ -412,12 +415,12 @@ TEST_CASE("a role over other credentials asks for others when those have expired
 
 TEST_CASE("a thousand first uses of a role are one request to STS")
 {
-    fixture f;
+    chain_bench f;
     credential_cache base(
         f.io.get_executor(), f.chain({{"AWS_ACCESS_KEY_ID", "AK"}, {"AWS_SECRET_ACCESS_KEY", "hidden"}}));
     credential_cache role(f.io.get_executor(),
         fetch_by_role(base.keys(), {.role_arn = "arn:aws:iam::123456789012:role/r", .session_name = "s"}, f.assume()),
-        {.now = [] { return wall_time{}; }});
+        {.now = [] { return mayfly::wall_time{}; }});
     int good = 0;
     for (int i = 0; i < 1000; ++i)
         role.async_get([&](error_code ec, std::shared_ptr<const credentials> k) {
@@ -432,7 +435,7 @@ TEST_CASE("a thousand first uses of a role are one request to STS")
 
 TEST_CASE("cancelled while an endpoint is asked")
 {
-    fixture f;
+    chain_bench f;
     f.there.answers = [&](const std::string&, const http::request&) {
         f.io.stop();
         return endpoint_double::answer{0, ""};
@@ -455,7 +458,7 @@ TEST_CASE("cancelled while an endpoint is asked")
 
 TEST_CASE("the region, from the machine at last")
 {
-    fixture f;
+    chain_bench f;
     f.there.answers = instance_answers;
     const auto find = [&f](variables v) {
         v.emplace("AWS_EC2_METADATA_SERVICE_ENDPOINT", f.there.url());

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
+#include "made_config.hpp"
+
 #include <mayfly/aws/credential_plan.hpp>
 
 #include <doctest/doctest.h>
@@ -10,21 +12,14 @@
 #include <vector>
 
 using namespace std::chrono_literals;
-using namespace mayfly;
 using namespace mayfly::aws;
+using namespace mayfly_test;
 
 namespace {
 
-using variables = std::map<std::string, std::string, std::less<>>;
 using kind = credential_source::kind;
 
-config with(variables v, std::string_view config_text = "", std::string_view credentials_text = "")
-{
-    v.emplace("HOME", "/home/me");
-    return config::of({std::move(v)}, credentials_text, config_text);
-}
-
-const variables keys{{"AWS_ACCESS_KEY_ID", "AKENV"}, {"AWS_SECRET_ACCESS_KEY", "hidden-env"}};
+const variables key_variables{{"AWS_ACCESS_KEY_ID", "AKENV"}, {"AWS_SECRET_ACCESS_KEY", "hidden-env"}};
 const variables web{{"AWS_WEB_IDENTITY_TOKEN_FILE", "/token"}, {"AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/web"}};
 const variables container{{"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2/x"}};
 const variables no_instance{{"AWS_EC2_METADATA_DISABLED", "true"}};
@@ -49,7 +44,7 @@ TEST_CASE("the first source that is configured")
         kind is;
         const char* name;
     };
-    const variables all = both(both(keys, web), container);
+    const variables all = both(both(key_variables, web), container);
     const variables no_keys = both(web, container);
     const row rows[] = {
         {"keys before everything", all, static_profile, static_profile, kind::keys, "the environment"},
@@ -85,10 +80,12 @@ TEST_CASE("the first source that is configured")
 
 TEST_CASE("the keys of the environment")
 {
-    variables v = both(keys, {{"AWS_SECURITY_TOKEN", "old"}, {"AWS_CREDENTIAL_EXPIRATION", "2026-03-04T05:06:07Z"}});
+    variables v =
+        both(key_variables, {{"AWS_SECURITY_TOKEN", "old"}, {"AWS_CREDENTIAL_EXPIRATION", "2026-03-04T05:06:07Z"}});
     auto plan = plan_credentials(with(v));
     REQUIRE(plan);
-    CHECK(plan->first.keys == credentials{"AKENV", "hidden-env", "old", wall_time{1'772'600'767s}, "the environment"});
+    CHECK(plan->first.keys ==
+          credentials{"AKENV", "hidden-env", "old", mayfly::wall_time{1'772'600'767s}, "the environment"});
     v["AWS_SESSION_TOKEN"] = "new";
     CHECK(plan_credentials(with(v))->first.keys.session_token == "new");
 }
@@ -176,7 +173,7 @@ TEST_CASE("a configured source that is wrong is a problem, and never passed over
     const row rows[] = {
         {"a key without its secret", {{"AWS_ACCESS_KEY_ID", "A"}}, "", "AWS_SECRET_ACCESS_KEY", "set it too"},
         {"a secret without its key", {{"AWS_SECRET_ACCESS_KEY", "hidden"}}, "", "AWS_ACCESS_KEY_ID", "set it too"},
-        {"an odd time", both(keys, {{"AWS_CREDENTIAL_EXPIRATION", "soon"}}), "", "AWS_CREDENTIAL_EXPIRATION",
+        {"an odd time", both(key_variables, {{"AWS_CREDENTIAL_EXPIRATION", "soon"}}), "", "AWS_CREDENTIAL_EXPIRATION",
             "write it like"},
         {"a profile that is not there", both(container, {{"AWS_PROFILE", "x"}}), "", "AWS_PROFILE",
             "no such profile in /home/me/.aws/config or /home/me/.aws/credentials"},
@@ -224,13 +221,13 @@ TEST_CASE("a configured source that is wrong is a problem, and never passed over
         CAPTURE(r.why);
         const auto plan = plan_credentials(with(r.variables_, r.file));
         REQUIRE(!plan);
-        const problem p = plan.problems().at(0);
+        const mayfly::problem p = plan.problems().at(0);
         CHECK(p.field == r.field);
         CHECK_MESSAGE(p.remedy.find(r.words) != std::string::npos, p.remedy);
         CHECK(to_string(plan.problems()).find("hidden") == std::string::npos);
     }
     // These are wrong in more than one way, and all of it is said.
-    CHECK(plan_credentials(with(keys, texts[9].c_str())));
+    CHECK(plan_credentials(with(key_variables, texts[9].c_str())));
     const auto second_factor = plan_credentials(with(both(container, {{"AWS_PROFILE", "default"}}), texts[9].c_str()));
     CHECK(to_string(second_factor.problems()).find("second factor") != std::string::npos);
     CHECK(second_factor.problems().size() == 2);
@@ -274,7 +271,7 @@ TEST_CASE("what the container is asked with")
         {"AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://localhost/y"}, {"AWS_CONTAINER_AUTHORIZATION_TOKEN", "t"},
         {"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "/f"}}));
     REQUIRE(plan);
-    CHECK(plan->first.address.origin == http::origin{false, "169.254.170.2", 80});
+    CHECK(plan->first.address.origin == mayfly::http::origin{false, "169.254.170.2", 80});
     CHECK(plan->first.address.target == "/v2/x?id=1");
     CHECK(plan->first.token_file == "/f");
     CHECK(plan->first.token.empty());

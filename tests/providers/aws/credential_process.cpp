@@ -22,13 +22,12 @@
 #include <unistd.h>
 
 using namespace std::chrono_literals;
-using namespace mayfly;
 using namespace mayfly::aws;
 namespace asio = boost::asio;
 
 namespace {
 
-constexpr const char* document = R"({"Version":1,"AccessKeyId":"AKPROC","SecretAccessKey":"hidden"})";
+constexpr const char* printed = R"({"Version":1,"AccessKeyId":"AKPROC","SecretAccessKey":"hidden"})";
 
 std::vector<std::string> shell(const std::string& script)
 {
@@ -37,7 +36,7 @@ std::vector<std::string> shell(const std::string& script)
 
 /// What a program gave; nothing if it took more than half a minute.
 std::optional<fetched_credentials> run(
-    std::vector<std::string> command, credential_process_limits limits = {}, environment variables = {})
+    std::vector<std::string> command, credential_process_limits limits = {}, mayfly::environment variables = {})
 {
     asio::io_context io;
     std::optional<fetched_credentials> out;
@@ -56,7 +55,7 @@ bool no_children()
 
 TEST_CASE("a program prints credentials")
 {
-    const auto got = run(shell("echo '" + std::string{document} + "'; echo hidden-noise >&2"));
+    const auto got = run(shell("echo '" + std::string{printed} + "'; echo hidden-noise >&2"));
     REQUIRE(got);
     CHECK_MESSAGE(!got->why, got->why.message);
     CHECK(got->keys == credentials{"AKPROC", "hidden", "", {}, "the program"});
@@ -68,7 +67,7 @@ TEST_CASE("it gets its words, its environment, and nothing to read")
     const std::string script =
         "test \"$1\" = 'a b' && test \"$COLOUR\" = red && test -z \"$(cat)\" && test $$ = $(ps -o "
         "pgid= -p $$ 2>/dev/null || cut -d' ' -f5 /proc/$$/stat) && echo '" +
-        std::string{document} + "'";
+        std::string{printed} + "'";
     const auto got =
         run({"/bin/sh", "-c", script, "name", "a b"}, {}, {{{"COLOUR", "red"}, {"PATH", "/usr/bin:/bin"}}});
     REQUIRE(got);

@@ -10,16 +10,15 @@
 #include <string_view>
 
 using namespace std::chrono_literals;
-using namespace mayfly;
 using namespace mayfly::aws;
 
 namespace {
 
 using action = refresh_machine::action;
 
-const wall_time start{std::chrono::hours{500'000}};
+const mayfly::wall_time beginning{std::chrono::hours{500'000}};
 
-credentials session(const char* id, std::optional<wall_time> expires)
+credentials session(const char* id, std::optional<mayfly::wall_time> expires)
 {
     return {id, "secret", std::string{"token of "} + id, expires};
 }
@@ -53,94 +52,94 @@ TEST_CASE("when a session is renewed")
         {"a clock that was set back", 1h, -2h, fresh},
     };
     for (const row& r : rows) {
-        const auto expires = r.life ? std::optional(start + *r.life) : std::nullopt;
-        CHECK_MESSAGE(freshness_of(start, expires, start + r.age) == r.is, r.why);
+        const auto expires = r.life ? std::optional(beginning + *r.life) : std::nullopt;
+        CHECK_MESSAGE(freshness_of(beginning, expires, beginning + r.age) == r.is, r.why);
     }
 }
 
 TEST_CASE("a session's life")
 {
     refresh_machine m;
-    CHECK(m.ask(start) == action::wait);
-    m.renewed(session("A", start + 1h), start, false, 0ms);
-    CHECK(m.ask(start) == action::use);
+    CHECK(m.ask(beginning) == action::wait);
+    m.renewed(session("A", beginning + 1h), beginning, false, 0ms);
+    CHECK(m.ask(beginning) == action::use);
     CHECK(m.held()->access_key_id == "A");
-    CHECK(m.ask(start + 56min) == action::use_and_renew);
+    CHECK(m.ask(beginning + 56min) == action::use_and_renew);
 
     // That fails. There is time; in the last minute there is not, but what is held still works.
-    m.failed(start + 56min, 0ms);
-    CHECK(m.good_despite_failure(start + 56min));
-    CHECK(m.ask(start + 56min + 9s) == action::use);
-    CHECK(m.ask(start + 56min + 10s) == action::use_and_renew);
-    CHECK(m.ask(start + 59min + 30s) == action::wait);
-    m.failed(start + 59min + 30s, 0ms);
-    CHECK(m.good_despite_failure(start + 59min + 30s));
-    CHECK(m.ask(start + 59min + 30s + 999ms) == action::use);
-    CHECK(m.ask(start + 59min + 31s) == action::wait);
+    m.failed(beginning + 56min, 0ms);
+    CHECK(m.good_despite_failure(beginning + 56min));
+    CHECK(m.ask(beginning + 56min + 9s) == action::use);
+    CHECK(m.ask(beginning + 56min + 10s) == action::use_and_renew);
+    CHECK(m.ask(beginning + 59min + 30s) == action::wait);
+    m.failed(beginning + 59min + 30s, 0ms);
+    CHECK(m.good_despite_failure(beginning + 59min + 30s));
+    CHECK(m.ask(beginning + 59min + 30s + 999ms) == action::use);
+    CHECK(m.ask(beginning + 59min + 31s) == action::wait);
 
     // Over, and still no other: callers fail for a second, then one asks again.
-    m.failed(start + 1h, 0ms);
-    CHECK(!m.good_despite_failure(start + 1h));
-    CHECK(m.ask(start + 1h + 999ms) == action::fail);
-    CHECK(m.ask(start + 1h + 1s) == action::wait);
-    m.renewed(session("B", start + 2h), start + 1h + 1s, false, 0ms);
-    CHECK(m.ask(start + 1h + 1s) == action::use);
+    m.failed(beginning + 1h, 0ms);
+    CHECK(!m.good_despite_failure(beginning + 1h));
+    CHECK(m.ask(beginning + 1h + 999ms) == action::fail);
+    CHECK(m.ask(beginning + 1h + 1s) == action::wait);
+    m.renewed(session("B", beginning + 2h), beginning + 1h + 1s, false, 0ms);
+    CHECK(m.ask(beginning + 1h + 1s) == action::use);
 }
 
 TEST_CASE("a failure is remembered for a second, also if the clock is set back")
 {
     refresh_machine m;
-    m.failed(start, 0ms);
-    CHECK(m.ask(start) == action::fail);
-    CHECK(m.ask(start + 999ms) == action::fail);
-    CHECK(m.ask(start + 1s) == action::wait);
-    CHECK(m.ask(start - 1h) == action::wait);
+    m.failed(beginning, 0ms);
+    CHECK(m.ask(beginning) == action::fail);
+    CHECK(m.ask(beginning + 999ms) == action::fail);
+    CHECK(m.ask(beginning + 1s) == action::wait);
+    CHECK(m.ask(beginning - 1h) == action::wait);
 }
 
 TEST_CASE("a service says that they have expired")
 {
     refresh_machine m;
-    m.renewed(session("A", start + 1h), start, false, 0ms);
-    m.rejected(session("other", start + 1h));
-    CHECK(m.ask(start) == action::use);
+    m.renewed(session("A", beginning + 1h), beginning, false, 0ms);
+    m.rejected(session("other", beginning + 1h));
+    CHECK(m.ask(beginning) == action::use);
     m.rejected(*m.held());
-    CHECK(m.ask(start) == action::wait);
-    m.failed(start, 0ms);
-    CHECK(!m.good_despite_failure(start));
-    CHECK(m.ask(start + 500ms) == action::fail);
+    CHECK(m.ask(beginning) == action::wait);
+    m.failed(beginning, 0ms);
+    CHECK(!m.good_despite_failure(beginning));
+    CHECK(m.ask(beginning + 500ms) == action::fail);
     // Said again by a caller that was slower: no reason to ask again sooner.
     m.rejected(*m.held());
-    CHECK(m.ask(start + 500ms) == action::fail);
-    m.renewed(session("B", start + 1h), start + 1s, false, 0ms);
-    CHECK(m.ask(start + 1s) == action::use);
-    m.rejected(session("A", start + 1h));
-    CHECK(m.ask(start + 1s) == action::use);
+    CHECK(m.ask(beginning + 500ms) == action::fail);
+    m.renewed(session("B", beginning + 1h), beginning + 1s, false, 0ms);
+    CHECK(m.ask(beginning + 1s) == action::use);
+    m.rejected(session("A", beginning + 1h));
+    CHECK(m.ask(beginning + 1s) == action::use);
 }
 
 TEST_CASE("the machine's own role goes on to work when its source does not")
 {
     refresh_machine m;
-    m.renewed(session("A", start + 1h), start, true, 0ms);
-    CHECK(m.ask(start + 56min) == action::use_and_renew);
-    m.failed(start + 56min, 2min);
-    CHECK(m.ask(start + 1h + 7min) == action::use);
-    CHECK(m.ask(start + 1h + 8min) == action::wait);
-    m.failed(start + 1h + 8min, 0ms);
-    CHECK(m.good_despite_failure(start + 1h + 8min));
-    CHECK(m.ask(start + 1h + 17min) == action::use);
+    m.renewed(session("A", beginning + 1h), beginning, true, 0ms);
+    CHECK(m.ask(beginning + 56min) == action::use_and_renew);
+    m.failed(beginning + 56min, 2min);
+    CHECK(m.ask(beginning + 1h + 7min) == action::use);
+    CHECK(m.ask(beginning + 1h + 8min) == action::wait);
+    m.failed(beginning + 1h + 8min, 0ms);
+    CHECK(m.good_despite_failure(beginning + 1h + 8min));
+    CHECK(m.ask(beginning + 1h + 17min) == action::use);
 
     // It hands out what is over already: used, and asked again between ten and fifteen minutes later.
-    m.renewed(session("B", start + 1h), start + 2h, true, 5min);
-    CHECK(m.ask(start + 2h + 14min + 59s) == action::use);
-    CHECK(m.ask(start + 2h + 15min) == action::wait);
+    m.renewed(session("B", beginning + 1h), beginning + 2h, true, 5min);
+    CHECK(m.ask(beginning + 2h + 14min + 59s) == action::use);
+    CHECK(m.ask(beginning + 2h + 15min) == action::wait);
     // Unless a service will not have it.
-    m.renewed(session("C", start + 1h), start + 3h, true, 0ms);
+    m.renewed(session("C", beginning + 1h), beginning + 3h, true, 0ms);
     m.rejected(*m.held());
-    CHECK(m.ask(start + 3h) == action::wait);
+    CHECK(m.ask(beginning + 3h) == action::wait);
     // Another source's session that is over is no use.
     refresh_machine other;
-    other.renewed(session("A", start - 1h), start, false, 0ms);
-    CHECK(other.ask(start) == action::wait);
+    other.renewed(session("A", beginning - 1h), beginning, false, 0ms);
+    CHECK(other.ask(beginning) == action::wait);
 }
 
 TEST_CASE("documents with credentials")
@@ -192,7 +191,7 @@ TEST_CASE("documents with credentials")
             CHECK(got.keys.source == "the source");
             CHECK(got.outlive_their_end == (r.form == instance));
             if (r.text.find("Expiration") != r.text.npos) {
-                CHECK(got.keys.expires == wall_time{1'772'600'767s});
+                CHECK(got.keys.expires == mayfly::wall_time{1'772'600'767s});
                 CHECK(got.keys.session_token == "t");
             } else {
                 CHECK(!got.keys.expires);

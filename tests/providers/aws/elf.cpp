@@ -49,20 +49,20 @@ TEST_CASE("without section headers only the symbols' names are missing")
 
 TEST_CASE("what kind of file it is")
 {
-    using kind = elf_file::kind;
+    using file_kind = elf_file::kind;
     struct row {
         const char* why;
         made_elf made;
-        kind is;
+        file_kind is;
         bool is_static;
     };
     const row rows[] = {
-        {"a program with a loader", {}, kind::program, false},
-        {"a static one", {.type = 2, .pie = false, .interpreter = ""}, kind::program, true},
-        {"a static one that may lie anywhere", {.interpreter = ""}, kind::program, true},
-        {"a library", {.pie = false, .interpreter = ""}, kind::library, true},
-        {"an object file", {.type = 1, .pie = false, .interpreter = ""}, kind::object, true},
-        {"a core dump", {.type = 4, .pie = false, .interpreter = ""}, kind::other, true},
+        {"a program with a loader", {}, file_kind::program, false},
+        {"a static one", {.type = 2, .pie = false, .interpreter = ""}, file_kind::program, true},
+        {"a static one that may lie anywhere", {.interpreter = ""}, file_kind::program, true},
+        {"a library", {.pie = false, .interpreter = ""}, file_kind::library, true},
+        {"an object file", {.type = 1, .pie = false, .interpreter = ""}, file_kind::object, true},
+        {"a core dump", {.type = 4, .pie = false, .interpreter = ""}, file_kind::other, true},
     };
     for (const row& r : rows) {
         const auto file = read_elf(r.made.bytes());

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
+#include "example_arns.hpp"
 #include "service_bench.hpp"
 
 #include <mayfly/aws/ecs_provider.hpp>
@@ -40,7 +41,6 @@ namespace {
 
 const std::string work = "arn:aws:lambda:eu-west-1:123456789012:function:work:7";
 const std::string other = "arn:aws:lambda:eu-west-1:123456789012:function:other:1";
-const std::string role = "arn:aws:iam::123456789012:role/invoke";
 const std::string session_token = "FwoGZXIvYXdzEXAMPLESESSIONTOKEN";
 
 bool is_sts(const std::string& request)

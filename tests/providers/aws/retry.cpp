@@ -15,7 +15,7 @@ using namespace mayfly::aws;
 
 namespace {
 
-constexpr auto again = retry_class::transient;
+constexpr auto retried = retry_class::transient;
 constexpr auto slower = retry_class::throttling;
 
 }  // namespace
@@ -37,22 +37,23 @@ TEST_CASE("the published cases: waits and tokens, one failure after the other")
     };
     const row rows[] = {
         {"a service that is down, asked five times", 5, 500,
-            {{again, 50ms, 486}, {again, 100ms, 472}, {again, 200ms, 458}, {again, 400ms, 444}, {again, {}, 444}},
+            {{retried, 50ms, 486}, {retried, 100ms, 472}, {retried, 200ms, 458}, {retried, 400ms, 444},
+                {retried, {}, 444}},
             false, 444},
-        {"one failure, then success: the bucket is full again", 3, 500, {{again, 50ms, 486}}, true, 500},
+        {"one failure, then success: the bucket is full again", 3, 500, {{retried, 50ms, 486}}, true, 500},
         {"throttled once, then success", 3, 500, {{slower, 1s, 495}}, true, 500},
         {"two failures, then success: only what the last retry cost comes back", 3, 500,
-            {{again, 50ms, 486}, {again, 100ms, 472}}, true, 486},
-        {"tokens for one retry only", 5, 20, {{again, 50ms, 6}, {again, {}, 6}}, false, 6},
-        {"just enough tokens", 3, 14, {{again, 50ms, 0}, {again, {}, 0}}, false, 0},
+            {{retried, 50ms, 486}, {retried, 100ms, 472}}, true, 486},
+        {"tokens for one retry only", 5, 20, {{retried, 50ms, 6}, {retried, {}, 6}}, false, 6},
+        {"just enough tokens", 3, 14, {{retried, 50ms, 0}, {retried, {}, 0}}, false, 0},
         {"throttling is cheaper", 3, 5, {{slower, 1s, 0}, {slower, {}, 0}}, false, 0},
         {"success at the first try brings one back", 3, 500, {}, true, 500},
-        {"three attempts are two retries", 3, 500, {{again, 50ms, 486}, {again, 100ms, 472}, {again, {}, 472}}, false,
-            472},
-        {"one attempt is none", 1, 500, {{again, {}, 500}}, false, 500},
+        {"three attempts are two retries", 3, 500, {{retried, 50ms, 486}, {retried, 100ms, 472}, {retried, {}, 472}},
+            false, 472},
+        {"one attempt is none", 1, 500, {{retried, {}, 500}}, false, 500},
         {"what is not worth it costs nothing", 3, 500, {{retry_class::none, {}, 500}}, false, 500},
         {"throttled and failing in turn: the base is each failure's own", 4, 500,
-            {{slower, 1s, 495}, {again, 100ms, 481}, {slower, 4s, 476}}, false, 476},
+            {{slower, 1s, 495}, {retried, 100ms, 481}, {slower, 4s, 476}}, false, 476},
         {"the longest wait", 8, 500,
             {{slower, 1s, 495}, {slower, 2s, 490}, {slower, 4s, 485}, {slower, 8s, 480}, {slower, 16s, 475},
                 {slower, 20s, 470}, {slower, 20s, 465}},
@@ -82,8 +83,8 @@ TEST_CASE("the draw comes after the cap")
     retry_quota quota{100'000};
     retries call{how, quota};
     for (int i = 0; i < 60; ++i)
-        CHECK(call.failed(again, 0.0) == 0ms);
-    CHECK(call.failed(again, 0.5) == 10s);
+        CHECK(call.failed(retried, 0.0) == 0ms);
+    CHECK(call.failed(retried, 0.5) == 10s);
     CHECK(call.failed(slower, 0.25) == 5s);
 }
 
@@ -108,23 +109,23 @@ TEST_CASE("what the service says about when to come back")
         std::optional<std::chrono::milliseconds> wait;
     };
     const row rows[] = {
-        {"no hint", again, 1, {}, 50ms},
-        {"a hint in between is followed", again, 1, {"1500", ""}, 1500ms},
-        {"too long: our wait and five seconds", again, 1, {"10000", ""}, 5050ms},
-        {"beyond all numbers that a wait can have", again, 1, {"18446744073709551615", ""}, 5050ms},
-        {"too short: our wait", again, 1, {"20", ""}, 50ms},
-        {"zero", again, 1, {"0", ""}, 50ms},
+        {"no hint", retried, 1, {}, 50ms},
+        {"a hint in between is followed", retried, 1, {"1500", ""}, 1500ms},
+        {"too long: our wait and five seconds", retried, 1, {"10000", ""}, 5050ms},
+        {"beyond all numbers that a wait can have", retried, 1, {"18446744073709551615", ""}, 5050ms},
+        {"too short: our wait", retried, 1, {"20", ""}, 50ms},
+        {"zero", retried, 1, {"0", ""}, 50ms},
         {"the bounds are those of the draw", slower, 0.5, {"9000", ""}, 5500ms},
-        {"no number", again, 1, {"soon", ""}, 50ms},
-        {"a negative number", again, 1, {"-5", ""}, 50ms},
-        {"a fraction", again, 1, {"1.5", ""}, 50ms},
-        {"blanks", again, 1, {" 1500", ""}, 50ms},
+        {"no number", retried, 1, {"soon", ""}, 50ms},
+        {"a negative number", retried, 1, {"-5", ""}, 50ms},
+        {"a fraction", retried, 1, {"1.5", ""}, 50ms},
+        {"blanks", retried, 1, {" 1500", ""}, 50ms},
         {"seconds are the least wait", slower, 0.5, {"", "2"}, 2s},
         {"seconds that pass anyway", slower, 1, {"", "1"}, 1s},
         {"as long as a wait can be", slower, 1, {"", "20"}, 20s},
         {"longer than a call waits: no retry", slower, 1, {"", "21"}, {}},
-        {"a date is not used", again, 1, {"", "Sun, 06 Nov 1994 08:49:37 GMT"}, 50ms},
-        {"both: the finer one", again, 1, {"70", "3"}, 70ms},
+        {"a date is not used", retried, 1, {"", "Sun, 06 Nov 1994 08:49:37 GMT"}, 50ms},
+        {"both: the finer one", retried, 1, {"70", "3"}, 70ms},
     };
     const retry_settings how;
     for (const row& r : rows) {

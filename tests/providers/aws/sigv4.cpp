@@ -9,7 +9,6 @@
 #include <string_view>
 #include <vector>
 
-using namespace mayfly;
 using namespace mayfly::aws;
 
 namespace {
@@ -93,7 +92,7 @@ amz_time time_of(const example& e)
         if (h.name == "X-Amz-Date")
             return *amz_time::parse(h.value);
     }
-    return amz_time{wall_time{}};
+    return amz_time{mayfly::wall_time{}};
 }
 
 std::string text(const digest& d)
@@ -336,9 +335,9 @@ TEST_CASE("a signer knows its keys apart")
 
 TEST_CASE("X-Amz-Date")
 {
-    CHECK(amz_time{wall_time{std::chrono::milliseconds{1'772'600'767'999}}}.text() == "20260304T050607Z");
-    CHECK(amz_time{wall_time{std::chrono::milliseconds{-1}}}.text() == "19691231T235959Z");
-    CHECK(amz_time::parse("20260304T050607Z")->time() == wall_time{std::chrono::seconds{1'772'600'767}});
+    CHECK(amz_time{mayfly::wall_time{std::chrono::milliseconds{1'772'600'767'999}}}.text() == "20260304T050607Z");
+    CHECK(amz_time{mayfly::wall_time{std::chrono::milliseconds{-1}}}.text() == "19691231T235959Z");
+    CHECK(amz_time::parse("20260304T050607Z")->time() == mayfly::wall_time{std::chrono::seconds{1'772'600'767}});
     CHECK(amz_time::parse("20240229T000000Z")->date() == "20240229");
     for (const char* bad :
         {"", "20260304", "20260304T050607", "20260304t050607Z", "20260304T050607z", "20260229T000000Z",
@@ -364,8 +363,8 @@ TEST_CASE("a message is signed in place, again and again")
     CHECK(r["X-Amz-Date"] == "20260304T050607Z");
 
     // The next attempt, with long-lived keys and at another time: nothing of the first is left.
-    const credentials other{"AKIDEXAMPLE", std::string{secret}};
-    sign.sign(r, other, examples[0].where, amz_time{at.time() + std::chrono::seconds{1}});
+    const credentials long_lived{"AKIDEXAMPLE", std::string{secret}};
+    sign.sign(r, long_lived, examples[0].where, amz_time{at.time() + std::chrono::seconds{1}});
     CHECK(r.count("X-Amz-Security-Token") == 0);
     CHECK(r.count("X-Amz-Date") == 1);
     CHECK(r.count(http::field::authorization) == 1);

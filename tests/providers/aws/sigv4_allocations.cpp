@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <string>
 
-using namespace mayfly;
 using namespace mayfly::aws;
 
 TEST_CASE("a signer that has seen such a request allocates nothing")

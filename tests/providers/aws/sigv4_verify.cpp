@@ -8,7 +8,6 @@
 #include <string_view>
 #include <vector>
 
-using namespace mayfly;
 using namespace mayfly::aws;
 
 namespace {
@@ -29,16 +28,16 @@ struct arriving {
     {
         return {.method = "POST", .path = path, .query = query, .headers = headers, .body = body};
     }
-    void sign(std::string_view secret = "secret")
+    void sign(std::string_view key = "secret")
     {
-        authorization = signer{}.sign(view(), {"AKID", std::string{secret}}, lambda, noon).authorization;
+        authorization = signer{}.sign(view(), {"AKID", std::string{key}}, lambda, noon).authorization;
     }
-    [[nodiscard]] signature_check check(std::string_view secret = "secret", const amz_time& at = noon) const
+    [[nodiscard]] signature_check check(std::string_view key = "secret", const amz_time& at = noon) const
     {
         const auto read = parse_authorization(authorization);
         REQUIRE_MESSAGE(read, read.problem);
         signer with;
-        return verify(with, view(), read.value, secret, at).result;
+        return verify(with, view(), read.value, key, at).result;
     }
 };
 

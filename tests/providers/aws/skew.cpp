@@ -116,10 +116,10 @@ TEST_CASE("a call puts a wrong clock right once, whatever the quota")
     CHECK(call.next({.failed = &bad, .date = "Sun, 06 Nov 1994 18:49:37 GMT", .at = then + 1h, .offset = -1h}) ==
           call_step{call_step::kind::give_up});
 
-    call_machine other{how, quota, clock};
-    CHECK(other.next({.failed = &bad, .date = "Sun, 06 Nov 1994 18:49:37 GMT", .at = then + 1h}) ==
+    call_machine next{how, quota, clock};
+    CHECK(next.next({.failed = &bad, .date = "Sun, 06 Nov 1994 18:49:37 GMT", .at = then + 1h}) ==
           call_step{call_step::kind::resend});
-    CHECK(other.next({}) == call_step{call_step::kind::done});
+    CHECK(next.next({}) == call_step{call_step::kind::done});
 }
 
 TEST_CASE("a call refreshes an expired session once")
@@ -141,12 +141,12 @@ TEST_CASE("neither takes an attempt from the ordinary retries")
     call_machine call{how, quota, clock};
     const failure over = refusal(errc::expired_credentials, "ExpiredTokenException");
     const failure bad = refusal(errc::signature_rejected, "InvalidSignatureException");
-    const failure down = refusal(errc::service_failed, "ServiceException");
+    const failure fails = refusal(errc::service_failed, "ServiceException");
     using enum call_step::kind;
-    CHECK(call.next({.failed = &down, .worth = retry_class::transient, .u = 1}) == call_step{wait, 50ms});
+    CHECK(call.next({.failed = &fails, .worth = retry_class::transient, .u = 1}) == call_step{wait, 50ms});
     CHECK(call.next({.failed = &bad, .date = date_of_then, .at = then + 1h}) == call_step{resend});
     CHECK(call.next({.failed = &over}) == call_step{refresh});
-    CHECK(call.next({.failed = &down, .worth = retry_class::transient, .u = 1}) == call_step{wait, 100ms});
-    CHECK(call.next({.failed = &down, .worth = retry_class::transient, .u = 1}) == call_step{give_up});
+    CHECK(call.next({.failed = &fails, .worth = retry_class::transient, .u = 1}) == call_step{wait, 100ms});
+    CHECK(call.next({.failed = &fails, .worth = retry_class::transient, .u = 1}) == call_step{give_up});
     CHECK(quota.left() == 500 - 28);
 }

@@ -8,7 +8,6 @@
 #include <string_view>
 
 using namespace std::chrono_literals;
-using namespace mayfly;
 using namespace mayfly::aws;
 
 TEST_CASE("forms for STS")
@@ -50,7 +49,7 @@ TEST_CASE("what STS would refuse is named")
         {"too long", but([](auto& r) { r.duration = 43'201s; }), "duration_seconds"},
     };
     for (const row& r : rows) {
-        const problems wrong = validate(r.request, "profile x ");
+        const mayfly::problems wrong = validate(r.request, "profile x ");
         REQUIRE_MESSAGE(wrong.size() == 1, r.why);
         CHECK(wrong[0].field == "profile x " + std::string{r.field});
         CHECK(to_string(wrong).find("private") == std::string::npos);

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
+#include "example_arns.hpp"
+
 #include <mayfly/aws/arn.hpp>
 #include <mayfly/aws/target_details.hpp>
 #include <mayfly/compute_config.hpp>
@@ -8,13 +10,19 @@
 
 #include <string>
 
-using namespace mayfly;
 using namespace mayfly::aws;
+using mayfly::code_binding;
+using mayfly::code_reference;
+using mayfly::compute_config;
+using mayfly::compute_registry;
+using mayfly::provider_spec;
+using mayfly::reference_scaler_kinds;
+using mayfly::settings;
+using mayfly::task_type;
+using mayfly_test::function;
+using mayfly_test::role;
 
 namespace {
-
-const std::string function = "arn:aws:lambda:eu-west-1:123456789012:function:work";
-const std::string role = "arn:aws:iam::123456789012:role/invoke";
 
 template <class Details>
 std::string wrong_with(const settings& s, bool role_required = false)

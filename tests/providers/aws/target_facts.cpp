@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
+#include "example_arns.hpp"
+
 #include <mayfly/aws/target_facts.hpp>
 
 #include <doctest/doctest.h>
@@ -9,11 +11,10 @@
 using namespace std::chrono_literals;
 using namespace mayfly::aws;
 using mayfly::findings;
+using mayfly_test::function;
+using mayfly_test::role;
 
 namespace {
-
-const std::string function = "arn:aws:lambda:eu-west-1:123456789012:function:work";
-const std::string role = "arn:aws:iam::123456789012:role/invoke";
 
 /// A function that nothing is wrong with.
 function_description fit()

@@ -138,10 +138,10 @@ TEST_CASE("the checksum is the one that everybody computes")
 TEST_CASE("the same entries in any order make the same bytes")
 {
     const auto one = make_zip({{"a", "1"}, {"b/c", "22"}, {"d", "3", true}});
-    const auto other = make_zip({{"d", "3", true}, {"b/c", "22"}, {"a", "1"}});
+    const auto turned = make_zip({{"d", "3", true}, {"b/c", "22"}, {"a", "1"}});
     REQUIRE(one);
-    REQUIRE(other);
-    CHECK(one->bytes == other->bytes);
+    REQUIRE(turned);
+    CHECK(one->bytes == turned->bytes);
 }
 
 TEST_CASE("an archive of nothing is one")

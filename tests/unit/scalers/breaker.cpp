@@ -19,7 +19,7 @@ using mayfly::fleet_view;
 using mayfly::reason;
 using mayfly::scaling_signal;
 using mayfly::uptime;
-using mayfly_test::starts;
+using mayfly_test::scripted_starts;
 
 static_assert(mayfly::Scaler<breaker<mayfly::no_sync>, scaling_signal>);
 static_assert(mayfly::keeps_minimum_of<breaker<mayfly::clamped<mayfly::no_sync>>>());
@@ -43,8 +43,8 @@ TEST_CASE("breaker: opens after dead starts in a row, with nobody alive")
         {"somebody lives", {.live = 1, .given_up = 50, .ever_seen = true}, 4, wish},
     };
     for (const row& r : rows) {
-        const breaker<starts> s{.inner = {{.launch = 4, .stay = 3, .reason = wish}}};
-        breaker<starts>::state st;
+        const breaker<scripted_starts> s{.inner = {{.launch = 4, .stay = 3, .reason = wish}}};
+        breaker<scripted_starts>::state st;
         const decision d = s.decide(st, {.fleet = r.fleet}, 1s);
         CHECK_MESSAGE(d.launch == r.launch, r.why);
         CHECK_MESSAGE(d.reason == r.reason, r.why);
@@ -56,8 +56,8 @@ TEST_CASE("breaker: opens after dead starts in a row, with nobody alive")
 
 TEST_CASE("breaker: probes ever more rarely, and closes when a worker is seen")
 {
-    const breaker<starts> s{.inner = {{.launch = 4}}};
-    breaker<starts>::state st;
+    const breaker<scripted_starts> s{.inner = {{.launch = 4}}};
+    breaker<scripted_starts>::state st;
     fleet_view dead{.given_up = 6};
     uptime now = 1s;
     REQUIRE(s.decide(st, {.fleet = dead}, now).launch == 0);
@@ -73,14 +73,14 @@ TEST_CASE("breaker: probes ever more rarely, and closes when a worker is seen")
     CHECK_MESSAGE(s.decide(st, {.fleet = {.starting = 1, .given_up = 12}}, now + 10min).launch == 0,
         "the probe before is still on its way");
     CHECK(s.decide(st, {.fleet = {.live = 1}}, now + 11min).launch == 4);
-    CHECK(st == breaker<starts>::state{.inner = st.inner});
+    CHECK(st == breaker<scripted_starts>::state{.inner = st.inner});
 }
 
 TEST_CASE("breaker: a wish that is not repeated gets one probe")
 {
-    const breaker<starts> wishes{.inner = {{.launch = 4}}};
-    const breaker<starts> silent{.inner = {{.reason = reason::steady}}};
-    breaker<starts>::state st;
+    const breaker<scripted_starts> wishes{.inner = {{.launch = 4}}};
+    const breaker<scripted_starts> silent{.inner = {{.reason = reason::steady}}};
+    breaker<scripted_starts>::state st;
     const scaling_signal dead{.fleet = {.given_up = 6}};
     CHECK_MESSAGE(silent.decide(st, dead, 1s) == decision{}, "nothing was wished for");
     CHECK(wishes.decide(st, dead, 2s).launch == 0);
@@ -97,8 +97,8 @@ TEST_CASE("breaker: a wish that is not repeated gets one probe")
 
 TEST_CASE("breaker: tasks that ask for no worker release no probe")
 {
-    const breaker<starts> wishes{.inner = {{.launch = 4}}};
-    const breaker<starts> silent{};
+    const breaker<scripted_starts> wishes{.inner = {{.launch = 4}}};
+    const breaker<scripted_starts> silent{};
     const fleet_view dead{.given_up = 6};
     struct row {
         const char* why;
@@ -115,7 +115,7 @@ TEST_CASE("breaker: tasks that ask for no worker release no probe")
     };
     for (const row& r : rows) {
         INFO(r.why);
-        breaker<starts>::state st;
+        breaker<scripted_starts>::state st;
         REQUIRE(wishes.decide(st, {.fleet = dead}, 1s).launch == 0);
         const decision d = silent.decide(st, {.why = cause::added, .added = r.added, .fleet = dead}, r.now);
         CHECK(d.launch == r.launch);
@@ -128,9 +128,9 @@ TEST_CASE("breaker: tasks that ask for no worker release no probe")
 
 TEST_CASE("breaker: what was held back is nobody's once a worker is there")
 {
-    const breaker<starts> wishes{.inner = {{.launch = 4}}};
-    const breaker<starts> silent{};
-    breaker<starts>::state st;
+    const breaker<scripted_starts> wishes{.inner = {{.launch = 4}}};
+    const breaker<scripted_starts> silent{};
+    breaker<scripted_starts>::state st;
     CHECK(wishes.decide(st, {.fleet = {.given_up = 6}}, 1s).launch == 0);
     CHECK(silent.decide(st, {.fleet = {.live = 1}}, 2s) == decision{});
     CHECK(silent.decide(st, {.fleet = {.given_up = 6}}, 1min) == decision{});

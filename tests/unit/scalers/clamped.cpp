@@ -23,8 +23,8 @@ using mayfly::reason;
 using mayfly::scaling_limits;
 using mayfly::scaling_signal;
 using mayfly::uptime;
-using mayfly_test::sizes;
-using mayfly_test::starts;
+using mayfly_test::scripted_sizes;
+using mayfly_test::scripted_starts;
 
 static_assert(mayfly::Scaler<clamped<mayfly::no_sync>, scaling_signal>);
 static_assert(mayfly::strategy_of<clamped<mayfly::no_sync>>() == launch_strategy::invoke);
@@ -70,9 +70,9 @@ TEST_CASE("clamped: starts stay within the bounds")
         {"no minimum where no work can come", {.min = 3}, {}, 0, {}, false, 0, 0, 0, reason::steady},
     };
     for (const row& r : rows) {
-        const clamped<starts> s{
+        const clamped<scripted_starts> s{
             .inner = {{.launch = r.wish, .reason = r.wish > 0 ? wish : reason::steady}}, .limits = r.own};
-        clamped<starts>::state st;
+        clamped<scripted_starts>::state st;
         const decision d = s.decide(st, {.fleet = r.fleet, .limits = r.group, .wanted = r.wanted}, 1s);
         CHECK_MESSAGE(d.launch == r.launch, r.why);
         CHECK_MESSAGE(d.stay == r.stay, r.why);
@@ -83,8 +83,8 @@ TEST_CASE("clamped: starts stay within the bounds")
 
 TEST_CASE("clamped: the inner scaler sees the tighter bounds, and its times are kept")
 {
-    const clamped<starts> s{.inner = {{.revisit = 5s, .read = 7s}}, .limits = {.min = 1, .max = 9}};
-    clamped<starts>::state st;
+    const clamped<scripted_starts> s{.inner = {{.revisit = 5s, .read = 7s}}, .limits = {.min = 1, .max = 9}};
+    clamped<scripted_starts>::state st;
     const decision d = s.decide(st, {.fleet = {.live = 5}, .limits = {.min = 2, .max = 20}}, 1s);
     CHECK(d == decision{.revisit = 5s, .read = 7s});
     CHECK(st.inner.seen.limits == scaling_limits{2, 9});
@@ -92,8 +92,8 @@ TEST_CASE("clamped: the inner scaler sees the tighter bounds, and its times are 
 
 TEST_CASE("clamped: a provider that refuses is not asked for the minimum all the time")
 {
-    const clamped<starts> s{.limits = {.min = 2}};
-    clamped<starts>::state st;
+    const clamped<scripted_starts> s{.limits = {.min = 2}};
+    clamped<scripted_starts>::state st;
     CHECK(s.decide(st, {.why = cause::begin}, 0s).launch == 2);
 
     const auto refused = [&](std::uint32_t n, uptime now) {
@@ -113,8 +113,8 @@ TEST_CASE("clamped: a provider that refuses is not asked for the minimum all the
 
 TEST_CASE("clamped: starts that come to nothing are made for the minimum ever more slowly")
 {
-    const clamped<starts> s{.limits = {.min = 1}};
-    clamped<starts>::state st;
+    const clamped<scripted_starts> s{.limits = {.min = 1}};
+    clamped<scripted_starts>::state st;
     CHECK(s.decide(st, {.why = cause::begin}, 0s).launch == 1);
     CHECK(s.decide(st, {.why = cause::launched, .fleet = {.starting = 1}}, 1s).launch == 0);
     uptime now = 30s;
@@ -161,9 +161,9 @@ TEST_CASE("clamped: a set keeps its size within the bounds")
         {"the size asked for, not the one seen", {.max = 5}, 5, {}, 0, true, {}, 0, reason::steady},
     };
     for (const row& r : rows) {
-        const clamped<sizes> s{
+        const clamped<scripted_sizes> s{
             .inner = {{.resize = r.wish, .reason = r.wish ? wish : reason::steady}}, .limits = r.limits};
-        clamped<sizes>::state st{.size = r.size};
+        clamped<scripted_sizes>::state st{.size = r.size};
         const decision d = s.decide(st, {.fleet = {.live = r.live}, .wanted = r.wanted}, 1s);
         CHECK_MESSAGE(d.resize == r.resize, r.why);
         CHECK_MESSAGE(d.launch == 0, r.why);
@@ -175,13 +175,13 @@ TEST_CASE("clamped: a set keeps its size within the bounds")
 
 TEST_CASE("clamped: a size that was refused may be asked for again")
 {
-    const clamped<sizes> s{.inner = {{.resize = 8}}, .limits = {.max = 5}};
-    clamped<sizes>::state st;
+    const clamped<scripted_sizes> s{.inner = {{.resize = 8}}, .limits = {.max = 5}};
+    clamped<scripted_sizes>::state st;
     CHECK(s.decide(st, {}, 0s).resize == 5);
     CHECK_FALSE(s.decide(st, {}, 1s).resize);
     CHECK(s.decide(st, {.why = cause::launched, .outcome = condition::transient}, 2s).resize == 5);
 
-    const clamped<sizes> quiet{.limits = {.min = 2}};
+    const clamped<scripted_sizes> quiet{.limits = {.min = 2}};
     st = {};
     CHECK(quiet.decide(st, {}, 0s).resize == 2);
     const scaling_signal failed{.why = cause::launched, .fleet = {.refused = 1}, .outcome = condition::transient};

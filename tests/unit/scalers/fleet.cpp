@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
+#include "../../support/scaling_signals.hpp"
+
 #include <mayfly/scalers/fleet.hpp>
 #include <mayfly/scalers/fleet_settings.hpp>
 
@@ -9,7 +11,6 @@
 #include <type_traits>
 
 using namespace std::chrono_literals;
-using mayfly::add_counts;
 using mayfly::cause;
 using mayfly::condition;
 using mayfly::decision;
@@ -21,6 +22,8 @@ using mayfly::reason;
 using mayfly::scaling_limits;
 using mayfly::scaling_signal;
 using mayfly::uptime;
+using mayfly_test::added;
+using mayfly_test::missed;
 
 // Nothing in it can allocate.
 static_assert(std::is_trivially_copyable_v<fleet::state>);
@@ -29,16 +32,6 @@ static_assert(mayfly::FromSettings<fleet>);
 namespace {
 
 constexpr scaling_limits unbounded{};
-
-scaling_signal added(const add_counts& counts, const fleet_view& f = {}, scaling_limits limits = unbounded)
-{
-    return {.why = cause::added, .added = counts, .fleet = f, .limits = limits};
-}
-
-scaling_signal missed(std::uint32_t n = 1, const fleet_view& f = {}, scaling_limits limits = unbounded)
-{
-    return added({.not_matched = n}, f, limits);
-}
 
 scaling_signal stats(std::uint64_t backlog, const fleet_view& f = {}, scaling_limits limits = unbounded)
 {
@@ -57,11 +50,11 @@ scaling_signal wake(const fleet_view& f = {}, scaling_limits limits = unbounded,
     return {.why = cause::wake, .fleet = f, .limits = limits, .wanted = wanted};
 }
 
-constexpr fleet_view warm{.slots = 2, .startup = 200ms};
+constexpr fleet_view warm_fleet{.slots = 2, .startup = 200ms};
 
 fleet_view live(std::uint32_t n, std::uint32_t busy, uptime service = 1s)
 {
-    fleet_view f = warm;
+    fleet_view f = warm_fleet;
     f.live = n;
     f.busy = busy;
     f.service = service;
@@ -71,7 +64,7 @@ fleet_view live(std::uint32_t n, std::uint32_t busy, uptime service = 1s)
 
 fleet_view starting(std::uint32_t n)
 {
-    fleet_view f = warm;
+    fleet_view f = warm_fleet;
     f.starting = n;
     return f;
 }
@@ -90,9 +83,9 @@ TEST_CASE("fleet: starts what still waits once a worker is up")
     };
     const row rows[] = {
         {"nothing waits", stats(0), 0, reason::steady},
-        {"the first task starts the first worker", missed(1, warm), 1, reason::missed_match},
-        {"two slots take two tasks", stats(10, warm), 5, reason::missed_match},
-        {"an odd one needs a worker too", stats(11, warm), 6, reason::missed_match},
+        {"the first task starts the first worker", missed(1, warm_fleet), 1, reason::missed_match},
+        {"two slots take two tasks", stats(10, warm_fleet), 5, reason::missed_match},
+        {"an odd one needs a worker too", stats(11, warm_fleet), 6, reason::missed_match},
         {"what is starting counts", stats(10, starting(3)), 2, reason::backlog},
         {"enough is starting", stats(10, starting(5)), 0, reason::covered},
         {"a start that may fail counts less",
@@ -106,15 +99,15 @@ TEST_CASE("fleet: starts what still waits once a worker is up")
         {"short tasks share a slot: eight in the drain time",
             stats(80,
                 [] {
-                    auto f = warm;
+                    auto f = warm_fleet;
                     f.service = 62'500us;
                     return f;
                 }()),
             5, reason::missed_match},
         {"never past the maximum", stats(1000, live(3, 6, 100s), {.max = 10}), 7, reason::backlog},
         {"at the maximum", stats(1000, live(10, 20, 100s), {.max = 10}), 0, reason::at_maximum},
-        {"a backlog without end is no overflow", stats(std::numeric_limits<std::uint64_t>::max(), warm, {.max = 1000}),
-            1000, reason::missed_match},
+        {"a backlog without end is no overflow",
+            stats(std::numeric_limits<std::uint64_t>::max(), warm_fleet, {.max = 1000}), 1000, reason::missed_match},
     };
     for (const row& r : rows) {
         fleet::state cold;
@@ -138,14 +131,14 @@ TEST_CASE("fleet: of many starts a share is spare, of few none")
 {
     fleet::state few;
     fleet::state many;
-    CHECK(fleet{.hedge = 0.2}.decide(few, stats(8, warm), 1s).launch == 4);
-    CHECK(fleet{.hedge = 0.2}.decide(many, stats(1000, warm), 1s).launch == 600);
+    CHECK(fleet{.hedge = 0.2}.decide(few, stats(8, warm_fleet), 1s).launch == 4);
+    CHECK(fleet{.hedge = 0.2}.decide(many, stats(1000, warm_fleet), 1s).launch == 600);
 }
 
 TEST_CASE("fleet: a burst is gathered, a little longer each time")
 {
     fleet::state st;
-    CHECK(exact.decide(st, missed(1, warm), 0ms).launch == 1);
+    CHECK(exact.decide(st, missed(1, warm_fleet), 0ms).launch == 1);
     const decision second = exact.decide(st, missed(99, starting(1)), 1ms);
     CHECK(second.launch == 0);
     CHECK(second.reason == reason::gathering);
@@ -167,7 +160,7 @@ TEST_CASE("fleet: a task that finds nobody gets the live workers looked at first
     CHECK(look.revisit == 50ms);
     SUBCASE("the snapshot shows that they have left")
     {
-        CHECK(exact.decide(st, stats(1, warm), 1s + 5ms).launch == 1);
+        CHECK(exact.decide(st, stats(1, warm_fleet), 1s + 5ms).launch == 1);
     }
     SUBCASE("no snapshot comes, and a stream of adds does not put the decision off")
     {
@@ -187,7 +180,7 @@ TEST_CASE("fleet: a limiter is no lack of workers")
     fleet::state st;
     SUBCASE("a limited add alone starts nothing")
     {
-        const decision d = exact.decide(st, added({.rate_limited = 5}, warm), 1s);
+        const decision d = exact.decide(st, added({.rate_limited = 5}, warm_fleet), 1s);
         CHECK(d.launch == 0);
         CHECK(d.reason == reason::rate_limited);
     }
@@ -248,12 +241,12 @@ TEST_CASE("fleet: the minimum is kept, by workers that stay")
         return f;
     };
     const row rows[] = {
-        {"from nothing", warm, {.min = 2, .max = 5}, true, 2},
+        {"from nothing", warm_fleet, {.min = 2, .max = 5}, true, 2},
         {"what is starting counts", starting(1), {.min = 2, .max = 5}, true, 1},
         {"enough live", live(2, 0), {.min = 2, .max = 5}, true, 0},
         {"one is about to end: its successor comes before", leaving(), {.min = 2, .max = 5}, true, 1},
         {"not above the maximum, even so", leaving(), {.min = 2, .max = 2}, true, 0},
-        {"no work can reach it", warm, {.min = 2, .max = 5}, false, 0},
+        {"no work can reach it", warm_fleet, {.min = 2, .max = 5}, false, 0},
     };
     for (const row& r : rows) {
         fleet::state st;
@@ -267,9 +260,9 @@ TEST_CASE("fleet: a moment that was waited for survives adds that decide nothing
 {
     fleet::state st;
     (void)exact.decide(st, answer(condition::permanent), 1s);
-    const decision held = exact.decide(st, wake(warm, {.min = 1}), 1s);
+    const decision held = exact.decide(st, wake(warm_fleet, {.min = 1}), 1s);
     CHECK(held.reason == reason::provider_backoff);
-    const decision quick = exact.decide(st, added({.matched = 1}, warm, {.min = 1}), 1s + 10ms);
+    const decision quick = exact.decide(st, added({.matched = 1}, warm_fleet, {.min = 1}), 1s + 10ms);
     CHECK(quick.launch == 0);
     CHECK(quick.revisit == held.revisit - 10ms);
 }
@@ -297,20 +290,20 @@ TEST_CASE("fleet: a worker near its end is replaced if it would be missed")
 TEST_CASE("fleet: a provider that refuses is tried less and less")
 {
     fleet::state st;
-    (void)exact.decide(st, missed(10, warm), 0s);
+    (void)exact.decide(st, missed(10, warm_fleet), 0s);
     // A single failure is decided again, after a moment.
-    CHECK(exact.decide(st, answer(condition::transient, warm), 65ms).revisit == 50ms);
-    CHECK(exact.decide(st, wake(warm), 115ms).launch == 5);
+    CHECK(exact.decide(st, answer(condition::transient, warm_fleet), 65ms).revisit == 50ms);
+    CHECK(exact.decide(st, wake(warm_fleet), 115ms).launch == 5);
     uptime now = 1065ms;
     uptime last{};
     for (const uptime expected : {100ms, 200ms, 400ms, 800ms, 1600ms, 2000ms, 2000ms}) {
-        const decision d = exact.decide(st, answer(condition::throttled, warm), now);
+        const decision d = exact.decide(st, answer(condition::throttled, warm_fleet), now);
         CHECK(d.launch == 0);
         CHECK(d.reason == reason::provider_backoff);
         CHECK(d.revisit == expected);
         last = d.revisit;
         now += d.revisit;
-        CHECK(exact.decide(st, wake(warm), now).launch == 5);
+        CHECK(exact.decide(st, wake(warm_fleet), now).launch == 5);
         now += 65ms;
     }
     CHECK(last == 2s);
@@ -321,7 +314,7 @@ TEST_CASE("fleet: a provider that refuses is tried less and less")
 TEST_CASE("fleet: gives up on a build that never connects, and probes with care")
 {
     fleet::state st;
-    fleet_view dead = warm;
+    fleet_view dead = warm_fleet;
     dead.given_up = 5;
     CHECK(exact.decide(st, stats(10, dead), 1s).launch == 5);
     dead.given_up = 6;
@@ -372,14 +365,14 @@ TEST_CASE("fleet: beside live workers, dead starts are the provider's ceiling")
 TEST_CASE("fleet: reads as often as there is something to see")
 {
     fleet::state st;
-    CHECK(exact.decide(st, stats(0, warm), 10s).read == never);
+    CHECK(exact.decide(st, stats(0, warm_fleet), 10s).read == never);
     CHECK(exact.decide(st, stats(0, live(1, 0)), 20s).read == 5s);
     CHECK(exact.decide(st, stats(0, starting(1)), 30s).read == 1s);
-    CHECK(fleet{.read_idle = 2s}.decide(st, stats(0, warm), 40s).read == 2s);
+    CHECK(fleet{.read_idle = 2s}.decide(st, stats(0, warm_fleet), 40s).read == 2s);
     SUBCASE("a stream of adds does not put the reading off")
     {
         fleet::state busy;
-        (void)exact.decide(busy, missed(1, warm), 0s);
+        (void)exact.decide(busy, missed(1, warm_fleet), 0s);
         for (int i = 1; i < 100; ++i)
             (void)exact.decide(busy, missed(1, starting(50)), i * 10ms);
         CHECK(exact.decide(busy, missed(1, starting(50)), 1s).read == 0s);
@@ -389,7 +382,7 @@ TEST_CASE("fleet: reads as often as there is something to see")
 TEST_CASE("fleet: workers are told to stay longer under a steady load")
 {
     fleet::state cold;
-    const decision first = exact.decide(cold, missed(1, warm), 0s);
+    const decision first = exact.decide(cold, missed(1, warm_fleet), 0s);
     REQUIRE(first.orders);
     CHECK(first.orders->idle_exit == exact.idle_exit);
     CHECK(first.orders->activity_timeout == 0s);
@@ -422,17 +415,17 @@ TEST_CASE("fleet: settings")
 TEST_CASE("fleet: where no snapshot ever comes, tasks do not wait for ever")
 {
     fleet::state st;
-    CHECK(exact.decide(st, missed(3, warm), 0s).launch == 2);
+    CHECK(exact.decide(st, missed(3, warm_fleet), 0s).launch == 2);
     SUBCASE("a worker that has come takes its share")
     {
         CHECK(exact.decide(st, {.why = cause::workers, .fleet = live(2, 0)}, 1s).launch == 0);
-        CHECK(exact.decide(st, {.why = cause::workers, .fleet = warm}, 2s).launch == 0);
+        CHECK(exact.decide(st, {.why = cause::workers, .fleet = warm_fleet}, 2s).launch == 0);
     }
     SUBCASE("what nobody came for is believed for a while, and then no more")
     {
-        CHECK(exact.decide(st, wake(warm), 6s).launch > 0);
-        CHECK(exact.decide(st, wake(warm), 20s).launch == 0);
-        CHECK(exact.decide(st, wake(warm), 1h).launch == 0);
+        CHECK(exact.decide(st, wake(warm_fleet), 6s).launch > 0);
+        CHECK(exact.decide(st, wake(warm_fleet), 20s).launch == 0);
+        CHECK(exact.decide(st, wake(warm_fleet), 1h).launch == 0);
     }
     SUBCASE("later on a match says that nobody waits")
     {
@@ -445,16 +438,16 @@ TEST_CASE("fleet: where no snapshot ever comes, tasks do not wait for ever")
 TEST_CASE("fleet: a queue that is limited and empty of workers gets one now and then, which stays longer")
 {
     fleet::state st;
-    scaling_signal limited = stats(500, warm);
+    scaling_signal limited = stats(500, warm_fleet);
     limited.stats[1]->limiter_active = true;
-    std::uint32_t starts = 0;
+    std::uint32_t started = 0;
     for (int i = 0; i < 40; ++i) {
         const decision d = exact.decide(st, limited, i * 1s);
-        starts += d.launch;
+        started += d.launch;
         if (d.launch > 0)
             CHECK(d.orders->idle_exit == 5s);
     }
-    CHECK(starts == 10);
+    CHECK(started == 10);
 }
 
 TEST_CASE("fleet: the minimum is looked after before a worker leaves")
@@ -469,10 +462,10 @@ TEST_CASE("fleet: the minimum is looked after before a worker leaves")
 TEST_CASE("fleet: a memory from a clock that was further keeps nobody waiting")
 {
     fleet::state st;
-    fleet_view dead = warm;
+    fleet_view dead = warm_fleet;
     dead.given_up = 20;
     (void)exact.decide(st, answer(condition::permanent, dead), 1000s);
     (void)exact.decide(st, stats(10, dead), 1100s);
-    (void)exact.decide(st, {.why = cause::begin, .fleet = warm}, 0s);
-    CHECK(exact.decide(st, missed(10, warm), 61s).launch > 0);
+    (void)exact.decide(st, {.why = cause::begin, .fleet = warm_fleet}, 0s);
+    CHECK(exact.decide(st, missed(10, warm_fleet), 61s).launch > 0);
 }

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: BSL-1.0
+#include "../../support/numbers.hpp"
+#include "../../support/scaling_signals.hpp"
+
 #include <mayfly/scalers/metrics_poll.hpp>
 #include <mayfly/scalers/no_sync.hpp>
 
 #include <doctest/doctest.h>
 
 #include <chrono>
-#include <limits>
 #include <optional>
 #include <type_traits>
 
 using namespace std::chrono_literals;
-using mayfly::add_counts;
 using mayfly::cause;
 using mayfly::decision;
 using mayfly::never;
@@ -20,33 +21,24 @@ using mayfly::reason;
 using mayfly::scaling_signal;
 using mayfly::task_type;
 using mayfly::uptime;
+using mayfly_test::added;
+using mayfly_test::endless;
+using mayfly_test::missed;
+using mayfly_test::not_a_number;
 
 // Nothing in it can allocate.
 static_assert(std::is_trivially_copyable_v<no_sync::state>);
 
 namespace {
 
-constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
-constexpr double endless = std::numeric_limits<double>::infinity();
-
-scaling_signal added(const add_counts& counts, task_type type = task_type::activity)
-{
-    return {.why = cause::added, .type = type, .added = counts};
-}
-
-scaling_signal missed(std::uint32_t n = 1)
-{
-    return added({.not_matched = n});
-}
-
-scaling_signal stats(std::optional<queue_stats> workflow, std::optional<queue_stats> activity = {})
+scaling_signal type_stats(std::optional<queue_stats> workflow, std::optional<queue_stats> activity = {})
 {
     return {.why = cause::stats, .stats = {workflow, activity, std::nullopt}};
 }
 
 scaling_signal backlog(std::uint64_t n, double dispatch_rate = 0)
 {
-    return stats(std::nullopt, queue_stats{.backlog = n, .dispatch_rate = dispatch_rate});
+    return type_stats(std::nullopt, queue_stats{.backlog = n, .dispatch_rate = dispatch_rate});
 }
 
 // A state whose next regular look is due at any time.
@@ -110,13 +102,13 @@ TEST_CASE("no_sync: a look at the statistics starts one worker or none")
     const row rows[] = {
         {"a first look without memory", {}, {}, backlog(1), 1, reason::backlog},
         {"nothing waits", {}, {}, backlog(0), 0, reason::steady},
-        {"no data is not zero, and not a wish", {}, {}, stats({}, {}), 0, reason::steady},
+        {"no data is not zero, and not a wish", {}, {}, type_stats({}, {}), 0, reason::steady},
         {"the threshold itself is not above it", {.scale_up_backlog_threshold = 5}, now - 1min, backlog(5), 0,
             reason::steady},
         {"one more is", {.scale_up_backlog_threshold = 5}, now - 1min, backlog(6), 1, reason::backlog},
-        {"several types, one worker", {}, {}, stats(queue_stats{.backlog = 9}, queue_stats{.backlog = 9}), 1,
+        {"several types, one worker", {}, {}, type_stats(queue_stats{.backlog = 9}, queue_stats{.backlog = 9}), 1,
             reason::backlog},
-        {"one type waits", {}, {}, stats(queue_stats{}, queue_stats{.backlog = 9}), 1, reason::backlog},
+        {"one type waits", {}, {}, type_stats(queue_stats{}, queue_stats{.backlog = 9}), 1, reason::backlog},
         {"in the cool-off", {}, now - 99ms, backlog(6), 0, reason::cooling_off},
         {"exactly the cool-off passes", {}, now - 100ms, backlog(6), 1, reason::backlog},
         {"below the threshold, but the last start is a lifetime ago", {.scale_up_backlog_threshold = 5}, now - 10min,
@@ -187,7 +179,9 @@ TEST_CASE("no_sync: a rate that does not move suppresses starts")
     CHECK(st.types[1].suppressed_until == 1h + 240s);
 
     CHECK(flat.decide(st, missed(4), 1h + 130s) == decision{.read = 80s, .reason = reason::suppressed, .held_back = 4});
-    CHECK_MESSAGE(flat.decide(st, added({.not_matched = 1}, task_type::workflow), 1h + 130s).launch == 1,
+    CHECK_MESSAGE(
+        flat.decide(st, {.why = cause::added, .type = task_type::workflow, .added = {.not_matched = 1}}, 1h + 130s)
+                .launch == 1,
         "only this type is suppressed");
 
     SUBCASE("each look renews it")
@@ -221,7 +215,7 @@ TEST_CASE("no_sync: a rate that does not move suppresses starts")
     SUBCASE("a type without data keeps its state")
     {
         const auto before = st.types[1];
-        CHECK(look(stats(queue_stats{}, {}), 1h + 210s).read == 90s);
+        CHECK(look(type_stats(queue_stats{}, {}), 1h + 210s).read == 90s);
         CHECK(st.types[1] == before);
     }
     SUBCASE("it ends by itself if looks fail")

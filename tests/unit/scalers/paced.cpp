@@ -17,13 +17,13 @@ using mayfly::paced;
 using mayfly::reason;
 using mayfly::scaling_signal;
 using mayfly::uptime;
-using mayfly_test::starts;
+using mayfly_test::scripted_starts;
 
 static_assert(mayfly::Scaler<paced<mayfly::no_sync>, scaling_signal>);
 
 namespace {
 
-paced<starts> wishing(std::uint32_t n, double per_second = 10, std::uint32_t burst = 5)
+paced<scripted_starts> wishing(std::uint32_t n, double per_second = 10, std::uint32_t burst = 5)
 {
     return {.inner = {{.launch = n, .reason = reason::backlog}}, .per_second = per_second, .burst = burst};
 }
@@ -32,7 +32,7 @@ paced<starts> wishing(std::uint32_t n, double per_second = 10, std::uint32_t bur
 
 TEST_CASE("paced: a burst at once, then a steady rate")
 {
-    paced<starts>::state st;
+    paced<scripted_starts>::state st;
     CHECK(wishing(3).decide(st, {}, 10s) == decision{.launch = 3, .reason = reason::backlog});
     CHECK(wishing(9).decide(st, {}, 10s) ==
           decision{.launch = 2, .revisit = 100ms, .reason = reason::backlog, .held_back = 7});
@@ -47,7 +47,7 @@ TEST_CASE("paced: a burst at once, then a steady rate")
 
 TEST_CASE("paced: over a long time it is the rate and the burst")
 {
-    paced<starts>::state st;
+    paced<scripted_starts>::state st;
     std::uint32_t all = 0;
     for (uptime t = 1h; t < 1h + 60s; t += 7ms)
         all += wishing(2, 3.0, 4).decide(st, {}, t).launch;
@@ -57,7 +57,7 @@ TEST_CASE("paced: over a long time it is the rate and the burst")
 
 TEST_CASE("paced: asking at the named moment grants a start")
 {
-    paced<starts>::state st;
+    paced<scripted_starts>::state st;
     const auto s = wishing(4, 7.0, 3);
     uptime now = 5s;
     for (int i = 0; i < 100; ++i) {
@@ -71,20 +71,21 @@ TEST_CASE("paced: asking at the named moment grants a start")
 
 TEST_CASE("paced: everything else is left as it is")
 {
-    const paced<starts> s{.inner = {{.launch = 4, .stay = 4, .revisit = 20ms, .read = 7s, .held_back = 2}}, .burst = 3};
-    paced<starts>::state st;
+    const paced<scripted_starts> s{
+        .inner = {{.launch = 4, .stay = 4, .revisit = 20ms, .read = 7s, .held_back = 2}}, .burst = 3};
+    paced<scripted_starts>::state st;
     const decision d = s.decide(st, {}, 1s);
     CHECK(d == decision{.launch = 3, .stay = 3, .revisit = 20ms, .read = 7s, .held_back = 3});
 
-    const paced<starts> quiet{.inner = {{.revisit = 20ms, .read = 7s, .reason = reason::covered}}};
+    const paced<scripted_starts> quiet{.inner = {{.revisit = 20ms, .read = 7s, .reason = reason::covered}}};
     CHECK(quiet.decide(st, {}, 1s) == decision{.revisit = 20ms, .read = 7s, .reason = reason::covered});
 }
 
 TEST_CASE("paced: an inner scaler that would be asked again at once is asked a moment later")
 {
     for (const uptime inner : {0s, -1s}) {
-        const paced<starts> s{.inner = {{.launch = 50, .revisit = inner}}};
-        paced<starts>::state st;
+        const paced<scripted_starts> s{.inner = {{.launch = 50, .revisit = inner}}};
+        paced<scripted_starts>::state st;
         CHECK(s.decide(st, {}, 1s) == decision{.launch = 10, .revisit = 1us, .held_back = 40});
     }
 }
@@ -110,7 +111,7 @@ TEST_CASE("paced: settings and states at their ends")
         {"no debt since ever", 10, 5, uptime::min(), 5, 100ms},
     };
     for (const row& r : rows) {
-        paced<starts>::state st{.paid_until = r.paid_until};
+        paced<scripted_starts>::state st{.paid_until = r.paid_until};
         const decision d = wishing(most, r.per_second, r.burst).decide(st, {}, 1h);
         CHECK_MESSAGE(d.launch == r.launch, r.why);
         CHECK_MESSAGE(d.revisit == r.revisit, r.why);

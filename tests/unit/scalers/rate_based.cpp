@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
+#include "../../support/numbers.hpp"
+#include "../../support/scaling_signals.hpp"
+
 #include <mayfly/scalers/rate_based.hpp>
 
 #include <doctest/doctest.h>
 
 #include <chrono>
 #include <cstdint>
-#include <limits>
 #include <optional>
 #include <type_traits>
 
@@ -18,21 +20,16 @@ using mayfly::rate_based;
 using mayfly::reason;
 using mayfly::scaling_signal;
 using mayfly::uptime;
+using mayfly_test::added;
+using mayfly_test::endless;
+using mayfly_test::not_a_number;
 
 // Nothing in it can allocate.
 static_assert(std::is_trivially_copyable_v<rate_based::state>);
 
 namespace {
 
-constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
-constexpr double endless = std::numeric_limits<double>::infinity();
-
-scaling_signal added(const add_counts& counts)
-{
-    return {.why = cause::added, .added = counts};
-}
-
-scaling_signal stats(std::uint64_t backlog, double add_rate, double dispatch_rate)
+scaling_signal rates(std::uint64_t backlog, double add_rate, double dispatch_rate)
 {
     const queue_stats s{.backlog = backlog, .add_rate = add_rate, .dispatch_rate = dispatch_rate};
     return {.why = cause::stats, .stats = {std::nullopt, s, std::nullopt}};
@@ -97,7 +94,7 @@ TEST_CASE("rate_based: statistics asked for after a missed task teach the capaci
     st.poll.next = 40s;
     REQUIRE(s.decide(st, added({.not_matched = 1}), 10s).resize == 4);
 
-    const decision d = s.decide(st, stats(500, 90, 40), 11s);
+    const decision d = s.decide(st, rates(500, 90, 40), 11s);
     CHECK(d == decision{.read = 29s});
     REQUIRE(st.ewma_per_consumer_capacity);
     CHECK(*st.ewma_per_consumer_capacity == doctest::Approx(0.45 * 10 + 0.55 * 2));
@@ -105,13 +102,13 @@ TEST_CASE("rate_based: statistics asked for after a missed task teach the capaci
     CHECK_FALSE(st.ewma_dispatch_rate);
 
     const auto before = st;
-    CHECK_MESSAGE(s.decide(st, stats(500, 90, 40), 12s) == decision{.read = 28s}, "read for somebody else");
+    CHECK_MESSAGE(s.decide(st, rates(500, 90, 40), 12s) == decision{.read = 28s}, "read for somebody else");
     CHECK(st == before);
 
     SUBCASE("nothing dispatched teaches nothing")
     {
         (void)s.decide(st, added({.not_matched = 1}), 13s);
-        (void)s.decide(st, stats(500, 90, 0), 14s);
+        (void)s.decide(st, rates(500, 90, 0), 14s);
         CHECK(st.ewma_per_consumer_capacity == before.ewma_per_consumer_capacity);
     }
     SUBCASE("no data teaches nothing")
@@ -129,7 +126,7 @@ TEST_CASE("rate_based: statistics asked for after a missed task teach the capaci
     SUBCASE("a regular look that is due serves both, and learns once")
     {
         (void)s.decide(st, added({.not_matched = 1}), 41s);
-        CHECK(s.decide(st, stats(500, 90, 50), 41s).read == 60s);
+        CHECK(s.decide(st, rates(500, 90, 50), 41s).read == 60s);
         CHECK(*st.ewma_per_consumer_capacity == doctest::Approx(0.45 * 10 + 0.55 * 5.6));
         CHECK(st.ewma_arrival_rate == 90.0);
         CHECK_FALSE(st.capacity_wanted);
@@ -142,13 +139,13 @@ TEST_CASE("rate_based: the worked example")
     // 100 tasks wait, 10 come each second, and two workers were seen to do 2 each: 12/s are required, the load is 6,
     // utilisation asks for 8 and the square root for 8.
     rate_based::state st{.worker_count = 2, .ewma_arrival_rate = 10.0, .ewma_per_consumer_capacity = 2.0};
-    const decision first = s.decide(st, stats(100, 10, 4), 1h);
+    const decision first = s.decide(st, rates(100, 10, 4), 1h);
     CHECK(first == decision{.resize = 6, .read = 60s, .reason = reason::scale_up});
     CHECK(st.ewma_per_consumer_capacity == 2.0);
 
-    const decision second = s.decide(st, stats(100, 10, 12), 1h + 60s);
+    const decision second = s.decide(st, rates(100, 10, 12), 1h + 60s);
     CHECK(second == decision{.resize = 8, .read = 60s, .reason = reason::scale_up});
-    CHECK(s.decide(st, stats(100, 10, 16), 1h + 120s) == decision{.read = 60s, .reason = reason::covered});
+    CHECK(s.decide(st, rates(100, 10, 16), 1h + 120s) == decision{.read = 60s, .reason = reason::covered});
 }
 
 TEST_CASE("rate_based: how many are desired")
@@ -160,18 +157,18 @@ TEST_CASE("rate_based: how many are desired")
         std::uint32_t size;
     };
     const row rows[] = {
-        {"nothing to do", {}, stats(0, 0, 0), 0},
-        {"the minimum, whatever there is to do", {.min_count = 3}, stats(0, 0, 0), 3},
+        {"nothing to do", {}, rates(0, 0, 0), 0},
+        {"the minimum, whatever there is to do", {.min_count = 3}, rates(0, 0, 0), 3},
         {"the minimum, without data too", {.min_count = 3}, {.why = cause::stats}, 3},
-        {"8/s at 2/s each: the larger of 5 and 5", {}, stats(0, 8, 8), 5},
-        {"a small load: the square root rules", {.halfin_whitt_beta = 2}, stats(0, 8, 8), 8},
-        {"a full worker is fine", {.utilization_target = 1, .halfin_whitt_beta = 0}, stats(0, 8, 8), 4},
-        {"one waits: the backlog shall drain", {.utilization_target = 1, .halfin_whitt_beta = 0}, stats(1, 8, 8), 5},
+        {"8/s at 2/s each: the larger of 5 and 5", {}, rates(0, 8, 8), 5},
+        {"a small load: the square root rules", {.halfin_whitt_beta = 2}, rates(0, 8, 8), 8},
+        {"a full worker is fine", {.utilization_target = 1, .halfin_whitt_beta = 0}, rates(0, 8, 8), 4},
+        {"one waits: the backlog shall drain", {.utilization_target = 1, .halfin_whitt_beta = 0}, rates(1, 8, 8), 5},
         {"the backlog is ignored on request",
-            {.target_backlog_drain_rate = 0, .utilization_target = 1, .halfin_whitt_beta = 0}, stats(1, 8, 8), 4},
-        {"never above the maximum", {}, stats(0, 1e6, 8), 30},
-        {"a wild rate does not wrap", {}, stats(0, 1e300, 8), 30},
-        {"one more than the load that just fits", {.utilization_target = 1, .halfin_whitt_beta = 0}, stats(0, 8.001, 8),
+            {.target_backlog_drain_rate = 0, .utilization_target = 1, .halfin_whitt_beta = 0}, rates(1, 8, 8), 4},
+        {"never above the maximum", {}, rates(0, 1e6, 8), 30},
+        {"a wild rate does not wrap", {}, rates(0, 1e300, 8), 30},
+        {"one more than the load that just fits", {.utilization_target = 1, .halfin_whitt_beta = 0}, rates(0, 8.001, 8),
             5},
     };
     for (const row& r : rows) {
@@ -194,26 +191,26 @@ TEST_CASE("rate_based: when it steps")
     };
     const uptime now = 1h;
     const row rows[] = {
-        {"up by one step", {}, {.worker_count = 2}, stats(0, 100, 0), 6, reason::scale_up},
-        {"up to what is desired", {}, {.worker_count = 4}, stats(0, 8, 0), 5, reason::scale_up},
-        {"up to the maximum", {.max_count = 5}, {.worker_count = 4}, stats(0, 100, 0), 5, reason::scale_up},
-        {"up, not in the cool-down", {}, {.worker_count = 2, .last_scale_up = now - 2s + 1us}, stats(0, 100, 0), {},
+        {"up by one step", {}, {.worker_count = 2}, rates(0, 100, 0), 6, reason::scale_up},
+        {"up to what is desired", {}, {.worker_count = 4}, rates(0, 8, 0), 5, reason::scale_up},
+        {"up to the maximum", {.max_count = 5}, {.worker_count = 4}, rates(0, 100, 0), 5, reason::scale_up},
+        {"up, not in the cool-down", {}, {.worker_count = 2, .last_scale_up = now - 2s + 1us}, rates(0, 100, 0), {},
             reason::cooling_off},
-        {"up, at its end", {}, {.worker_count = 2, .last_scale_up = now - 2s}, stats(0, 100, 0), 6, reason::scale_up},
-        {"down by one", {}, {.worker_count = 9}, stats(0, 0, 0), 8, reason::scale_down},
+        {"up, at its end", {}, {.worker_count = 2, .last_scale_up = now - 2s}, rates(0, 100, 0), 6, reason::scale_up},
+        {"down by one", {}, {.worker_count = 9}, rates(0, 0, 0), 8, reason::scale_down},
         {"down, not within the quiet time", {}, {.worker_count = 9, .last_no_sync_match = now - 90s + 1us},
-            stats(0, 0, 0), {}, reason::cooling_off},
-        {"down, not in the cool-down", {}, {.worker_count = 9, .last_scale_down = now - 60s + 1us}, stats(0, 0, 0), {},
+            rates(0, 0, 0), {}, reason::cooling_off},
+        {"down, not in the cool-down", {}, {.worker_count = 9, .last_scale_down = now - 60s + 1us}, rates(0, 0, 0), {},
             reason::cooling_off},
         {"down, the quiet time alone is not enough", {},
-            {.worker_count = 9, .last_scale_down = now - 30s, .last_no_sync_match = now - 90s}, stats(0, 0, 0), {},
+            {.worker_count = 9, .last_scale_down = now - 30s, .last_no_sync_match = now - 90s}, rates(0, 0, 0), {},
             reason::cooling_off},
         {"down, both are over", {}, {.worker_count = 9, .last_scale_down = now - 60s, .last_no_sync_match = now - 90s},
-            stats(0, 0, 0), 8, reason::scale_down},
-        {"down, a step up does not matter", {}, {.worker_count = 9, .last_scale_up = now}, stats(0, 0, 0), 8,
+            rates(0, 0, 0), 8, reason::scale_down},
+        {"down, a step up does not matter", {}, {.worker_count = 9, .last_scale_up = now}, rates(0, 0, 0), 8,
             reason::scale_down},
-        {"not below the minimum", {.min_count = 9}, {.worker_count = 9}, stats(0, 0, 0), {}, reason::covered},
-        {"zero and content", {}, {}, stats(0, 0, 0), {}, reason::steady},
+        {"not below the minimum", {.min_count = 9}, {.worker_count = 9}, rates(0, 0, 0), {}, reason::covered},
+        {"zero and content", {}, {}, rates(0, 0, 0), {}, reason::steady},
         {"without data the averages rule", {}, {.worker_count = 2, .ewma_arrival_rate = 8.0}, {.why = cause::stats}, 5,
             reason::scale_up},
     };
@@ -241,7 +238,7 @@ TEST_CASE("rate_based: the group's limits hold beside its own")
         std::optional<std::uint32_t> size;
         mayfly::reason reason;
     };
-    const scaling_signal much = stats(0, 1e6, 0), none = stats(0, 0, 0), missed = added({.not_matched = 1});
+    const scaling_signal much = rates(0, 1e6, 0), none = rates(0, 0, 0), missed = added({.not_matched = 1});
     const row rows[] = {
         {"a look stops at the group's maximum", {}, 2, {.max = 3}, true, much, 3, reason::scale_up},
         {"a missed task too", {}, 3, {.max = 3}, true, missed, {}, reason::at_maximum},
@@ -276,11 +273,11 @@ TEST_CASE("rate_based: averages")
 {
     const rate_based s;
     rate_based::state st;
-    (void)s.decide(st, stats(0, 10, 20), 0s);
+    (void)s.decide(st, rates(0, 10, 20), 0s);
     CHECK_MESSAGE(st.ewma_arrival_rate == 10.0, "the first sample is taken as it is");
     CHECK(st.ewma_dispatch_rate == 20.0);
 
-    (void)s.decide(st, stats(0, 20, 0), 60s);
+    (void)s.decide(st, rates(0, 20, 0), 60s);
     CHECK(*st.ewma_arrival_rate == doctest::Approx(0.45 * 20 + 0.55 * 10));
     CHECK(*st.ewma_dispatch_rate == doctest::Approx(0.55 * 20));
 
@@ -288,9 +285,9 @@ TEST_CASE("rate_based: averages")
     (void)s.decide(st, {.why = cause::stats}, 120s);
     CHECK_MESSAGE(st.ewma_arrival_rate == before.ewma_arrival_rate, "no data: they stay");
 
-    (void)s.decide(st, stats(1, 0, 0), 180s);
+    (void)s.decide(st, rates(1, 0, 0), 180s);
     CHECK_MESSAGE(*st.ewma_arrival_rate > 0, "one task waits: not idle");
-    (void)s.decide(st, stats(0, 0, 0), 240s);
+    (void)s.decide(st, rates(0, 0, 0), 240s);
     CHECK_MESSAGE(st.ewma_arrival_rate == 0.0, "idle: at once zero");
     CHECK(st.ewma_dispatch_rate == 0.0);
 }
@@ -305,10 +302,10 @@ TEST_CASE("rate_based: the capacity is learnt where all are busy")
     };
     const double learnt = 0.45 * 5 + 0.55 * 2;
     const row rows[] = {
-        {"a material backlog", 4, stats(50, 20, 20), learnt},
-        {"one less is not material", 4, stats(49, 20, 20), 2},
-        {"nobody works", 0, stats(50, 20, 20), 2},
-        {"nothing is dispatched", 4, stats(50, 20, 0), 2},
+        {"a material backlog", 4, rates(50, 20, 20), learnt},
+        {"one less is not material", 4, rates(49, 20, 20), 2},
+        {"nobody works", 0, rates(50, 20, 20), 2},
+        {"nothing is dispatched", 4, rates(50, 20, 0), 2},
     };
     for (const row& r : rows) {
         rate_based::state st{.worker_count = r.n};
@@ -341,13 +338,13 @@ TEST_CASE("rate_based: a slot that makes no sense counts as unset")
 {
     for (double bad : {not_a_number, endless, -1.0}) {
         rate_based::state st{.ewma_arrival_rate = bad, .ewma_dispatch_rate = bad, .ewma_per_consumer_capacity = bad};
-        const decision d = rate_based{}.decide(st, stats(0, 8, 8), 0s);
+        const decision d = rate_based{}.decide(st, rates(0, 8, 8), 0s);
         CHECK(d.resize == 4);
         CHECK(st.ewma_arrival_rate == 8.0);
         CHECK(st.ewma_dispatch_rate == 8.0);
     }
     rate_based::state none{.ewma_per_consumer_capacity = 0.0};
-    CHECK(rate_based{}.decide(none, stats(0, 2, 2), 0s).resize == 2);
+    CHECK(rate_based{}.decide(none, rates(0, 2, 2), 0s).resize == 2);
 }
 
 TEST_CASE("rate_based: the size that binds queues is at least one, and planned from then on")
@@ -377,6 +374,6 @@ TEST_CASE("rate_based: looks keep their time")
     rate_based::state st;
     CHECK(s.decide(st, {.why = cause::begin}, 1s).read == 7s);
     CHECK(s.decide(st, {.why = cause::workers}, 3s).read == 5s);
-    CHECK(s.decide(st, stats(0, 0, 0), 8s).read == 60s);
+    CHECK(s.decide(st, rates(0, 0, 0), 8s).read == 60s);
     CHECK(s.decide(st, {.why = cause::no_stats}, 68s).read == 5min);
 }

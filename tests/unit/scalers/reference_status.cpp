@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
+#include "../../support/numbers.hpp"
+
 #include <mayfly/scalers/reference_status.hpp>
 
 #include <doctest/doctest.h>
@@ -14,10 +16,11 @@ using mayfly::from_status;
 using mayfly::no_sync;
 using mayfly::rate_based;
 using mayfly::setting;
-using mayfly::settings;
 using mayfly::to_status;
 using mayfly::uptime;
 using mayfly::wall_time;
+using mayfly_test::endless;
+using mayfly_test::not_a_number;
 
 namespace {
 
@@ -43,7 +46,7 @@ const rate_based::state running{
 
 TEST_CASE("status slots are spelled as the reference spells them")
 {
-    const settings no_sync_slots{
+    const mayfly::settings no_sync_slots{
         {"last_scale_up_time_ms", began_ms + 5000},
         {"workflow_dispatch_rate_within_epsilon_since_ms", began_ms - 2000},
         {"workflow_dispatch_ref_rate", 2.5},
@@ -53,7 +56,7 @@ TEST_CASE("status slots are spelled as the reference spells them")
     CHECK(to_status(suppressing, began) == no_sync_slots);
     CHECK(to_status(no_sync::state{}, began).empty());
 
-    const settings rate_based_slots{
+    const mayfly::settings rate_based_slots{
         {"worker_count", 7},
         {"ewma_arrival_rate", 1.5},
         {"ewma_dispatch_rate", 0.0},
@@ -95,8 +98,6 @@ TEST_CASE("a moment is never kept as later than it was")
 
 TEST_CASE("a slot that makes no sense is dropped, and the others are not")
 {
-    constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
-    constexpr double endless = std::numeric_limits<double>::infinity();
     struct row {
         const char* why;
         const char* key;
@@ -119,16 +120,16 @@ TEST_CASE("a slot that makes no sense is dropped, and the others are not")
         {"a moment with a fraction", "last_no_sync_match_time_ms", 0.5},
     };
     for (const row& r : rows) {
-        settings slots = to_status(running, began);
+        mayfly::settings slots = to_status(running, began);
         slots.at(r.key) = r.value;
-        settings rest = to_status(running, began);
+        mayfly::settings rest = to_status(running, began);
         rest.erase(r.key);
         rate_based::state st;
         from_status(slots, began, st);
         CHECK_MESSAGE(to_status(st, began) == rest, r.why);
     }
 
-    settings slots = to_status(running, began);
+    mayfly::settings slots = to_status(running, began);
     slots.emplace("from_the_future", 1);
     rate_based::state st;
     from_status(slots, began, st);

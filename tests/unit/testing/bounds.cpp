@@ -5,8 +5,15 @@
 
 #include <doctest/doctest.h>
 
-using namespace mayfly::testing;
 using namespace std::chrono_literals;
+using mayfly::testing::arrival_spec;
+using mayfly::testing::bounds_of;
+using mayfly::testing::compute_bounds;
+using mayfly::testing::cost_bounds;
+using mayfly::testing::distribution;
+using mayfly::testing::generate;
+using mayfly::testing::generated;
+using mayfly::testing::workload;
 
 TEST_CASE("bounds: those of every published workload come out to the last digit")
 {

@@ -9,8 +9,9 @@
 #include <utility>
 #include <vector>
 
-using namespace mayfly::testing;
 using mayfly::uptime;
+using mayfly::testing::event_queue;
+using mayfly::testing::random_stream;
 
 TEST_CASE("event queue: by time, and in the order of scheduling within an instant")
 {

@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 using mayfly::testing::manual_clock;
 using mayfly::testing::pass;
 using mayfly::testing::settle;
-using timer = boost::asio::basic_waitable_timer<manual_clock>;
+using manual_timer = boost::asio::basic_waitable_timer<manual_clock>;
 
 TEST_CASE("time passes only by hand")
 {
@@ -41,9 +41,9 @@ TEST_CASE("timers fire when their time has come, in order, without sleeping")
     manual_clock::reset();
     boost::asio::io_context io;
     std::vector<int> fired;
-    timer late(io, 1h);
-    timer soon(io, 1s);
-    timer at_end(io, timer::time_point::max());
+    manual_timer late(io, 1h);
+    manual_timer soon(io, 1s);
+    manual_timer at_end(io, manual_timer::time_point::max());
     late.async_wait([&](boost::system::error_code) { fired.push_back(2); });
     soon.async_wait([&](boost::system::error_code) { fired.push_back(1); });
     at_end.async_wait([&](boost::system::error_code ec) { fired.push_back(ec ? 3 : -1); });
@@ -82,7 +82,7 @@ TEST_CASE("passing time lets chains of timers fire at their own times")
 {
     manual_clock::reset();
     boost::asio::io_context io;
-    timer t(io);
+    manual_timer t(io);
     std::vector<std::int64_t> at;
     const auto again = [&](const auto& self) -> void {
         t.expires_after(3ms);

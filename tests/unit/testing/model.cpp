@@ -11,9 +11,23 @@
 #include <utility>
 #include <vector>
 
-using namespace mayfly;
-using namespace mayfly::testing;
 using namespace std::chrono_literals;
+using mayfly::add_outcome;
+using mayfly::leave_rules;
+using mayfly::queue_snapshot;
+using mayfly::task_type;
+using mayfly::uptime;
+using mayfly::worker_seen;
+using mayfly::testing::distribution;
+using mayfly::testing::floor_p99;
+using mayfly::testing::generate;
+using mayfly::testing::in_seconds;
+using mayfly::testing::model;
+using mayfly::testing::ModelDriver;
+using mayfly::testing::named_numbers;
+using mayfly::testing::run_metrics;
+using mayfly::testing::start_failure;
+using mayfly::testing::workload;
 
 namespace {
 
@@ -42,7 +56,7 @@ workload one_task()
 }
 
 /// Starts workers at given moments and notes all that it is told.
-struct scripted {
+struct scripted_driver {
     struct step {
         uptime at;
         std::uint32_t starts = 1;
@@ -82,9 +96,9 @@ struct scripted {
     }
 };
 
-static_assert(ModelDriver<scripted>);
+static_assert(ModelDriver<scripted_driver>);
 
-run_metrics run(const workload& w, scripted& d)
+run_metrics run(const workload& w, scripted_driver& d)
 {
     return model(w).run(d);
 }
@@ -93,7 +107,7 @@ run_metrics run(const workload& w, scripted& d)
 
 TEST_CASE("model: one task, one cold worker, to the microsecond")
 {
-    scripted d{.steps = {{.at = 10s}}};
+    scripted_driver d{.steps = {{.at = 10s}}};
     const run_metrics m = run(one_task(), d);
     CHECK(m.p50 == 0.1 + 0.4 + 0.5 + 0.5);
     CHECK(m.billed == doctest::Approx(0.5 + 50).epsilon(1e-12));  // init, and then until it stops polling
@@ -107,7 +121,7 @@ TEST_CASE("model: one task, one cold worker, to the microsecond")
 
 TEST_CASE("model: a worker that waits takes a task at once")
 {
-    scripted d{.steps = {{.at = 1s}}};
+    scripted_driver d{.steps = {{.at = 1s}}};
     const run_metrics m = run(one_task(), d);
     CHECK(m.max == 0);
     CHECK(d.outcomes == std::vector{add_outcome::matched});
@@ -128,7 +142,7 @@ TEST_CASE("model: an environment that ended normally is warm for a while, the mo
     for (const row& r : rows) {
         workload w = one_task();
         w.arrivals.events.push_back({.t = in_seconds(r.second), .n = 1});
-        scripted d{.steps = {{.at = 1s}, {.at = r.second}}};
+        scripted_driver d{.steps = {{.at = 1s}, {.at = r.second}}};
         CHECK_MESSAGE(run(w, d).billed == doctest::Approx(50.5 + r.billed).epsilon(1e-9), r.why);
     }
 }
@@ -139,9 +153,9 @@ TEST_CASE("model: tasks that a drained worker cannot finish are lost, come back,
     w.service = distribution::constant(40);
     w.arrivals.events.push_back({.t = 52, .n = 1});
     // The first worker polls from 11.5 to 61 and is killed at 66. Its first task ends at 51.5; that of 52 cannot end.
-    scripted two{.steps = {{.at = 10s}, {.at = 40s}}};
+    scripted_driver two{.steps = {{.at = 10s}, {.at = 40s}}};
     CHECK(run(w, two).lost == 0);  // a second worker has waited for longer, so it takes the task
-    scripted one{.steps = {{.at = 10s}, {.at = 100s}}};
+    scripted_driver one{.steps = {{.at = 10s}, {.at = 100s}}};
     const run_metrics n = run(w, one);
     CHECK(n.lost == 1);
     CHECK(n.invocations == 2);
@@ -154,7 +168,7 @@ TEST_CASE("model: a failed call is the only thing the caller hears of a provider
 {
     workload w = one_task();
     w.provider.api_fail = {{.from = 0s, .to = 20s, .p = 1}};
-    scripted d{.steps = {{.at = 10s}, {.at = 20s}}};
+    scripted_driver d{.steps = {{.at = 10s}, {.at = 20s}}};
     const run_metrics m = run(w, d);
     CHECK(d.answers == std::vector{false, true});
     CHECK(m.refused == 1);
@@ -166,13 +180,13 @@ TEST_CASE("model: the provider keeps what it cannot run, tries again later and l
     workload w = one_task();
     w.provider.max_concurrent = 1;
     // The second start is accepted at 10.1 and looked at 1, 3, 7, 15, 31, 63 s later; the first ends at 61.
-    scripted d{.steps = {{.at = 10s, .starts = 2}}};
+    scripted_driver d{.steps = {{.at = 10s, .starts = 2}}};
     run_metrics m = run(w, d);
     CHECK(d.answers == std::vector{true, true});
     CHECK(m.invocations == 2);
     CHECK(m.dropped == 0);
     w.provider.event_age = 60s;
-    scripted e{.steps = {{.at = 10s, .starts = 2}}};
+    scripted_driver e{.steps = {{.at = 10s, .starts = 2}}};
     m = run(w, e);
     CHECK(m.invocations == 1);
     CHECK(m.dropped == 1);
@@ -197,7 +211,7 @@ TEST_CASE("model: failed starts are billed and repeated after one and two minute
         w.grace = 0s;
         w.provider.async_retries = r.repeats;
         w.provider.start_fail = {{.from = 0s, .to = 1000s, .p = 1, .how = r.how, .after = 3s}};
-        scripted d{.steps = {{.at = 10s}}};
+        scripted_driver d{.steps = {{.at = 10s}}};
         const run_metrics m = run(w, d);
         CHECK_MESSAGE(m.billed == doctest::Approx(r.billed), r.why);
         CHECK_MESSAGE(m.invocations == r.invocations, r.why);
@@ -209,7 +223,7 @@ TEST_CASE("model: failed starts are billed and repeated after one and two minute
 TEST_CASE("model: a worker leaves by its own rules, and snapshots show it")
 {
     workload w = one_task();
-    scripted d{
+    scripted_driver d{
         .steps = {{.at = 1s}, {.at = 2s, .looks = true}, {.at = 5s, .looks = true}, {.at = 11s, .looks = true},
             {.at = 11100ms, .looks = true}, {.at = 16s, .looks = true}, {.at = 17s, .looks = true}, {.at = 18s}}};
     d.orders.idle_exit = 4s;
@@ -235,7 +249,7 @@ TEST_CASE("model: the limiter spaces dispatches, and tells what it holds back")
     w.queue.rate_limit = 1;
     w.queue.rate_burst = 2;
     w.arrivals.events = {{.t = 10, .n = 4}};
-    scripted d{.steps = {{.at = 1s}}};
+    scripted_driver d{.steps = {{.at = 1s}}};
     const run_metrics m = run(w, d);
     using enum add_outcome;
     CHECK(d.outcomes == std::vector{matched, matched, rate_limited, rate_limited});
@@ -250,14 +264,14 @@ TEST_CASE("model: a poll needs a free slot, and a poller is away while it hands 
     w.worker.slots = 5;
     w.worker.poll_rtt = 100ms;
     w.arrivals.events = {{.t = 10, .n = 3}};
-    scripted one_poller{.steps = {{.at = 1s}}};
+    scripted_driver one_poller{.steps = {{.at = 1s}}};
     CHECK(run(w, one_poller).max == doctest::Approx(0.2));
     w.worker.pollers = 5;
-    scripted five{.steps = {{.at = 1s}}};
+    scripted_driver five{.steps = {{.at = 1s}}};
     CHECK(run(w, five).max == 0);
     w.service = distribution::constant(1);
     w.worker.slots = 1;
-    scripted one_slot{.steps = {{.at = 1s}}};
+    scripted_driver one_slot{.steps = {{.at = 1s}}};
     CHECK(run(w, one_slot).max == 2);
 }
 
@@ -299,8 +313,8 @@ TEST_CASE("model: the same run twice is the same run")
 {
     for (const char* id : {"W11", "W15", "W16", "W19"}) {
         const workload& w = mayfly_test::published(id);
-        eager a;
-        eager b;
+        mayfly::testing::eager a;
+        mayfly::testing::eager b;
         const run_metrics x = model(w).run(a);
         const run_metrics y = model(w).run(b);
         CHECK_MESSAGE(x.wait_sum == y.wait_sum, id);
@@ -313,7 +327,7 @@ TEST_CASE("model: the same run twice is the same run")
 TEST_CASE("model: the eager floor is the published one")
 {
     for (const workload& w : mayfly_test::published()) {
-        eager policy;
+        mayfly::testing::eager policy;
         const run_metrics m = model(w).run(policy);
         for (const named_numbers& published : w.measured) {
             if (published.name != "eager-floor")

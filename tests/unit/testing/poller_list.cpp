@@ -3,9 +3,10 @@
 
 #include <doctest/doctest.h>
 
-using namespace mayfly;
-using namespace mayfly::testing;
 using namespace std::chrono_literals;
+using mayfly::testing::poller_list;
+using mayfly::testing::request_id_of;
+using mayfly::testing::ticket_of_identity;
 
 TEST_CASE("poller list: an identity names the ticket, and only our own do")
 {

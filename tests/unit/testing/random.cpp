@@ -6,7 +6,8 @@
 #include <algorithm>
 #include <vector>
 
-using namespace mayfly::testing;
+using mayfly::testing::distribution;
+using mayfly::testing::random_stream;
 
 TEST_CASE("random: SplitMix64, as its inventors publish it")
 {

@@ -37,7 +37,7 @@ using mayfly::testing::describe;
 using mayfly::testing::recorder;
 using mayfly::testing::replay;
 using mayfly::testing::replay_result;
-using act = controller_action::kind;
+using action_kind = controller_action::kind;
 
 namespace {
 
@@ -63,7 +63,7 @@ std::string conversation()
     r.launched(first.id, std::array{launch_result{condition::ok, "r1"}}, condition::ok, {}, 100ms);
     r.added(h, {task_type::workflow, {.not_matched = 5, .rate_limited = 1}}, 200ms);
     while (auto a = r.next_action())
-        if (a->what == act::launch)
+        if (a->what == action_kind::launch)
             r.launched(a->id, {}, condition::throttled, "slow \"down\"\n", 300ms);
     r.advance(1300ms);
     const deployment_version other{"orders", "b2"};
@@ -137,9 +137,9 @@ std::string random_run(std::uint64_t seed, S scaler)
                 const controller_action a = open.back();
                 open.pop_back();
                 const std::string id = "r" + std::to_string(a.launch.first_launch);
-                if (a.what == act::launch)
+                if (a.what == action_kind::launch)
                     r.launched(a.id, std::array{launch_result{condition::ok, id}}, condition::throttled, "no", now);
-                else if (a.what == act::resize)
+                else if (a.what == action_kind::resize)
                     r.resized(a.id, condition::ok, {}, now);
                 else
                     r.unread(a.version, condition::transient, "no", now);
@@ -198,7 +198,7 @@ TEST_CASE("identities, request ids and words that are not UTF-8 come back as the
     r.gone(h, {"\xFE@fn"}, 2s);
     r.added(h, {task_type::activity, {.not_matched = 3}}, 3s);
     while (const auto a = r.next_action())
-        if (a->what == act::launch)
+        if (a->what == action_kind::launch)
             r.launched(a->id, {}, condition::transient, words, 3s);
     r.unread(h, condition::transient, words, 4s);
     CHECK(r.machine().books(h)->records().size() >= 3);

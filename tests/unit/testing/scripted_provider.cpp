@@ -34,14 +34,14 @@ using mayfly::testing::settle;
 
 namespace {
 
-struct answer {
+struct launch_answer {
     error_code ec;
     launch_report report;
 };
 
 /// A provider, and the answers that came.
-struct stage {
-    stage() { manual_clock::reset(); }
+struct provider_stage {
+    provider_stage() { manual_clock::reset(); }
 
     void launch(std::uint32_t count, const char* function = "fn")
     {
@@ -62,10 +62,10 @@ struct stage {
     asio::io_context io{};
     scripted_provider p{io.get_executor()};
     asio::cancellation_signal stop{};
-    std::vector<answer> answers{};
+    std::vector<launch_answer> answers{};
 };
 
-using names = std::vector<std::string>;
+using text_list = std::vector<std::string>;
 
 }  // namespace
 
@@ -75,7 +75,7 @@ TEST_CASE("scripted provider: an answer is as the script says")
         const char* why;
         scripted_answer script;
         condition outcome;
-        names ids;
+        text_list ids;
         condition last;
     };
     const row rows[] = {
@@ -90,7 +90,7 @@ TEST_CASE("scripted provider: an answer is as the script says")
     };
     for (const row& r : rows) {
         INFO(r.why);
-        stage s;
+        provider_stage s;
         s.p.next(r.script);
         s.launch(3);
         CHECK_MESSAGE(s.answers.empty(), "never within the call");
@@ -104,7 +104,7 @@ TEST_CASE("scripted provider: an answer is as the script says")
 
 TEST_CASE("scripted provider: scripts are taken in order, those of a function before all")
 {
-    stage s;
+    provider_stage s;
     s.p.always(scripted_answer::failing(condition::permanent, "gone"));
     s.p.next({});
     s.p.next({.repeats = true});
@@ -114,18 +114,18 @@ TEST_CASE("scripted provider: scripts are taken in order, those of a function be
         s.launch(count, function);
         settle(s.io);
     }
-    CHECK(s.ids(0) == names{"r1"});
-    CHECK(s.ids(1) == names{"r2"});
-    CHECK_MESSAGE((s.ids(2) == names{"r2", "r3"}), "an id once more");
+    CHECK(s.ids(0) == text_list{"r1"});
+    CHECK(s.ids(1) == text_list{"r2"});
+    CHECK_MESSAGE((s.ids(2) == text_list{"r2", "r3"}), "an id once more");
     CHECK(s.answers[3].report.detail == "gone");
     CHECK(s.p.starts() == 5);
-    CHECK(s.p.launches()[1].request_ids == names{"r2"});
+    CHECK(s.p.launches()[1].request_ids == text_list{"r2"});
     CHECK(s.p.launches()[1].request.target->function == "other");
 }
 
 TEST_CASE("scripted provider: late, never, cancelled, and deaf to it")
 {
-    stage s;
+    provider_stage s;
     pass(s.io, 1s);
     s.p.next({.takes = 500ms});
     s.launch(1);
@@ -159,7 +159,7 @@ TEST_CASE("scripted provider: late, never, cancelled, and deaf to it")
 
 TEST_CASE("scripted provider: a set")
 {
-    stage s;
+    provider_stage s;
     std::vector<std::string> words;
     s.p.next(scripted_answer::failing(condition::transient, "busy"));
     for (const std::uint32_t size : {4U, 5U})
@@ -167,7 +167,7 @@ TEST_CASE("scripted provider: a set")
             words.push_back(ec ? r.detail + ", " + ec.message() : "ok");
         });
     settle(s.io);
-    CHECK(words == names{"busy, scripted: transient", "ok"});
+    CHECK(words == text_list{"busy, scripted: transient", "ok"});
     CHECK(s.p.resizes().size() == 2);
     CHECK(s.p.resizes()[1].request.size == 5);
 }

@@ -3,9 +3,13 @@
 
 #include <doctest/doctest.h>
 
-using namespace mayfly;
-using namespace mayfly::testing;
 using namespace std::chrono_literals;
+using mayfly::add_outcome;
+using mayfly::never;
+using mayfly::uptime;
+using mayfly::testing::no_task;
+using mayfly::testing::queue_settings;
+using mayfly::testing::task_queue;
 
 TEST_CASE("task queue: the outcome of an add says what it met")
 {

@@ -6,9 +6,13 @@
 #include <algorithm>
 #include <string>
 
-using namespace mayfly::testing;
 using mayfly::never;
 using mayfly::uptime;
+using mayfly::testing::generate;
+using mayfly::testing::generated;
+using mayfly::testing::no_task;
+using mayfly::testing::read_workloads;
+using mayfly::testing::workload;
 
 TEST_CASE("workload: every published workload is generated to the microsecond")
 {
@@ -18,7 +22,7 @@ TEST_CASE("workload: every published workload is generated to the microsecond")
         double arrival_sum = 0;
         double last = 0;
         double service_sum = 0;
-        for (const task& t : g.tasks) {
+        for (const mayfly::testing::task& t : g.tasks) {
             if (t.arrives != never) {
                 arrival_sum += static_cast<double>(t.arrives.count());
                 last = std::max(last, static_cast<double>(t.arrives.count()));

@@ -30,7 +30,7 @@ using boost::system::error_code;
 namespace {
 
 /// A server that keeps what it is asked, and answers as it is told.
-struct world {
+struct bare_world {
     asio::io_context io{};
     grpc::server server{io.get_executor()};
     std::vector<grpc::server_call> calls{};
@@ -39,7 +39,7 @@ struct world {
     connection_options options{};
     std::shared_ptr<connection> on{};
 
-    world()
+    bare_world()
     {
         server.handle_others([this](grpc::server_call call) -> asio::awaitable<grpc::reply> {
             calls.push_back(std::move(call));
@@ -64,9 +64,9 @@ struct world {
             p->exhausted_wait = {1ms, 1, 1ms, 0};
         }
     }
-    world(const world&) = delete;
-    world& operator=(const world&) = delete;
-    ~world()
+    bare_world(const bare_world&) = delete;
+    bare_world& operator=(const bare_world&) = delete;
+    ~bare_world()
     {
         if (on)
             on->close();
@@ -116,7 +116,7 @@ struct world {
 
 TEST_CASE("a call has the metadata of its kind, and what it sends arrives")
 {
-    world w;
+    bare_world w;
     api::CountWorkersResponse five;
     five.set_count(5);
     w.replies.push_back({.message = five.SerializeAsString()});
@@ -168,7 +168,7 @@ TEST_CASE("what failed is made again as its kind wants")
     };
     for (const row& r : rows) {
         CAPTURE(r.why);
-        world w;
+        bare_world w;
         w.fail(r.code, r.failures);
         auto what = methods::describe_worker;
         what.kind = r.kind;
@@ -185,7 +185,7 @@ TEST_CASE("what failed is made again as its kind wants")
 
 TEST_CASE("a call ends when its time is over, and says so")
 {
-    world w;
+    bare_world w;
     w.silent = true;
     const auto [ec, r] = w.call(methods::shutdown_worker, {}, {.timeout = 50ms});
     CHECK(ec == grpc::status_code::deadline_exceeded);
@@ -194,7 +194,7 @@ TEST_CASE("a call ends when its time is over, and says so")
 
 TEST_CASE("an answer that is none is an error")
 {
-    world w;
+    bare_world w;
     w.replies.push_back({.message = "\xff\xff\xff"});
     const auto [ec, r] = w.call(methods::describe_worker, {});
     CHECK(ec == grpc::status_code::internal);
@@ -203,7 +203,7 @@ TEST_CASE("an answer that is none is an error")
 
 TEST_CASE("connecting asks the server what it can do")
 {
-    world w;
+    bare_world w;
     std::optional<error_code> ended;
     SUBCASE("and hears it")
     {
@@ -245,7 +245,7 @@ TEST_CASE("a call that is cancelled ends, of any kind, and its connection goes o
     using enum asio::cancellation_type;
     for (const auto kind : {call_kind::ordinary, call_kind::poll, call_kind::completion}) {
         for (const auto type : {terminal, partial, total}) {
-            world w;
+            bare_world w;
             w.silent = true;
             auto what = methods::describe_worker;
             what.kind = kind;
@@ -268,7 +268,7 @@ TEST_CASE("a call that is cancelled ends, of any kind, and its connection goes o
 
 TEST_CASE("closing ends what is under way, completions too")
 {
-    world w;
+    bare_world w;
     w.silent = true;
     std::optional<error_code> ended;
     w.link().async_call(methods::respond_activity_task_completed, api::RespondActivityTaskCompletedRequest{},

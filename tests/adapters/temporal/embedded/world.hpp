@@ -2,6 +2,7 @@
 #pragma once
 
 #include <mayfly/temporal/embedded/engine.hpp>
+#include <mayfly/temporal/embedded/methods.hpp>
 
 #include <doctest/doctest.h>
 

@@ -18,14 +18,14 @@ namespace api = mayfly::temporal::api;
 using mayfly::grpc::status_code;
 
 /// A service that is started again and again, from what it wrote.
-struct world {
+struct two_lives {
     std::unique_ptr<engine> service{};
     records written{};
     moment now{.at = 5s, .wall = std::chrono::sys_seconds{1'800'000'000s}};
     ticket last = 0;
     std::uint64_t seed = 0;
 
-    world() { start(); }
+    two_lives() { start(); }
 
     void start()
     {
@@ -114,7 +114,7 @@ struct world {
 
 TEST_CASE("a restart finds every activity where it was")
 {
-    world w;
+    two_lives w;
     const std::string first = w.begin("first");
     const std::string second = w.begin("second");
     const std::string third = w.begin("third");
@@ -148,7 +148,7 @@ TEST_CASE("a restart finds every activity where it was")
 
 TEST_CASE("tasks come back in their order")
 {
-    world w;
+    two_lives w;
     for (int i = 0; i < 20; ++i)
         w.begin(std::to_string(i));
     w.restart();
@@ -158,7 +158,7 @@ TEST_CASE("tasks come back in their order")
 
 TEST_CASE("time goes on while the service is down")
 {
-    world w;
+    two_lives w;
     const std::string lost = w.begin("lost", 100s);
     const std::string late = w.begin("late", 100s, 200s);
     REQUIRE(w.poll().activity_id() == "lost");
@@ -178,7 +178,7 @@ TEST_CASE("time goes on while the service is down")
 
 TEST_CASE("a task that nobody took is nobody's after a restart, too")
 {
-    world w;
+    two_lives w;
     const std::string run = w.begin("a");
     poll_request r;
     r.queue = {"default", "orders", mayfly::task_type::activity};
@@ -196,7 +196,7 @@ TEST_CASE("a task that nobody took is nobody's after a restart, too")
 
 TEST_CASE("what is forgotten stays forgotten; namespaces and limits stay")
 {
-    world w;
+    two_lives w;
     const std::string run = w.begin("a");
     w.save();
     api::DeleteActivityExecutionRequest r;
@@ -225,7 +225,7 @@ TEST_CASE("what is forgotten stays forgotten; namespaces and limits stay")
 
 TEST_CASE("records that do not fit together are refused")
 {
-    world w;
+    two_lives w;
     w.begin("a");
     w.save();
     const records good = w.written;

@@ -16,7 +16,7 @@ using namespace mayfly::temporal::embedded;
 namespace api = mayfly::temporal::api;
 using mayfly::grpc::status_code;
 
-struct world {
+struct beating_world {
     worker_list list{};
     moment now{};
 
@@ -66,7 +66,7 @@ struct world {
 
 TEST_CASE("workers are listed while they are heard of")
 {
-    world w;
+    beating_world w;
     CHECK(w.keys().empty());
     REQUIRE(w.beat("b"));
     REQUIRE(w.beat("a", "mail"));
@@ -90,7 +90,7 @@ TEST_CASE("workers are listed while they are heard of")
 
 TEST_CASE("workers are filtered")
 {
-    world w;
+    beating_world w;
     REQUIRE(w.beat("a", "mail"));
     REQUIRE(w.beat("b"));
     REQUIRE(w.beat("c"));
@@ -143,7 +143,7 @@ TEST_CASE("workers are filtered")
 
 TEST_CASE("workers are listed page by page")
 {
-    world w;
+    beating_world w;
     for (char c = 'a'; c <= 'e'; ++c)
         REQUIRE(w.beat(std::string(1, c)));
     api::ListWorkersRequest r;
@@ -163,7 +163,7 @@ TEST_CASE("workers are listed page by page")
 
 TEST_CASE("who has said goodbye gets nothing more, and stays listed for a while")
 {
-    world w;
+    beating_world w;
     REQUIRE(w.beat("a"));
     CHECK_FALSE(w.list.refuses_polls("default", "a", w.now));
     w.shut_down("a");
@@ -195,7 +195,7 @@ TEST_CASE("who has said goodbye gets nothing more, and stays listed for a while"
 
 TEST_CASE("the list has a bound: who was not heard of longest goes")
 {
-    world w;
+    beating_world w;
     w.list = worker_list{{.workers = 3}};
     for (const char* key : {"a", "b", "c", "a", "d"})
         REQUIRE(w.beat(key));

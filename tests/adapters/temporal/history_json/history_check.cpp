@@ -35,7 +35,7 @@ const std::string whole = R"({"events": [
   "workflowExecutionCompletedEventAttributes": {"workflowTaskCompletedEventId": "9"}}
 ]})";
 
-api::history::History read(const std::string& text)
+api::history::History checked_text(const std::string& text)
 {
     const auto out = read_history(text);
     REQUIRE_MESSAGE(bool(out), (out ? "" : out.error().message));
@@ -46,7 +46,7 @@ api::history::History read(const std::string& text)
 
 TEST_CASE("a history that a server wrote fits together, wherever it was cut off")
 {
-    auto h = read(whole);
+    auto h = checked_text(whole);
     const auto all = check_history(h);
     CHECK(all.wrong.empty());
     CHECK(all.workflow_type == "nap");
@@ -114,7 +114,7 @@ TEST_CASE("what no server would have written is told of, with its event")
     };
     for (const row& r : rows) {
         CAPTURE(r.why);
-        auto h = read(whole);
+        auto h = checked_text(whole);
         r.change(h);
         const auto seen = check_history(h);
         std::string all;
@@ -122,7 +122,7 @@ TEST_CASE("what no server would have written is told of, with its event")
             all += w + '\n';
         CHECK_MESSAGE(all.find(r.words) != std::string::npos, all);
     }
-    auto h = read(whole);
+    auto h = checked_text(whole);
     h.mutable_events(5)->clear_event_type();
     h.mutable_events(5)->clear_attributes();
     h.mutable_events(5)->set_worker_may_ignore(true);
@@ -131,10 +131,10 @@ TEST_CASE("what no server would have written is told of, with its event")
 
 TEST_CASE("a saved history is JSON or bytes, and what is neither is told apart from what is broken")
 {
-    const auto h = read(whole);
+    const auto h = checked_text(whole);
     const std::string bytes = h.SerializeAsString();
-    CHECK(read(bytes).SerializeAsString() == bytes);
-    CHECK(read("\n\t " + whole).SerializeAsString() == bytes);
+    CHECK(checked_text(bytes).SerializeAsString() == bytes);
+    CHECK(checked_text("\n\t " + whole).SerializeAsString() == bytes);
 
     // A first event of 123 bytes: the bytes begin as JSON may, with the end of a line and a brace.
     api::history::History odd;
@@ -145,7 +145,7 @@ TEST_CASE("a saved history is JSON or bytes, and what is neither is told apart f
         e.mutable_principal()->mutable_name()->push_back('x');
     REQUIRE(e.ByteSizeLong() == 123);
     REQUIRE(odd.SerializeAsString().starts_with("\n{"));
-    CHECK(read(odd.SerializeAsString()).events(0).event_id() == 1);
+    CHECK(checked_text(odd.SerializeAsString()).events(0).event_id() == 1);
 
     struct row {
         const char* why;

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
+#include "wall.hpp"
+
 #include <mayfly/controller_machine.hpp>
 #include <mayfly/queue_source.hpp>
 #include <mayfly/scalers/fleet.hpp>
@@ -33,13 +35,9 @@ using mayfly::never;
 using mayfly::task_type;
 using mayfly::uptime;
 using mayfly::version_handle;
+using mayfly_test::wall;
 
 using machine = controller_machine<fleet>;
-
-wall_clock_time wall(uptime t)
-{
-    return wall_clock_time(std::chrono::seconds(1'700'000'000)) + t;
-}
 
 /// Does things at their time, in order.
 class agenda {
@@ -105,7 +103,7 @@ struct settings {
 };
 
 /// A version, its controller, its workers.
-struct world {
+struct machine_world {
     static constexpr const char* function = "arn:f:1";
 
     settings with;
@@ -124,7 +122,7 @@ struct world {
     std::uint32_t reads = 0;
     std::uint32_t descriptions = 0;
 
-    explicit world(settings s = {}) : with(std::move(s))
+    explicit machine_world(settings s = {}) : with(std::move(s))
     {
         mayfly::group_policy<fleet> policy{.scaler = with.scaler, .limits = with.limits, .bootstrap = false};
         policy.workers.useful_life = with.life;
@@ -283,7 +281,7 @@ TEST_CASE("a burst on a server that repeats its numbers: all served, and nothing
         {"workers that stay", 12s, 600ms, 400ms, 60s, false},
     };
     for (const row& r : rows) {
-        world w(
+        machine_world w(
             {.startup = r.startup, .service = r.service, .idle_exit = r.idle_exit, .tells_goodbye = r.tells_goodbye});
         w.run_until(r.at);
         w.submit(50);
@@ -297,7 +295,7 @@ TEST_CASE("a burst on a server that repeats its numbers: all served, and nothing
 TEST_CASE("a burst that outlives one counting: whoever leaves for want of work is not replaced for an old number")
 {
     for (const std::uint32_t most : {1U, 4U, 8U, 20U}) {
-        world w({.limits = {0, most}, .startup = 600ms, .service = 1s});
+        machine_world w({.limits = {0, most}, .startup = 600ms, .service = 1s});
         w.run_until(12s);
         w.submit(40);
         w.run_until(120s);
@@ -308,7 +306,7 @@ TEST_CASE("a burst that outlives one counting: whoever leaves for want of work i
 
 TEST_CASE("workers that came and left keep their share of the sample they were started for")
 {
-    world w({.startup = 100ms, .service = 50ms, .idle_exit = 100ms});
+    machine_world w({.startup = 100ms, .service = 50ms, .idle_exit = 100ms});
     w.run_until(10s);
     w.queue.sample.reset();
     w.submit(10);
@@ -366,7 +364,7 @@ TEST_CASE("new tasks are left to workers that stay")
 
 TEST_CASE("two tasks close to each other, and a trickle, on such a server")
 {
-    world w;
+    machine_world w;
     w.run_until(11s);
     w.submit(1);
     w.run_until(11'200ms);
@@ -386,7 +384,7 @@ TEST_CASE("two tasks close to each other, and a trickle, on such a server")
 
 TEST_CASE("descriptions are only asked for when they can have news")
 {
-    world w;
+    machine_world w;
     w.run_until(10s);
     const auto before = w.descriptions;
     w.submit(5);
@@ -397,7 +395,7 @@ TEST_CASE("descriptions are only asked for when they can have news")
 
 TEST_CASE("between a minimum of 2 and a maximum of 5, over an hour")
 {
-    world w({.limits = {2, 5}, .life = 5min, .idle_exit = 0s});
+    machine_world w({.limits = {2, 5}, .life = 5min, .idle_exit = 0s});
     uptime below_since = never;
     uptime longest_below{};
     std::uint64_t submitted = 0;

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
+#include "wall.hpp"
+
 #include <mayfly/temporal/arrivals.hpp>
 #include <mayfly/temporal/detail/held_arrivals.hpp>
 #include <mayfly/temporal/detail/steady_room.hpp>
@@ -29,6 +31,7 @@ using mayfly::never;
 using mayfly::task_type;
 using mayfly::uptime;
 using mayfly::version_status;
+using mayfly_test::wall;
 
 std::vector<std::uint32_t> served(read_budget& b, uptime now)
 {
@@ -36,11 +39,6 @@ std::vector<std::uint32_t> served(read_budget& b, uptime now)
     while (const auto r = b.next(now))
         out.push_back(*r);
     return out;
-}
-
-wall_clock_time wall(uptime t)
-{
-    return wall_clock_time(std::chrono::seconds(1'700'000'000)) + t;
 }
 
 }  // namespace

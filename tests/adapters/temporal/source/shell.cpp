@@ -104,7 +104,7 @@ struct cluster {
     }
 };
 
-struct world {
+struct shell_world {
     asio::io_context io{};
     cluster there{io};
     std::vector<std::pair<source_event::kind, std::string>> events{};
@@ -112,7 +112,7 @@ struct world {
     std::optional<task_queue_source> source{};
     steady::time_point began = steady::now();
 
-    explicit world(source_options o = {})
+    explicit shell_world(source_options o = {})
     {
         connection_options c;
         c.target = {false, "127.0.0.1", there.server.port()};
@@ -120,9 +120,9 @@ struct world {
         o.on_event = [this](const source_event& e) { events.emplace_back(e.what, std::string(e.words)); };
         source.emplace(on, std::move(o));
     }
-    world(const world&) = delete;
-    world& operator=(const world&) = delete;
-    ~world()
+    shell_world(const shell_world&) = delete;
+    shell_world& operator=(const shell_world&) = delete;
+    ~shell_world()
     {
         source.reset();
         on->close();
@@ -183,9 +183,20 @@ std::optional<std::uint64_t> backlog(const queue_reading& r)
 
 }  // namespace
 
+TEST_CASE("source: nothing waits on behalf of who has his answer, so a program can end")
+{
+    shell_world w;
+    (void)w.read();
+    w.on->close();
+    w.there.server.async_stop([](error_code) {});
+    w.io.restart();
+    w.io.run_for(10s);
+    CHECK(w.io.stopped());
+}
+
 TEST_CASE("source: a description counts once, and its queues are asked alone until the next can have news")
 {
-    world w;
+    shell_world w;
     const auto first = w.read();
     CHECK(!first->ec);
     CHECK(backlog(first->reading) == 0U);
@@ -210,7 +221,7 @@ TEST_CASE("source: what another controller may have started workers for just now
         std::optional<std::uint64_t> told;
     };
     for (const row& r : {row{"an old sample", 5s, std::nullopt}, row{"samples are of now", 0s, 3}}) {
-        world w({.stats_cached_for = r.cached_for});
+        shell_world w({.stats_cached_for = r.cached_for});
         w.there.backlog = 3;
         CHECK_MESSAGE(backlog(w.read()->reading) == r.told, r.why);
         const auto again = w.read();
@@ -237,7 +248,7 @@ TEST_CASE("source: what cannot be read is told once, with what to do, and is rea
         {"too old", grpc::status_code::unimplemented, mayfly::condition::permanent, "1.31"},
     };
     for (const row& r : rows) {
-        world w;
+        shell_world w;
         w.there.describes = {r.code, "because", {}};
         for (int i = 0; i < 2; ++i)
             CHECK_MESSAGE(mayfly::condition_of(w.read()->ec) == r.outcome, r.why);
@@ -255,7 +266,7 @@ TEST_CASE("source: what cannot be read is told once, with what to do, and is rea
 
 TEST_CASE("source: what concerns all versions is told once for all")
 {
-    world w;
+    shell_world w;
     w.there.describes = {grpc::status_code::unavailable, "restarting", {}};
     for (const char* build_id : {"1", "2", "3"})
         CHECK(w.read(build_id)->ec);
@@ -268,7 +279,7 @@ TEST_CASE("source: what concerns all versions is told once for all")
 
 TEST_CASE("source: a server without a list of workers is enough")
 {
-    world w;
+    shell_world w;
     w.there.lists = {grpc::status_code::unimplemented, "unknown method", {}};
     CHECK(w.read()->reading.workers.size() == 1);
     CHECK(w.read()->reading.workers.size() == 1);
@@ -278,7 +289,7 @@ TEST_CASE("source: a server without a list of workers is enough")
 
 TEST_CASE("source: cancelled in line and in mid-reading, and asked again after that")
 {
-    world w({.deployment_reads_per_second = 1});
+    shell_world w({.deployment_reads_per_second = 1});
     w.there.takes = 50ms;
     const auto first = w.ask("1");
     const auto second = w.ask("2");
@@ -296,7 +307,7 @@ TEST_CASE("source: cancelled in line and in mid-reading, and asked again after t
 
 TEST_CASE("source: a version whose turn did not come is not an empty one")
 {
-    world w({.deployment_reads_per_second = 0.001, .queue_reads_per_second = 1000});
+    shell_world w({.deployment_reads_per_second = 0.001, .queue_reads_per_second = 1000});
     w.read("1");
     const auto first = w.ask("2");
     const auto known = w.ask("1", 10s);
@@ -324,7 +335,7 @@ TEST_CASE("source: statistics are told without pollers, unless those may never b
         {"all is well", grpc::status_code::ok, mayfly::condition::ok, 0},
     };
     for (const row& r : rows) {
-        world w;
+        shell_world w;
         w.there.queues = {r.code, "because", {}};
         const auto a = w.read();
         CHECK_MESSAGE(mayfly::condition_of(a->ec) == r.outcome, r.why);
@@ -337,7 +348,7 @@ TEST_CASE("source: statistics are told without pollers, unless those may never b
 
 TEST_CASE("source: what is too little for the queues is told by its name")
 {
-    world w({.deployment_reads_per_second = 1000, .queue_reads_per_second = 0.001});
+    shell_world w({.deployment_reads_per_second = 1000, .queue_reads_per_second = 0.001});
     w.read("1");
     w.ask("2");
     CHECK(w.until([&] { return w.source->load().waiting == 1; }));
@@ -349,12 +360,12 @@ TEST_CASE("source: what is too little for the queues is told by its name")
 
 TEST_CASE("source: whoever has a start pending goes before the idle ones, whoever asked first")
 {
-    world w({.deployment_reads_per_second = 20, .queue_reads_per_second = 1000, .queues = {"a", "b", "c"}});
-    std::vector<std::shared_ptr<world::answer>> idle;
+    shell_world w({.deployment_reads_per_second = 20, .queue_reads_per_second = 1000, .queues = {"a", "b", "c"}});
+    std::vector<std::shared_ptr<shell_world::answer>> idle;
     for (int i = 0; i < 40; ++i)
         idle.push_back(w.ask("idle " + std::to_string(i)));
     const auto busy = w.ask("1");
-    const auto whom = world::target("1");
+    const auto whom = shell_world::target("1");
     w.source->heard({.what = mayfly::controller_event::kind::decided,
         .target = whom.get(),
         .made = {.launch = 1},
@@ -369,7 +380,7 @@ TEST_CASE("source: whoever has a start pending goes before the idle ones, whoeve
 
 TEST_CASE("source: a start that is pushed reaches its version at once")
 {
-    world w;
+    shell_world w;
     std::vector<std::pair<deployment_version, std::uint32_t>> told;
     w.source->on_arrival(
         [&](const deployment_version& v, const mayfly::task_added& t) { told.emplace_back(v, t.counts.not_matched); });
@@ -392,7 +403,7 @@ TEST_CASE("source: a start that is pushed reaches its version at once")
 
 TEST_CASE("source: where pushed work goes is looked up, though nobody asks for a reading")
 {
-    world w;
+    shell_world w;
     std::uint32_t told = 0;
     w.source->on_arrival([&](const deployment_version&, const mayfly::task_added& t) { told += t.counts.total(); });
     w.there.status = api::enums::WORKER_DEPLOYMENT_VERSION_STATUS_INACTIVE;
@@ -415,7 +426,7 @@ TEST_CASE("source: where pushed work goes is looked up, though nobody asks for a
 
 TEST_CASE("source: a version that is not driven any more is nobody's")
 {
-    world w;
+    shell_world w;
     w.read();
     w.there.takes = 50ms;
     const auto a = w.ask();

@@ -65,12 +65,6 @@ struct gate {
 };
 
 /// A coroutine that waits until it is cancelled.
-asio::awaitable<void> wait_for_ever(activity_context&)
-{
-    asio::steady_timer timer(co_await asio::this_coro::executor, std::chrono::steady_clock::time_point::max());
-    co_await timer.async_wait(asio::use_awaitable);
-}
-
 }  // namespace
 
 TEST_CASE("functions of every kind are activities")

@@ -22,25 +22,7 @@
 
 using namespace worker_test;
 
-namespace {
-
-template <class Detail>
-grpc::status with_detail(grpc::status_code code, const Detail& detail)
-{
-    api::common::GrpcStatus all;
-    auto& any = *all.add_details();
-    any.set_type_url("type.googleapis.com/" + detail.GetTypeName());
-    any.set_value(detail.SerializeAsString());
-    return {code, "words", all.SerializeAsString()};
-}
-
-asio::awaitable<void> wait_for_ever()
-{
-    asio::steady_timer timer(co_await asio::this_coro::executor, std::chrono::steady_clock::time_point::max());
-    co_await timer.async_wait(asio::use_awaitable);
-}
-
-}  // namespace
+namespace {}  // namespace
 
 TEST_CASE("every poll says who polls")
 {

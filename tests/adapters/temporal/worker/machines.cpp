@@ -25,16 +25,6 @@ namespace {
 using time_point = std::chrono::steady_clock::time_point;
 constexpr time_point begin_of_time{1h};
 
-template <class Detail>
-grpc::status with_detail(grpc::status_code code, const Detail& detail)
-{
-    api::common::GrpcStatus all;
-    auto& any = *all.add_details();
-    any.set_type_url("type.googleapis.com/" + detail.GetTypeName());
-    any.set_value(detail.SerializeAsString());
-    return {code, "words", all.SerializeAsString()};
-}
-
 }  // namespace
 
 TEST_CASE("the time between two heartbeats")

@@ -6,7 +6,11 @@
 
 #include <mayfly/temporal/worker.hpp>
 
+#include <boost/asio/awaitable.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <doctest/doctest.h>
 
@@ -26,6 +30,23 @@ namespace grpc = mayfly::grpc;
 using namespace std::chrono_literals;
 using namespace mayfly::temporal;
 using boost::system::error_code;
+
+/// A status whose details hold one message.
+template <class Detail>
+grpc::status with_detail(grpc::status_code code, const Detail& detail)
+{
+    api::common::GrpcStatus all;
+    auto& any = *all.add_details();
+    any.set_type_url("type.googleapis.com/" + detail.GetTypeName());
+    any.set_value(detail.SerializeAsString());
+    return {code, "words", all.SerializeAsString()};
+}
+
+inline asio::awaitable<void> wait_for_ever(activity_context&)
+{
+    asio::steady_timer timer(co_await asio::this_coro::executor, std::chrono::steady_clock::time_point::max());
+    co_await timer.async_wait(asio::use_awaitable);
+}
 
 struct world : conversation::loop {
     fake::frontend server{io};

@@ -136,17 +136,17 @@ TEST_CASE("an update is sent until it is kept, and then only asked for")
         update_step next;
     };
     const auto none = api::enums::UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_UNSPECIFIED;
-    const auto admitted = api::enums::UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_ADMITTED;
+    const auto heard = api::enums::UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_ADMITTED;
     const auto taken = api::enums::UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_ACCEPTED;
-    const auto over = api::enums::UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED;
+    const auto ended = api::enums::UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED;
     const row rows[] = {
         {"the server answered early", none, false, accepted, send},
-        {"admitted ones are not kept: they get lost when a server goes", admitted, false, accepted, send},
-        {"the same for who wants all", admitted, false, completed, send},
+        {"admitted ones are not kept: they get lost when a server goes", heard, false, accepted, send},
+        {"the same for who wants all", heard, false, completed, send},
         {"far enough", taken, false, accepted, done},
         {"kept, not over", taken, false, completed, poll},
-        {"over", over, true, completed, done},
-        {"more than was asked for", over, true, accepted, done},
+        {"over", ended, true, completed, done},
+        {"more than was asked for", ended, true, accepted, done},
         {"rejected: an outcome, whatever the stage", none, true, accepted, done},
     };
     for (const row& r : rows)

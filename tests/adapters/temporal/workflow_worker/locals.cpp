@@ -45,11 +45,6 @@ code::body runs_local(flow::schedule_local_activity what)
     };
 }
 
-history first_task(std::chrono::seconds task_timeout = 10s)
-{
-    return history{}.started(task_timeout).task();
-}
-
 const api::failure::Failure& cause_of(const api::RespondWorkflowTaskCompletedRequest& r)
 {
     return r.commands(r.commands_size() - 1).fail_workflow_execution_command_attributes().failure().cause();

@@ -19,11 +19,6 @@ using namespace workflow_test;
 
 namespace {
 
-history first_task()
-{
-    return history{}.started().task();
-}
-
 /// The first task started a timer, which has fired.
 history second_task()
 {

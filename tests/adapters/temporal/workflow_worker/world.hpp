@@ -215,6 +215,11 @@ private:
     std::shared_ptr<int> alive_;
 };
 
+inline history first_task(std::chrono::seconds task_timeout = 10s)
+{
+    return history{}.started(task_timeout).task();
+}
+
 struct world : worker_test::world {
     service flows{io, server};
     std::shared_ptr<workflow_set> set = std::make_shared<workflow_set>();
