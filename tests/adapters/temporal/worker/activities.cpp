@@ -64,7 +64,6 @@ struct gate {
     }
 };
 
-/// A coroutine that waits until it is cancelled.
 }  // namespace
 
 TEST_CASE("functions of every kind are activities")
@@ -209,10 +208,13 @@ TEST_CASE("what cannot be registered is told")
 TEST_CASE("heartbeats: at once, then throttled, newest details, none after the result")
 {
     world w;
+    gate first;
     gate g;
     w.config.timing.heartbeat_without_timeout = 200ms;
     w.activities.add("beats", [&](activity_context& context) {
-        for (int i = 1; i <= 1000; ++i)
+        context.heartbeat(1);
+        first.pass(context);
+        for (int i = 2; i <= 1000; ++i)
             context.heartbeat(i);
         g.pass(context);
         context.heartbeat("unheard");
@@ -222,6 +224,8 @@ TEST_CASE("heartbeats: at once, then throttled, newest details, none after the r
     const auto newest = [&] {
         return w.server.heartbeats.empty() ? "" : w.server.heartbeats.back().details().payloads(0).data();
     };
+    REQUIRE(w.until([&] { return newest() == "1"; }));
+    first.let_go();
     REQUIRE(w.until([&] { return newest() == "1000"; }));
     const auto told = w.server.heartbeats.size();
     CHECK(told > 1);

@@ -42,6 +42,7 @@ grpc::status with_detail(grpc::status_code code, const Detail& detail)
     return {code, "words", all.SerializeAsString()};
 }
 
+/// A coroutine that waits until it is cancelled.
 inline asio::awaitable<void> wait_for_ever(activity_context&)
 {
     asio::steady_timer timer(co_await asio::this_coro::executor, std::chrono::steady_clock::time_point::max());
