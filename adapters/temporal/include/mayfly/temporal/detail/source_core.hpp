@@ -375,9 +375,9 @@ private:
                 me->ask(at, me->now());
             if (v->sought && !v->dropped)
                 me->seek(at, me->now());
+            // The timer may stand for who has his answer now, and would keep a program alive that is done.
             if (!me->turns_.empty())
-                me->wake_soon();  // the timer may stand for who has his answer now, and keep a program alive that is
-                                  // done
+                me->wake_soon();
         };
         asio::co_spawn(get_executor(), perform(shared_from_this(), v, result, at, describe),
             asio::bind_cancellation_slot(v->cancel.slot(), std::move(ended)));
