@@ -93,6 +93,8 @@ TEST_CASE("what is wrong with a history's JSON is said with its place")
             "$.events[0].workerMayIgnore: expected true or false"},
         {"two attributes", R"({"events": [{"timerFiredEventAttributes": {}, "timerStartedEventAttributes": {}}]})",
             "$.events[0].timerStartedEventAttributes: \"timerFiredEventAttributes\" is there too"},
+        {"one field under both of its names", R"({"events": [{"event_id": 2, "eventId": 1}]})",
+            "$.events[0].event_id: \"eventId\" is there too"},
         {"bytes that are none", R"({"events": [{"userMetadata": {"summary": {"data": "a b"}}}]})",
             "$.events[0].userMetadata.summary.data: expected bytes as base64"},
         {"a duration that is none", R"({"events": [{"timerStartedEventAttributes": {"startToFireTimeout": "soon"}}]})",

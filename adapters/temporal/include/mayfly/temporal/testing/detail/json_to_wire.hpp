@@ -92,6 +92,10 @@ public:
             if (member.value().is_null())
                 continue;
             const field_entry& f = *found->second;
+            // Under both of its names: which of them counts would be a guess.
+            if (const auto* const other = key == f.json ? nullptr : object->if_contains(f.json);
+                other != nullptr && !other->is_null())
+                return here.fail("\"" + f.json + "\" is there too; give one of them");
             if (f.choice) {
                 const auto [before, is_first] = chosen.emplace(*f.choice, key);
                 if (!is_first)
