@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
+#include "frames.hpp"
+
 #include <mayfly/grpc/detail/answer_reader.hpp>
 
 #include <doctest/doctest.h>
@@ -11,6 +13,7 @@
 
 using namespace mayfly::grpc;
 using namespace mayfly::grpc::detail;
+using grpc_test::message;
 
 namespace {
 
@@ -24,14 +27,6 @@ struct raw_answer {
     bool ends = true;
     std::uint32_t reset = 0;
 };
-
-std::string framed(std::string_view text, char flag = 0)
-{
-    const auto prefix = message_prefix(text.size());
-    std::string out(prefix.data(), prefix.size());
-    out[0] = flag;
-    return out.append(text);
-}
 
 reply read(const raw_answer& a, std::size_t piece)
 {
@@ -68,11 +63,11 @@ TEST_CASE("every kind of answer is a reply, however it is cut")
         const char* words;
     };
     const row rows[] = {
-        {"as it should be", {.data = framed("hello"), .trailers = good}, ok, ""},
-        {"an empty message is one", {.data = framed(""), .trailers = good}, ok, ""},
+        {"as it should be", {.data = message("hello"), .trailers = good}, ok, ""},
+        {"an empty message is one", {.data = message(""), .trailers = good}, ok, ""},
         {"with its subtype",
             {.head = {{":status", "200"}, {"content-type", "application/grpc+proto"}},
-                .data = framed("x"),
+                .data = message("x"),
                 .trailers = good},
             ok, ""},
         {"trailers only",
@@ -80,13 +75,13 @@ TEST_CASE("every kind of answer is a reply, however it is cut")
                  {"grpc-message", "no%20such"}}},
             not_found, "no such"},
         {"trailers only, and no content type", {.head = {{":status", "200"}, {"grpc-status", "5"}}}, not_found, ""},
-        {"a failure after a message", {.data = framed("x"), .trailers = {{"grpc-status", "13"}}}, internal, ""},
-        {"no grpc-status, and HTTP's own is good", {.data = framed("x"), .trailers = {{"a", "b"}}}, unknown,
+        {"a failure after a message", {.data = message("x"), .trailers = {{"grpc-status", "13"}}}, internal, ""},
+        {"no grpc-status, and HTTP's own is good", {.data = message("x"), .trailers = {{"a", "b"}}}, unknown,
             "no grpc-status"},
-        {"no trailers", {.data = framed("x")}, unknown, "no grpc-status"},
-        {"a grpc-status that is no number", {.data = framed("x"), .trailers = {{"grpc-status", "zero"}}}, unknown,
+        {"no trailers", {.data = message("x")}, unknown, "no grpc-status"},
+        {"a grpc-status that is no number", {.data = message("x"), .trailers = {{"grpc-status", "zero"}}}, unknown,
             "no known number"},
-        {"a grpc-status that nobody knows", {.data = framed("x"), .trailers = {{"grpc-status", "99"}}}, unknown,
+        {"a grpc-status that nobody knows", {.data = message("x"), .trailers = {{"grpc-status", "99"}}}, unknown,
             "no known number"},
         {"a proxy's page", {.head = html, .data = "<html>upstream down</html>"}, unavailable, "upstream down"},
         {"a page without a type", {.head = {{":status", "404"}}}, unimplemented, "HTTP status 404"},
@@ -110,31 +105,31 @@ TEST_CASE("every kind of answer is a reply, however it is cut")
         {"reset: too much", {.head = {}, .ends = false, .reset = 11}, resource_exhausted, "ENHANCE_YOUR_CALM"},
         {"reset: not safe enough", {.head = {}, .ends = false, .reset = 12}, permission_denied, "INADEQUATE"},
         {"reset: an error", {.head = {}, .ends = false, .reset = 2}, internal, "INTERNAL_ERROR"},
-        {"reset: no error, and no end", {.data = framed("x"), .ends = false, .reset = 0}, internal, "NO_ERROR"},
+        {"reset: no error, and no end", {.data = message("x"), .ends = false, .reset = 0}, internal, "NO_ERROR"},
         {"reset: a code that nobody knows", {.head = {}, .ends = false, .reset = 77}, internal, "77"},
-        {"reset within the message", {.data = framed("hello").substr(0, 7), .ends = false, .reset = 8}, cancelled, ""},
+        {"reset within the message", {.data = message("hello").substr(0, 7), .ends = false, .reset = 8}, cancelled, ""},
         {"no message", {.trailers = good}, internal, "no message"},
-        {"a truncated prefix", {.data = framed("x").substr(0, 3), .trailers = good}, internal, "truncated"},
-        {"a truncated message", {.data = framed("hello").substr(0, 7), .trailers = good}, internal, "truncated"},
-        {"two messages", {.data = framed("a") + framed("b"), .trailers = good}, internal, "more than one"},
-        {"two empty messages", {.data = framed("") + framed(""), .trailers = good}, internal, "more than one"},
-        {"compressed, and does not say how", {.data = framed("x", 1), .trailers = good}, internal, "does not say how"},
+        {"a truncated prefix", {.data = message("x").substr(0, 3), .trailers = good}, internal, "truncated"},
+        {"a truncated message", {.data = message("hello").substr(0, 7), .trailers = good}, internal, "truncated"},
+        {"two messages", {.data = message("a") + message("b"), .trailers = good}, internal, "more than one"},
+        {"two empty messages", {.data = message("") + message(""), .trailers = good}, internal, "more than one"},
+        {"compressed, and does not say how", {.data = message("x", 1), .trailers = good}, internal, "does not say how"},
         {"compressed, though nobody asked",
             {.head = {{":status", "200"}, {"content-type", "application/grpc"}, {"grpc-encoding", "gzip"}},
-                .data = framed("x", 1),
+                .data = message("x", 1),
                 .trailers = good},
             internal, "gzip"},
-        {"an unknown flag", {.data = framed("x", 2), .trailers = good}, internal, "flag"},
-        {"as large as may be", {.data = framed(std::string(100, 'x')), .trailers = good}, ok, ""},
-        {"too large", {.data = framed(std::string(101, 'x')), .trailers = good}, resource_exhausted,
+        {"an unknown flag", {.data = message("x", 2), .trailers = good}, internal, "flag"},
+        {"as large as may be", {.data = message(std::string(100, 'x')), .trailers = good}, ok, ""},
+        {"too large", {.data = message(std::string(101, 'x')), .trailers = good}, resource_exhausted,
             "grpc: received message larger than max (101 vs. 100)"},
         {"a length beyond all measure", {.data = std::string("\0\xff\xff\xff\xff", 5), .trailers = good},
             resource_exhausted, "4294967295"},
-        {"giant trailers", {.data = framed("x"), .trailers = {{"a", std::string(3000, 'x')}, {"grpc-status", "0"}}},
+        {"giant trailers", {.data = message("x"), .trailers = {{"a", std::string(3000, 'x')}, {"grpc-status", "0"}}},
             resource_exhausted, "header fields"},
         {"an interim answer first",
             {.head = {{":status", "200"}, {"content-type", "application/grpc"}},
-                .data = framed("hello"),
+                .data = message("hello"),
                 .trailers = good},
             ok, ""},
     };
@@ -150,7 +145,7 @@ TEST_CASE("every kind of answer is a reply, however it is cut")
 
 TEST_CASE("details and metadata, with and without padding, joined or not")
 {
-    raw_answer a{.data = framed("x"), .trailers = {{"grpc-status", "0"}, {"t", "u"}, {"t-bin", "Zm9v,Zm9vYg=="}}};
+    raw_answer a{.data = message("x"), .trailers = {{"grpc-status", "0"}, {"t", "u"}, {"t-bin", "Zm9v,Zm9vYg=="}}};
     a.head.emplace_back("m-bin", "Zm9vYg");
     a.head.emplace_back("broken-bin", "!");
     const reply r = read(a, 3);

@@ -46,10 +46,12 @@ inline std::string field(std::string_view name, std::string_view value)
     return '\0' + text(name) + text(value);
 }
 
-inline std::string message(std::string_view text)
+inline std::string message(std::string_view text, char flag = 0)
 {
     const auto p = mayfly::grpc::detail::message_prefix(text.size());
-    return std::string(p.data(), p.size()).append(text);
+    std::string out(p.data(), p.size());
+    out[0] = flag;
+    return out.append(text);
 }
 
 inline std::string call_head(std::string_view more = "", std::string_view path = "/a.B/C")

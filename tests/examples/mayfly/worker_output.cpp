@@ -170,7 +170,7 @@ TEST_CASE("worker: queues are told in one order, whatever the server's")
     CHECK(to_json(d).at("drainageInfo").at("drainageStatus") == "");
 }
 
-TEST_CASE("worker: who works as a version is who polls as it today, once, with all of its queues")
+TEST_CASE("worker: who works as a version is who polls as it now, once, with all of its queues")
 {
     const mayfly::deployment_version version{"shop", "1"};
     const mayfly::wall_time today{std::chrono::hours{500'000}};

@@ -20,17 +20,6 @@ using namespace workflow_client_test;
 namespace {
 
 const typed_workflow<std::string(std::string, int)> checkout{"checkout"};
-const typed_signal<void(std::string)> approve{"approve"};
-const typed_query<int()> waiting{"waiting"};
-const typed_update<int(int)> change{"change"};
-
-workflow_start_options usual()
-{
-    workflow_start_options out;
-    out.id = "w";
-    out.task_queue = "q";
-    return out;
-}
 
 api::StartWorkflowExecutionResponse started(const std::string& run, bool is_new = true)
 {

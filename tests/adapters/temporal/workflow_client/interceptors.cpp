@@ -15,15 +15,10 @@ using namespace workflow_client_test;
 namespace {
 
 const typed_workflow<std::string(std::string)> buy{"checkout"};
-const typed_signal<void(std::string)> allow{"approve"};
-const typed_query<int()> queued{"waiting"};
-const typed_update<int(int)> alter{"change"};
 
-workflow_start_options usual_call()
+workflow_start_options shared_start()
 {
-    workflow_start_options out;
-    out.id = "w";
-    out.task_queue = "q";
+    workflow_start_options out = usual();
     out.conflict = workflow_id_conflict::use_existing;
     set_header(out.header, "own", 1);
     return out;
@@ -86,24 +81,24 @@ TEST_CASE("a client's interceptors see all that carries a header, change it, and
     w.run([&]() -> asio::awaitable<void> {
         const std::vector<interceptor> around{numbers(seen)};
         const workflow_client c(w.on, {}, around);
-        const auto options = usual_call();
+        const auto options = shared_start();
         auto [e1, s] = co_await c.async_start(buy, {"x"}, options, answer);
         require_ok(e1, s.status);
         const auto h = s.value.handle;
-        auto [e2, signalled] = co_await h.async_signal(allow, {"ann"}, answer);
+        auto [e2, signalled] = co_await h.async_signal(approve, {"ann"}, answer);
         check_ok(e2, signalled.status);
-        auto [e3, b] = co_await c.async_signal_with_start(buy, {"x"}, options, allow, {"ann"}, answer);
+        auto [e3, b] = co_await c.async_signal_with_start(buy, {"x"}, options, approve, {"ann"}, answer);
         check_ok(e3, b.status);
         const auto elsewhere = c.handle<std::string>({"v", "r7", ""});
-        auto [e4, n] = co_await elsewhere.async_query(queued, {}, answer);
+        auto [e4, n] = co_await elsewhere.async_query(waiting, {}, answer);
         check_ok(e4, n.status);
-        auto [e5, none] = co_await elsewhere.async_query(queued, {}, answer);
+        auto [e5, none] = co_await elsewhere.async_query(waiting, {}, answer);
         CHECK(e5 == status_code::not_found);
-        auto [e6, u] = co_await h.async_update(alter, {7}, answer);
+        auto [e6, u] = co_await h.async_update(change, {7}, answer);
         check_ok(e6, u.status);
         const update_options how{.id = "u"};
         auto [e7, t] =
-            co_await c.async_update_with_start(buy, {"x"}, options, alter, {7}, update_stage::completed, how, answer);
+            co_await c.async_update_with_start(buy, {"x"}, options, change, {7}, update_stage::completed, how, answer);
         check_ok(e7, t.status);
     });
     CHECK(seen == std::vector<std::string>{"start_workflow checkout  (w ) q own", "1 ok", "signal  approve (w ) ",
@@ -137,12 +132,12 @@ TEST_CASE("without interceptors a header goes where it is said, and nowhere else
     w.says("SignalWorkflowExecution", api::SignalWorkflowExecutionResponse{});
     w.run([&]() -> asio::awaitable<void> {
         const workflow_client c(w.on);
-        const auto options = usual_call();
+        const auto options = shared_start();
         const update_options how{.id = "u"};
         auto [e1, t] =
-            co_await c.async_update_with_start(buy, {"x"}, options, alter, {7}, update_stage::completed, how, answer);
+            co_await c.async_update_with_start(buy, {"x"}, options, change, {7}, update_stage::completed, how, answer);
         require_ok(e1, t.status);
-        auto [e2, s] = co_await t.value.handle.async_signal(allow, {"ann"}, answer);
+        auto [e2, s] = co_await t.value.handle.async_signal(approve, {"ann"}, answer);
         check_ok(e2, s.status);
     });
     const auto all = w.request<api::ExecuteMultiOperationRequest>("ExecuteMultiOperation");
@@ -164,7 +159,7 @@ TEST_CASE("what a client's interceptor throws refuses the call: nothing is sent"
     w.run([&]() -> asio::awaitable<void> {
         const std::vector<interceptor> around{numbers(seen), rule};
         const workflow_client c(w.on, {}, around);
-        const auto options = usual_call();
+        const auto options = shared_start();
         auto [e1, s] = co_await c.async_start(buy, {"x"}, options, answer);
         CHECK(e1 == status_code::failed_precondition);
         CHECK(s.status.message == "an interceptor refused it: no token");
@@ -172,10 +167,10 @@ TEST_CASE("what a client's interceptor throws refuses the call: nothing is sent"
         CHECK(e2 == status_code::failed_precondition);
         CHECK(out.words.find("no token") != std::string::npos);
         const auto h = c.handle<std::string>({"w", "", ""});
-        auto [e3, n] = co_await h.async_query(queued, {}, answer);
+        auto [e3, n] = co_await h.async_query(waiting, {}, answer);
         CHECK(e3 == status_code::failed_precondition);
         CHECK(n.words.find("it threw what is no std::exception") != std::string::npos);
-        auto [e4, u] = co_await h.async_update(alter, {7}, answer);
+        auto [e4, u] = co_await h.async_update(change, {7}, answer);
         CHECK(e4 == status_code::failed_precondition);
     });
     CHECK(w.calls("StartWorkflowExecution") == 0);

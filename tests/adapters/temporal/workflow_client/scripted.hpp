@@ -34,6 +34,19 @@ using conversation::answer;
 using conversation::check_ok;
 using conversation::require_ok;
 
+// What the workflow at the other end has.
+inline const typed_signal<void(std::string)> approve{"approve"};
+inline const typed_query<int()> waiting{"waiting"};
+inline const typed_update<int(int)> change{"change"};
+
+inline workflow_start_options usual()
+{
+    workflow_start_options out;
+    out.id = "w";
+    out.task_queue = "q";
+    return out;
+}
+
 /// A server that answers each method by a script, and a connection to it. What has no script any more is not answered.
 struct world : conversation::loop {
     mayfly::grpc::server server{io.get_executor()};
